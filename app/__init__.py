@@ -1,0 +1,1 @@
+"""HTTP only: bytes to arrays to bytes."""

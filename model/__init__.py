@@ -1,0 +1,1 @@
+"""Tensors and pictures: networks, the body model and the predictors around them."""

@@ -1,0 +1,1 @@
+"""The SMPL-format body: shape and pose to a mesh, and meshes compared."""

@@ -1,0 +1,123 @@
+"""A safetensors file whose header rebuilds what is in it.
+
+Nothing in a checkpoint can execute: the tensors are plain bytes and the header is JSON text.
+"""
+
+import dataclasses
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from model.errors import CheckpointError
+
+FORMAT = "habitus-checkpoint-1"
+
+
+@dataclass(frozen=True)
+class CheckpointHeader:
+    """What a checkpoint says of itself."""
+
+    architecture: str
+    """Which network or asset the tensors belong to, e.g. `stacked-hourglass`."""
+    config: dict[str, Any]
+    """Everything needed to rebuild the network."""
+    trained_on: str
+    """The data, in words."""
+    metrics: dict[str, Any]
+    """Numbers measured on held-out data."""
+    recipe: dict[str, Any]
+    """The experiment that made it."""
+    commit: str
+    """The commit of the code that made it."""
+    licence: str
+    """SPDX identifier of the tensors' licence."""
+    sha256: str = ""
+    """Digest of the tensors, filled in when saving."""
+    format: str = field(default=FORMAT)
+    """Version of this header."""
+
+
+def digest(tensors: Mapping[str, Tensor]) -> str:
+    """SHA-256 over names, types, shapes and bytes, in the order of the names."""
+    sha = hashlib.sha256()
+    for name in sorted(tensors):
+        tensor = tensors[name].detach().cpu().contiguous()
+        sha.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        sha.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
+    return sha.hexdigest()
+
+
+def save_checkpoint(path: Path, tensors: Mapping[str, Tensor], header: CheckpointHeader) -> None:
+    """Write tensors and header to `path` in one step: readers see the old file or the new one."""
+    contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    header = dataclasses.replace(header, sha256=digest(contiguous))
+    metadata = {
+        name: value if isinstance(value, str) else json.dumps(value, sort_keys=True)
+        for name, value in dataclasses.asdict(header).items()
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    os.close(descriptor)
+    temporary = Path(name)
+    try:
+        save_file(contiguous, temporary, metadata)
+        temporary.chmod(0o644)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def load_checkpoint(path: Path, architecture: str) -> tuple[CheckpointHeader, dict[str, Tensor]]:
+    """Read a checkpoint onto the CPU.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        CheckpointError: The file is damaged, or holds something other than `architecture`.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(path)
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError(f"{path.name} is not a readable safetensors file: {error}") from error
+    header = _parse_header(path, metadata)
+    if header.architecture != architecture:
+        raise CheckpointError(
+            f"{path.name} holds a {header.architecture!r}; a {architecture!r} is needed"
+        )
+    if (found := digest(tensors)) != header.sha256:
+        raise CheckpointError(
+            f"{path.name} is damaged: its tensors have sha256 {found[:12]}…, "
+            f"its header says {header.sha256[:12]}…"
+        )
+    return header, tensors
+
+
+def _parse_header(path: Path, metadata: Mapping[str, str]) -> CheckpointHeader:
+    if metadata.get("format") != FORMAT:
+        raise CheckpointError(
+            f"{path.name} has the header format {metadata.get('format')!r}; {FORMAT!r} is needed"
+        )
+    fields = {f.name: f.type for f in dataclasses.fields(CheckpointHeader)}
+    if missing := sorted(fields.keys() - metadata.keys()):
+        raise CheckpointError(f"{path.name} lacks {', '.join(missing)} in its header")
+    try:
+        values: dict[str, Any] = {
+            name: metadata[name] if kind is str else json.loads(metadata[name])
+            for name, kind in fields.items()
+        }
+    except json.JSONDecodeError as error:
+        raise CheckpointError(f"{path.name} has a header that is not JSON: {error}") from error
+    return CheckpointHeader(**values)

@@ -1,0 +1,23 @@
+"""What data can cause.
+
+HabitusError
+├── InvalidInputError   a picture, number or mesh that cannot be used
+├── CheckpointError     a checkpoint file that is damaged or of another kind
+└── AssetError          a body asset that is damaged, hostile or not in SMPL format
+"""
+
+
+class HabitusError(Exception):
+    """The message says what was found and what is allowed."""
+
+
+class InvalidInputError(HabitusError):
+    """A picture, number or mesh that cannot be used."""
+
+
+class CheckpointError(HabitusError):
+    """A checkpoint file that is damaged or of another kind."""
+
+
+class AssetError(HabitusError):
+    """A body asset that is damaged, hostile or not in SMPL format."""

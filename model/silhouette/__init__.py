@@ -1,0 +1,1 @@
+"""Where in a picture the body is, under whatever the person wears."""

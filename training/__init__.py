@@ -1,0 +1,1 @@
+"""Makes what `checkpoints/` holds: data, training, evaluation, figures."""
