@@ -1,0 +1,38 @@
+"""Joints, by name and by parent."""
+
+SMPL_24_JOINT_NAMES = (
+    "pelvis",
+    "left_hip",
+    "right_hip",
+    "spine1",
+    "left_knee",
+    "right_knee",
+    "spine2",
+    "left_ankle",
+    "right_ankle",
+    "spine3",
+    "left_foot",
+    "right_foot",
+    "neck",
+    "left_collar",
+    "right_collar",
+    "head",
+    "left_shoulder",
+    "right_shoulder",
+    "left_elbow",
+    "right_elbow",
+    "left_wrist",
+    "right_wrist",
+    "left_hand",
+    "right_hand",
+)
+"""The joints of SMPL, in its order. Left is the person's own left, at positive x.
+
+Source: Loper et al., SMPL: A Skinned Multi-Person Linear Model, SIGGRAPH Asia 2015.
+"""
+
+SMPL_24_PARENTS = (
+    *(-1, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8),
+    *(9, 9, 9, 12, 13, 14, 16, 17, 18, 19, 20, 21),
+)
+"""Index of each joint's parent; the root has none (-1). Parents come before their children."""
