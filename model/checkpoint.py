@@ -71,10 +71,26 @@ def save_checkpoint(path: Path, tensors: Mapping[str, Tensor], header: Checkpoin
     temporary = Path(name)
     try:
         save_file(contiguous, temporary, metadata)
+        _sort_metadata(temporary)
         temporary.chmod(0o644)
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _sort_metadata(path: Path) -> None:
+    """Put the header's fields in order; safetensors writes them in a random one.
+
+    With it the same tensors and header make the same file, byte for byte.
+    """
+    with path.open("r+b") as file:
+        length = int.from_bytes(file.read(8), "little")
+        header = json.loads(file.read(length))
+        header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+        text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+        assert len(text) <= length
+        file.seek(8)
+        file.write(text.ljust(length))
 
 
 def load_checkpoint(path: Path, architecture: str) -> tuple[CheckpointHeader, dict[str, Tensor]]:
