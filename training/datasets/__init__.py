@@ -1,0 +1,1 @@
+"""Readers of picture collections in their own layouts."""

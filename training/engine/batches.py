@@ -1,0 +1,110 @@
+"""Which samples make up which step, and the workers that make them."""
+
+import signal
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from model.errors import InvalidInputError
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A part of a run in which pictures and batches have one size."""
+
+    image_size: int
+    """Side of the network's input, in pixels."""
+    steps: int
+    batch_size: int
+
+    def __post_init__(self) -> None:
+        """Refuse an empty stage.
+
+        Raises:
+            ValueError: Something is not positive.
+        """
+        for name in ("image_size", "steps", "batch_size"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)}; it must be positive")
+
+
+@dataclass(frozen=True)
+class SampleKey:
+    """All that a sample depends on, besides the run's seed."""
+
+    index: int
+    """Number of the sample since the start of the run."""
+    image_size: int
+    """Side of the network's input, in pixels."""
+
+
+class StagedBatches(Sampler[list[SampleKey]]):
+    """The keys of each step's samples, from any step on."""
+
+    def __init__(self, stages: Sequence[Stage], first_step: int = 0) -> None:
+        """Plan a run.
+
+        Args:
+            stages: In order.
+            first_step: From 0; where to continue.
+        """
+        self.stages = tuple(stages)
+        self.first_step = first_step
+
+    def __len__(self) -> int:
+        """Steps that are left."""
+        return max(0, num_steps(self.stages) - self.first_step)
+
+    def __iter__(self) -> Iterator[list[SampleKey]]:
+        """One list of keys a step."""
+        step = index = 0
+        for stage in self.stages:
+            for _ in range(stage.steps):
+                if step >= self.first_step:
+                    numbers = range(index, index + stage.batch_size)
+                    yield [SampleKey(number, stage.image_size) for number in numbers]
+                step += 1
+                index += stage.batch_size
+
+
+def num_steps(stages: Sequence[Stage]) -> int:
+    """Of all stages together."""
+    return sum(stage.steps for stage in stages)
+
+
+def batch_loader(
+    samples: Dataset[Any], batches: Sampler[list[Any]], num_workers: int, device: torch.device
+) -> DataLoader[Any]:
+    """Batches in the sampler's order, made ahead by worker processes.
+
+    Args:
+        samples: Each a function of its key alone, so that the number of workers changes nothing.
+        batches: Keys of each batch.
+        num_workers: Processes; 0 makes the samples in this one.
+        device: Where batches will go: pinned memory for CUDA.
+    """
+    if num_workers < 0:
+        raise InvalidInputError(f"num_workers is {num_workers}; it must not be negative")
+    workers: dict[str, Any] = {}
+    if num_workers:
+        # Not fork: a fork of a process with threads (torch, CUDA, Warp) may hang.
+        workers = {
+            "multiprocessing_context": "forkserver",
+            "prefetch_factor": 4,
+            "worker_init_fn": _leave_interrupts_to_the_loop,
+        }
+    return DataLoader(
+        samples,
+        batch_sampler=batches,
+        num_workers=num_workers,
+        pin_memory=device.type == "cuda",
+        **workers,
+    )
+
+
+def _leave_interrupts_to_the_loop(_worker: int) -> None:
+    """A terminal's Ctrl-C reaches every process; only the loop shall act on it."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -1,0 +1,125 @@
+"""The folder of a run: what was asked, what came out, and where to continue."""
+
+import json
+import platform
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from model.errors import InvalidInputError
+from training.engine.atomic import write_text
+from training.engine.state import load_state, save_state
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """Files of one run."""
+
+    path: Path
+
+    @property
+    def last(self) -> Path:
+        """State after the last saved step."""
+        return self.path / "last.safetensors"
+
+    @property
+    def best(self) -> Path:
+        """Weights with the best score so far."""
+        return self.path / "best.safetensors"
+
+    @property
+    def description(self) -> Path:
+        """The recipe as it was used, the commit, the versions."""
+        return self.path / "run.json"
+
+    @classmethod
+    def create(cls, path: Path, recipe: dict[str, Any]) -> "RunFolder":
+        """Begin a run.
+
+        Raises:
+            InvalidInputError: There is a run in the folder already.
+        """
+        folder = cls(path)
+        if folder.description.exists():
+            raise InvalidInputError(
+                f"{path} already holds a run; continue it with --resume or choose another --out"
+            )
+        description = {
+            "recipe": recipe,
+            "commit": current_commit(),
+            "command": sys.argv,
+            "python": platform.python_version(),
+            "torch": torch.__version__,
+            "numpy": np.__version__,
+        }
+        write_text(folder.description, json.dumps(description, indent=2) + "\n")
+        return folder
+
+    @classmethod
+    def open(cls, path: Path) -> "RunFolder":
+        """Return to a run.
+
+        Raises:
+            InvalidInputError: There is none in the folder.
+        """
+        folder = cls(path)
+        if not folder.description.exists():
+            raise InvalidInputError(f"{path} holds no run to continue")
+        return folder
+
+    def describe(self) -> dict[str, Any]:
+        """What `create` wrote.
+
+        Raises:
+            InvalidInputError: The file is damaged.
+        """
+        try:
+            description: dict[str, Any] = json.loads(self.description.read_text())
+        except json.JSONDecodeError as error:
+            raise InvalidInputError(f"{self.description} is damaged: {error}") from error
+        return description
+
+    def load_last(self) -> dict[str, Any] | None:
+        """State to continue from; None where nothing was saved yet."""
+        return load_state(self.last) if self.last.exists() else None
+
+    def load_best(self) -> dict[str, Any]:
+        """Weights and numbers with the best score.
+
+        Raises:
+            InvalidInputError: Nothing was judged yet.
+        """
+        if not self.best.exists():
+            raise InvalidInputError(f"{self.path} has no judged weights yet")
+        return load_state(self.best)
+
+    def save_last(self, state: dict[str, Any]) -> None:
+        """Replace the state to continue from."""
+        save_state(self.last, state)
+
+    def save_best(self, state: dict[str, Any]) -> None:
+        """Replace the best weights."""
+        save_state(self.best, state)
+
+
+def current_commit() -> str:
+    """The commit of this code, with a plus where files differ from it; `unknown` without git."""
+    here = Path(__file__).parent
+    try:
+        commit = _git(here, "rev-parse", "HEAD")
+        changed = _git(here, "status", "--porcelain", "--untracked-files=no")
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return commit + ("+" if changed else "")
+
+
+def _git(folder: Path, *arguments: str) -> str:
+    done = subprocess.run(
+        ["git", *arguments], cwd=folder, capture_output=True, text=True, check=True
+    )
+    return done.stdout.strip()

@@ -1,0 +1,25 @@
+"""Randomness that can be repeated: every sample has its own generator."""
+
+import random
+
+import numpy as np
+import torch
+
+
+def sample_generator(seed: int, *indices: int) -> np.random.Generator:
+    """A generator that depends on the seed and on the sample's place alone.
+
+    Whichever worker makes the sample, and whether or not the run was interrupted before it, the
+    numbers drawn are the same.
+
+    Args:
+        seed: Of the run; not negative.
+        indices: What tells the sample from all others, such as its global number.
+    """
+    return np.random.default_rng(np.random.SeedSequence((seed, *indices)))
+
+
+def seed_everything(seed: int) -> None:
+    """Seed what networks draw their first weights and their dropout from."""
+    random.seed(seed)
+    torch.manual_seed(seed)

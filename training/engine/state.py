@@ -1,0 +1,81 @@
+"""Training state in a safetensors file: nested containers of tensors and plain values.
+
+An interrupted run is continued from such a file. Nothing in it can execute, unlike in a pickle.
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from model.errors import CheckpointError
+from training.engine.atomic import replacing
+
+FORMAT = "habitus-training-state-1"
+
+
+def save_state(path: Path, state: Mapping[str, Any]) -> None:
+    """Write nested dicts, lists and tuples of tensors, numbers, texts and None, in one step."""
+    tensors: dict[str, Tensor] = {}
+    structure = _describe(dict(state), tensors)
+    metadata = {"format": FORMAT, "structure": json.dumps(structure)}
+    with replacing(path) as temporary:
+        save_file(tensors, temporary, metadata)
+
+
+def load_state(path: Path) -> dict[str, Any]:
+    """What `save_state` wrote, on the CPU.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        CheckpointError: It is damaged, or something else.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(path)
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError(f"{path} is not a readable safetensors file: {error}") from error
+    if metadata.get("format") != FORMAT:
+        raise CheckpointError(
+            f"{path} has the format {metadata.get('format')!r}; {FORMAT!r} is needed"
+        )
+    state: dict[str, Any] = _rebuild(json.loads(metadata["structure"]), tensors)
+    return state
+
+
+def _describe(value: Any, tensors: dict[str, Tensor]) -> Any:
+    """The value as JSON, with each tensor put aside under a number."""
+    if isinstance(value, Tensor):
+        name = str(len(tensors))
+        tensors[name] = value.detach().cpu().clone(memory_format=torch.contiguous_format)
+        return {"tensor": name}
+    if isinstance(value, Mapping):
+        # Pairs rather than a JSON object: an optimiser's state has integers for keys.
+        return {"items": [[key, _describe(item, tensors)] for key, item in value.items()]}
+    if isinstance(value, tuple):
+        return {"tuple": [_describe(item, tensors) for item in value]}
+    if isinstance(value, list):
+        return {"list": [_describe(item, tensors) for item in value]}
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    raise ValueError(f"a training state cannot hold a {type(value).__name__}")
+
+
+def _rebuild(value: Any, tensors: Mapping[str, Tensor]) -> Any:
+    if not isinstance(value, dict):
+        return value
+    ((kind, content),) = value.items()
+    if kind == "tensor":
+        return tensors[content]
+    if kind == "items":
+        return {key: _rebuild(item, tensors) for key, item in content}
+    items = [_rebuild(item, tensors) for item in content]
+    return tuple(items) if kind == "tuple" else items

@@ -1,0 +1,133 @@
+"""What the loop asks of a task, and the task that most capabilities are."""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, Generic, Protocol, TypeVar
+
+import torch
+from torch import Tensor, nn
+
+from training.engine.averaging import WeightAverage
+from training.engine.optimisation import Optimisation, learning_rate_at, make_optimiser
+from training.engine.precision import autocast_dtype
+
+Batch = TypeVar("Batch", bound=tuple[Tensor, ...])
+"""A NamedTuple of tensors."""
+BatchContra = TypeVar("BatchContra", bound=tuple[Tensor, ...], contravariant=True)
+
+
+class Task(Protocol[BatchContra]):
+    """Something that learns."""
+
+    def learn(self, batch: BatchContra) -> dict[str, Tensor]:
+        """One step; what to log, as scalars that may still be on the device."""
+        ...
+
+    def judge(self, batches: Iterable[BatchContra]) -> dict[str, float]:
+        """Numbers on held-out data; `score` among them, higher is better."""
+        ...
+
+    def state_dict(self) -> dict[str, Any]:
+        """All that continuing needs."""
+        ...
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continue from there."""
+        ...
+
+
+class SupervisedTask(Generic[Batch]):
+    """One network, one objective, one optimiser, and the average of the weights."""
+
+    def __init__(
+        self,
+        network: nn.Module,
+        objective: Callable[[nn.Module, Batch], dict[str, Tensor]],
+        judgement: Callable[[nn.Module, Iterable[Batch]], dict[str, float]],
+        optimisation: Optimisation,
+        num_steps: int,
+        device: torch.device,
+    ) -> None:
+        """Put the parts together.
+
+        Args:
+            network: Moved to the device.
+            objective: Network and batch to scalars; `loss` is what is minimised.
+            judgement: Network in evaluation mode and held-out batches to numbers; `score` among
+                them, higher is better.
+            optimisation: How weights change.
+            num_steps: Of the whole run, for the learning rate.
+            device: Where to compute.
+        """
+        # Convolutions run up to half again as fast with the channels last in memory.
+        self.network: nn.Module = network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.average = WeightAverage(self.network, optimisation.average_decay)
+        self.optimiser = make_optimiser(self.network, optimisation)
+        self.objective = objective
+        self.judgement = judgement
+        self.optimisation = optimisation
+        self.num_steps = num_steps
+        self.device = device
+        self.dtype = autocast_dtype(optimisation.precision, device)
+        self.scaler = torch.amp.GradScaler(device.type, enabled=self.dtype is torch.float16)
+        self.step = 0
+
+    def learn(self, batch: Batch) -> dict[str, Tensor]:
+        """Forward, backward, clip, step, average."""
+        rate = learning_rate_at(self.step, self.num_steps, self.optimisation)
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate
+        self.network.train()
+        self.optimiser.zero_grad(set_to_none=True)
+        with self._autocast():
+            scalars = self.objective(self.network, self._on_device(batch))
+        self.scaler.scale(scalars["loss"]).backward()
+        self.scaler.unscale_(self.optimiser)
+        norm = nn.utils.clip_grad_norm_(self.network.parameters(), self.optimisation.clip_norm)
+        self.scaler.step(self.optimiser)
+        self.scaler.update()
+        self.average.follow(self.network, self.step)
+        self.step += 1
+        logged = {name: value.detach() for name, value in scalars.items()}
+        return logged | {"gradient_norm": norm.detach(), "learning_rate": torch.tensor(rate)}
+
+    def judge(self, batches: Iterable[Batch]) -> dict[str, float]:
+        """Judge the average of the weights."""
+
+        def on_device() -> Iterator[Batch]:
+            for batch in batches:
+                yield self._on_device(batch)
+
+        with torch.inference_mode(), self._autocast():
+            return self.judgement(self.average.network, on_device())
+
+    def state_dict(self) -> dict[str, Any]:
+        """Network, average, optimiser, gradient scale, step."""
+        return {
+            "network": self.network.state_dict(),
+            "average": self.average.network.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "scaler": self.scaler.state_dict(),
+            "step": self.step,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Continue from there."""
+        self.network.load_state_dict(state["network"])
+        self.average.network.load_state_dict(state["average"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.scaler.load_state_dict(state["scaler"])
+        self.step = state["step"]
+
+    def _autocast(self) -> torch.autocast:
+        return torch.autocast(self.device.type, self.dtype, enabled=self.dtype is not None)
+
+    def _on_device(self, batch: Batch) -> Batch:
+        moved = (
+            tensor.to(
+                self.device,
+                non_blocking=True,
+                memory_format=torch.channels_last if tensor.ndim == 4 else torch.preserve_format,
+            )
+            for tensor in batch
+        )
+        return type(batch)(*moved)

@@ -1,0 +1,78 @@
+"""An experiment: a TOML file whose keys are the fields of frozen dataclasses."""
+
+import dataclasses
+import json
+import tomllib
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+
+from model.errors import InvalidInputError
+
+Recipe = TypeVar("Recipe")
+
+
+def load_recipe(path: Path, kind: type[Recipe]) -> Recipe:
+    """Read a recipe.
+
+    Args:
+        path: A TOML file.
+        kind: A frozen dataclass, whose fields may be dataclasses or tuples of them.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        InvalidInputError: It is not TOML, has a key that means nothing, lacks one, or a value does
+            not fit. The message names each key by its path.
+    """
+    try:
+        content = tomllib.loads(path.read_text())
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise InvalidInputError(f"{path} is not a TOML file: {error}") from error
+    return parse_recipe(content, kind, str(path))
+
+
+def parse_recipe(content: dict[str, Any], kind: type[Recipe], source: str) -> Recipe:
+    """A recipe from plain values.
+
+    Args:
+        content: As TOML or JSON gives it.
+        kind: A frozen dataclass.
+        source: Where it comes from, for the message.
+
+    Raises:
+        InvalidInputError: It does not fit.
+    """
+    try:
+        # Strictly as JSON: text is no number, but a list is a tuple. Without `extra` unknown keys
+        # would be dropped silently, and a misspelt one would train something else.
+        return TypeAdapter(kind).validate_json(json.dumps(content), strict=True, extra="forbid")
+    except ValidationError as error:
+        faults = "; ".join(_fault(details) for details in error.errors())
+        raise InvalidInputError(f"{source}: {faults}") from error
+    except TypeError as error:
+        raise InvalidInputError(f"{source}: {error}") from error
+
+
+def recipe_as_dict(recipe: object) -> dict[str, Any]:
+    """Plain values that `parse_recipe` reads back.
+
+    Raises:
+        ValueError: It is not a dataclass instance.
+    """
+    if not dataclasses.is_dataclass(recipe) or isinstance(recipe, type):
+        raise ValueError(f"a recipe is a dataclass, not {recipe!r}")
+    plain: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(recipe)))
+    return plain
+
+
+def _fault(details: Any) -> str:
+    path = ".".join(str(part) for part in details["loc"]) or "recipe"
+    if details["type"] == "unexpected_keyword_argument":
+        return f"{path} is not a key of this recipe"
+    if details["type"] in ("missing", "missing_argument"):
+        return f"{path} is missing"
+    message = details["msg"].removeprefix("Value error, ")
+    if details["type"] == "value_error":
+        return f"{path}: {message}"
+    return f"{path} is {details['input']!r}: {message[0].lower()}{message[1:]}"

@@ -1,0 +1,1 @@
+"""Training of the silhouette confidence network."""

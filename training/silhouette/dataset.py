@@ -1,0 +1,129 @@
+"""Samples of the silhouette network: pictures as the predictor sees them, with their truth.
+
+B batch, S side of the network's input.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from model.silhouette.predictor import preprocess
+from training.engine.batches import SampleKey
+from training.engine.seeding import sample_generator
+from training.silhouette.photometry import vary
+from training.silhouette.recipe import SilhouetteRecipe
+from training.silhouette.scenes import (
+    Scene,
+    empty_scene,
+    known_scene,
+    own_background_scene,
+    photo_scene,
+    rendered_scene,
+    street_scene,
+)
+from training.silhouette.sources import Pictures
+
+
+class SilhouetteBatch(NamedTuple):
+    """Samples behind one another, or one of them without the first axis."""
+
+    images: Tensor
+    """(B, 3, S, S) in [0, 1]."""
+    confidence: Tensor
+    """(B, 1, S, S) in [0, 1]."""
+    dressed: Tensor
+    """(B, 1, S, S), 0 or 1."""
+    naked: Tensor
+    """(B, 1, S, S), 0 or 1."""
+    weight: Tensor
+    """(B, 1, S, S); 0 where the truth is not known."""
+    is_photo: Tensor
+    """(B,) bool."""
+
+
+def to_sample(scene: Scene, input_size: int, is_photo: bool) -> SilhouetteBatch:
+    """Through the predictor's own preprocessing; the truth goes the same way.
+
+    The letterbox's border is background that is known.
+    """
+    image, letterbox = preprocess(scene.image, input_size)
+    truth = np.stack([scene.confidence, scene.dressed, scene.naked, scene.weight]).astype(
+        np.float32
+    )
+    layers = torch.from_numpy(truth)[:, None]
+    confidence, dressed, naked = letterbox.apply(layers[:3], fill=0)
+    (weight,) = letterbox.apply(layers[3:], fill=1)
+    return SilhouetteBatch(image[0], confidence, dressed, naked, weight, torch.tensor(is_photo))
+
+
+@dataclass(frozen=True)
+class TrainingSamples(Dataset[SilhouetteBatch]):
+    """A sample for every key; the key and the recipe's seed decide everything about it."""
+
+    recipe: SilhouetteRecipe
+    pairs: Pictures
+    photos: Pictures | None
+
+    def __getitem__(self, key: SampleKey) -> SilhouetteBatch:
+        """Choose a picture, place it, change its colours."""
+        rng = sample_generator(self.recipe.seed, key.index)
+        scene, is_photo = self._scene(key.image_size, rng)
+        if rng.random() < 0.5:
+            scene = scene.mirrored()
+        varied = vary(scene.image, rng, self.recipe.augmentation)
+        scene = Scene(varied, scene.confidence, scene.dressed, scene.naked, scene.weight)
+        return to_sample(scene, key.image_size, is_photo)
+
+    def _scene(self, side: int, rng: np.random.Generator) -> tuple[Scene, bool]:
+        data, settings = self.recipe.data, self.recipe.augmentation
+        if self.photos is None:
+            return own_background_scene(_any(self.pairs, rng), side, rng, settings), False
+        photo = _any(self.photos, rng)
+        kind = rng.random()
+        if kind < data.photo_fraction:
+            return photo_scene(photo, side, rng, settings, data.skin_weight), True
+        if kind < data.photo_fraction + data.empty_fraction:
+            return empty_scene(photo, side, rng, settings), False
+        pair = _any(self.pairs, rng)
+        if rng.random() < data.street_fraction:
+            return street_scene(pair, photo, side, rng, settings), False
+        return own_background_scene(pair, side, rng, settings), False
+
+
+@dataclass(frozen=True)
+class HeldOutSamples:
+    """Held-out pictures, whole and unchanged: rendered ones first, then photos."""
+
+    pairs: Pictures
+    photos: Pictures | None
+    image_size: int
+
+    def __len__(self) -> int:
+        return len(self.pairs) + (len(self.photos) if self.photos is not None else 0)
+
+    def __getitem__(self, number: int) -> SilhouetteBatch:
+        """By number."""
+        if number < len(self.pairs):
+            pair = self.pairs[number]
+            image = np.ascontiguousarray(pair[..., :3])
+            scene = rendered_scene(image, pair[..., 3] > 0, pair[..., 4] > 0)
+            return to_sample(scene, self.image_size, is_photo=False)
+        assert self.photos is not None
+        photo = self.photos[number - len(self.pairs)]
+        scene = known_scene(np.ascontiguousarray(photo[..., :3]), photo[..., 3], skin=1.0)
+        return to_sample(scene, self.image_size, is_photo=True)
+
+    def batches(self, batch_size: int) -> Iterator[SilhouetteBatch]:
+        """All of them, in order."""
+        for first in range(0, len(self), batch_size):
+            samples = [self[i] for i in range(first, min(first + batch_size, len(self)))]
+            yield SilhouetteBatch(*(torch.stack(layer) for layer in zip(*samples, strict=True)))
+
+
+def _any(pictures: Pictures, rng: np.random.Generator) -> np.ndarray:
+    return pictures[int(rng.integers(len(pictures)))]

@@ -1,0 +1,154 @@
+"""Trains the silhouette network: python -m training fit silhouette [recipe.toml]."""
+
+import argparse
+import dataclasses
+import logging
+import sys
+from pathlib import Path
+
+from torch.utils.data import DataLoader
+
+from model.checkpoint import CheckpointHeader
+from model.errors import InvalidInputError
+from model.silhouette.network import StackedHourglass
+from model.silhouette.predictor import save_silhouette_checkpoint
+from training.engine.batches import StagedBatches, batch_loader, num_steps
+from training.engine.loop import Outcome
+from training.engine.loop import fit as run_loop
+from training.engine.run import RunFolder
+from training.recipe import load_recipe, parse_recipe, recipe_as_dict
+from training.silhouette.dataset import HeldOutSamples, SilhouetteBatch, TrainingSamples
+from training.silhouette.recipe import SilhouetteRecipe
+from training.silhouette.sources import packed_pairs, packed_photos
+from training.silhouette.task import build
+
+RECIPE = Path(__file__).parents[1] / "recipes" / "silhouette.toml"
+CHECKPOINT_NAME = "silhouette.safetensors"
+LICENCE = "Apache-2.0"
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Options of `python -m training fit silhouette`."""
+    parser.add_argument(
+        "recipe", nargs="?", type=Path, help="a TOML file (training/recipes/silhouette.toml)"
+    )
+    parser.add_argument(
+        "--out", type=Path, default=Path("runs/silhouette"), help="the run's folder (%(default)s)"
+    )
+    parser.add_argument("--resume", action="store_true", help="continue the run in that folder")
+    parser.add_argument(
+        "--data", nargs="+", metavar="DIR", help="folders of rendered pairs in the SHADER layout"
+    )
+    parser.add_argument("--ccp", metavar="DIR", help="folder of Clothing Co-Parsing")
+    parser.add_argument("--device", help="auto, cpu, cuda, cuda:1 ...")
+    parser.add_argument(
+        "--export", type=Path, metavar="FILE", help="write the best weights there, train nothing"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Train, or continue, or only export; 130 when interrupted."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    if args.export:
+        export(RunFolder.open(args.out), args.export)
+        sys.stdout.write(f"wrote {args.export}\n")
+        return 0
+    if args.resume:
+        folder = RunFolder.open(args.out)
+        recipe = _resumed_recipe(args, folder)
+    else:
+        recipe = _with_options(load_recipe(args.recipe or RECIPE, SilhouetteRecipe), args)
+        folder = RunFolder.create(args.out, recipe_as_dict(recipe))
+    outcome = train(recipe, folder)
+    if not outcome.finished:
+        sys.stdout.write(
+            f"stopped after step {outcome.step}; continue with\n"
+            f"  python -m training fit silhouette --out {args.out} --resume\n"
+        )
+        return 130
+    export(folder, folder.path / CHECKPOINT_NAME)
+    sys.stdout.write(f"wrote {folder.path / CHECKPOINT_NAME}\n")
+    return 0
+
+
+def train(recipe: SilhouetteRecipe, folder: RunFolder) -> Outcome:
+    """Run an experiment from wherever its folder says it is."""
+    task = build(recipe)
+    samples = TrainingSamples(
+        recipe,
+        packed_pairs(recipe.data, held_out=False),
+        packed_photos(recipe.data, held_out=False),
+    )
+    held_out = HeldOutSamples(
+        packed_pairs(recipe.data, held_out=True),
+        packed_photos(recipe.data, held_out=True),
+        recipe.stages[-1].image_size,
+    )
+
+    def batches_from(step: int) -> DataLoader[SilhouetteBatch]:
+        batches = StagedBatches(recipe.stages, step)
+        return batch_loader(samples, batches, recipe.routine.num_workers, task.device)
+
+    return run_loop(
+        task=task,
+        batches_from=batches_from,
+        judging=lambda: held_out.batches(batch_size=16),
+        num_steps=num_steps(recipe.stages),
+        routine=recipe.routine,
+        run=folder,
+    )
+
+
+def export(folder: RunFolder, path: Path) -> None:
+    """Write a run's best weights as a checkpoint that the predictor loads.
+
+    Raises:
+        InvalidInputError: Nothing was judged yet.
+    """
+    description = folder.describe()
+    recipe = parse_recipe(description["recipe"], SilhouetteRecipe, str(folder.description))
+    best = folder.load_best()
+    network = StackedHourglass(recipe.network)
+    network.load_state_dict(best["task"]["average"])
+    header = CheckpointHeader(
+        architecture="",
+        config={},
+        trained_on=_trained_on(recipe),
+        metrics=best["metrics"] | {"step": best["step"]},
+        recipe=description["recipe"],
+        commit=description["commit"],
+        licence=LICENCE,
+    )
+    save_silhouette_checkpoint(path, network, recipe.stages[-1].image_size, header)
+
+
+def _trained_on(recipe: SilhouetteRecipe) -> str:
+    rendered = "rendered people in the SHADER layout"
+    if recipe.data.photos is None:
+        return rendered
+    return f"{rendered}; street photos of Clothing Co-Parsing (Apache-2.0)"
+
+
+def _with_options(recipe: SilhouetteRecipe, args: argparse.Namespace) -> SilhouetteRecipe:
+    """Paths and device of the command line over the recipe's."""
+    data = recipe.data
+    if args.data:
+        data = dataclasses.replace(data, pairs=tuple(args.data))
+    if args.ccp:
+        data = dataclasses.replace(data, photos=args.ccp)
+    return dataclasses.replace(recipe, data=data, device=args.device or recipe.device)
+
+
+def _resumed_recipe(args: argparse.Namespace, folder: RunFolder) -> SilhouetteRecipe:
+    """The run's own recipe; one given again must be the same, else the end would be neither's."""
+    stored = folder.describe()["recipe"]
+    recipe = parse_recipe(stored, SilhouetteRecipe, str(folder.description))
+    if args.recipe:
+        given = recipe_as_dict(_with_options(load_recipe(args.recipe, SilhouetteRecipe), args))
+        differing = sorted(key for key in stored if stored[key] != given.get(key))
+        if differing:
+            raise InvalidInputError(
+                f"{args.recipe} differs from the run's recipe in {', '.join(differing)}; "
+                "leave it out to continue the run as it was begun"
+            )
+    return _with_options(recipe, args)

@@ -1,0 +1,107 @@
+"""What an experiment with the silhouette network may set."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from model.silhouette.network import HourglassConfig
+from training.engine.batches import Stage
+from training.engine.loop import Routine
+from training.engine.optimisation import Optimisation
+
+
+@dataclass(frozen=True)
+class DataRecipe:
+    """Where samples come from."""
+
+    pairs: tuple[str, ...] = ()
+    """Folders in the SHADER layout."""
+    photos: str | None = None
+    """Folder of Clothing Co-Parsing; without it there are rendered people only."""
+    photo_fraction: float = 0.35
+    """Share of samples that are real photos."""
+    street_fraction: float = 0.7
+    """Share of rendered people that stand before a painted-over real photo rather than before their
+    own background."""
+    empty_fraction: float = 0.03
+    """Share of samples that are painted-over photos without anybody."""
+    skin_weight: float = 8.0
+    """What a skin pixel of a photo counts; a background pixel counts 1. Skin is 2 % of a photo."""
+    validation_fraction: float = 0.1
+    """Share of rendered subjects that are held out."""
+    max_validation: int = 256
+    """Most held-out pictures of each kind that are judged during the run."""
+    pair_side: int = 256
+    """Rendered pictures are kept with at most so many pixels on their longer side."""
+    photo_side: int = 384
+    """Photos likewise."""
+    pack_pairs: bool = True
+    """Keep decoded rendered pictures in a file (a quarter of a megabyte each) rather than decode
+    them every time; not for the whole of SHADER."""
+    cache: str = ".cache/silhouette"
+    """Where packed pictures are kept."""
+
+    def __post_init__(self) -> None:
+        """Refuse shares that are none.
+
+        Raises:
+            ValueError: A share is outside of [0, 1].
+        """
+        for name in (
+            "photo_fraction",
+            "street_fraction",
+            "empty_fraction",
+            "validation_fraction",
+        ):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name} is {getattr(self, name)}; 0 to 1 is needed")
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """How far samples differ from the pictures they are made from."""
+
+    aspect: tuple[float, float] = (0.5, 1.7)
+    """Width over height of a picture."""
+    person_height: tuple[float, float] = (0.35, 0.98)
+    """Of a person who fits into the picture, over the picture's height."""
+    crop_probability: float = 0.25
+    """Of a person who does not fit: head or feet are cut."""
+    largest_height: float = 2.0
+    """Of such a person, over the picture's height."""
+    whole_probability: float = 0.5
+    """Of a photo that is shown whole or nearly so, in its own proportions."""
+    least_window: float = 0.5
+    """Smallest part of a photo that is shown, over the largest that fits."""
+    colour: float = 0.25
+    """Strength of changes of brightness, contrast, saturation and of each colour."""
+    grey_probability: float = 0.05
+    blur_probability: float = 0.3
+    noise_probability: float = 0.4
+    jpeg_probability: float = 0.3
+
+
+@dataclass(frozen=True)
+class SilhouetteRecipe:
+    """One experiment."""
+
+    stages: tuple[Stage, ...]
+    """Progressive resolution: small pictures first. The last size is the checkpoint's."""
+    data: DataRecipe = field(default_factory=DataRecipe)
+    network: HourglassConfig = field(default_factory=HourglassConfig)
+    augmentation: Augmentation = field(default_factory=Augmentation)
+    optimisation: Optimisation = field(default_factory=Optimisation)
+    routine: Routine = field(default_factory=Routine)
+    loss_mask: Literal["dressed", "naked"] = "dressed"
+    """The n of the loss; with `naked`, as in the notebook, the decay in cloth is not learned."""
+    seed: int = 0
+    device: str = "auto"
+    """auto, cpu, cuda, cuda:1 ..."""
+
+    def __post_init__(self) -> None:
+        """Refuse an experiment without steps.
+
+        Raises:
+            ValueError: There is no stage.
+        """
+        if not self.stages:
+            raise ValueError("at least one stage is needed")

@@ -1,0 +1,175 @@
+"""Where samples come from: rendered pairs and street photos, packed for quick reading.
+
+H W a picture's size.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+import numpy as np
+from PIL import Image
+
+from model.errors import InvalidInputError
+from training.datasets.backgrounds import paint_over
+from training.datasets.ccp import ClothingCoParsing
+from training.datasets.packed import PackedPictures, pack
+from training.datasets.shader import ShaderSubject, iter_subjects, read_pair
+from training.engine.seeding import sample_generator
+from training.silhouette.recipe import DataRecipe
+
+UNKNOWN, BACKGROUND, SKIN = 0, 1, 2
+"""What is known of a photo's pixel."""
+PAINT_VERSION = 1
+"""Raised when painted-over photos would come out differently, so that none are kept from before."""
+
+
+Item = TypeVar("Item")
+
+
+class Pictures(Protocol):
+    """Arrays (H, W, C) of uint8 by number."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, number: int, /) -> np.ndarray: ...
+
+
+@dataclass(frozen=True)
+class RenderedPairs:
+    """Rendered people as (H, W, 5): dressed RGBA and the naked alpha."""
+
+    frames: tuple[tuple[ShaderSubject, int], ...]
+    side: int
+    """Longer side at most, in pixels."""
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+    def __getitem__(self, number: int) -> np.ndarray:
+        """Decode one pair."""
+        dressed, naked = read_pair(*self.frames[number])
+        return shrink(np.concatenate([dressed, naked[..., 3:]], axis=-1), self.side)
+
+
+@dataclass(frozen=True)
+class StreetPhotos:
+    """Photos as (H, W, 7): RGB, what is known of each pixel, RGB with the person painted over."""
+
+    dataset: ClothingCoParsing
+    numbers: tuple[int, ...]
+    side: int
+    """Longer side at most, in pixels."""
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def __getitem__(self, number: int) -> np.ndarray:
+        """Decode one photo and paint its person over."""
+        photo = self.dataset.read(self.numbers[number])
+        skin = photo.labels == self.dataset.label_id("skin")
+        null = photo.labels == self.dataset.label_id("null")
+        layers = np.stack([skin * np.uint8(255), null * np.uint8(255)], axis=-1)
+        small = shrink(np.concatenate([photo.image, layers], axis=-1), self.side)
+        image, person = np.ascontiguousarray(small[..., :3]), small[..., 4] < 255
+        known = np.full(person.shape, UNKNOWN, np.uint8)
+        # A pixel that mixes two labels is known to be neither.
+        known[small[..., 3] > 250] = SKIN
+        known[small[..., 4] > 250] = BACKGROUND
+        rng = sample_generator(0, self.numbers[number])
+        return np.dstack([image, known, paint_over(image, person, rng)])
+
+
+def shrink(layers: np.ndarray, side: int) -> np.ndarray:
+    """Each channel on its own to at most `side` pixels on the longer side, with antialiasing."""
+    height, width = layers.shape[:2]
+    if max(height, width) <= side:
+        return np.ascontiguousarray(layers)
+    scale = side / max(height, width)
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    channels = [
+        np.asarray(Image.fromarray(layers[..., c]).resize(size, Image.Resampling.BILINEAR))
+        for c in range(layers.shape[-1])
+    ]
+    return np.stack(channels, axis=-1)
+
+
+def is_held_out(subject: ShaderSubject, fraction: float) -> bool:
+    """Whether a subject is kept from training; fixed by its name, whatever else there is."""
+    digest = hashlib.sha256(f"habitus-subjects-1/{subject.key}".encode()).digest()
+    return int.from_bytes(digest[:8], "big") < fraction * 2**64
+
+
+def rendered_pairs(recipe: DataRecipe, held_out: bool) -> RenderedPairs:
+    """All frames of the subjects to learn from, or of the held-out ones.
+
+    Raises:
+        FileNotFoundError: A folder is not there.
+        InvalidInputError: There is no frame.
+    """
+    if not recipe.pairs:
+        raise InvalidInputError("no rendered pairs: name their folder in data.pairs, or by --data")
+    frames = tuple(
+        (subject, frame)
+        for folder in recipe.pairs
+        for subject in iter_subjects(Path(folder))
+        if is_held_out(subject, recipe.validation_fraction) == held_out
+        for frame in subject.frames
+    )
+    if not frames:
+        kind = "held-out subject" if held_out else "subject to learn from"
+        raise InvalidInputError(f"no {kind} in {', '.join(recipe.pairs)}")
+    return RenderedPairs(frames, recipe.pair_side)
+
+
+def packed_pairs(recipe: DataRecipe, held_out: bool) -> Pictures:
+    """The same, decoded once where the recipe says so."""
+    pairs = rendered_pairs(recipe, held_out)
+    if held_out:
+        pairs = RenderedPairs(spread(pairs.frames, recipe.max_validation), pairs.side)
+    if not recipe.pack_pairs:
+        return pairs
+    name = "held-out pairs" if held_out else "pairs"
+    parts = [f"{s.folder.resolve()}/{frame}" for s, frame in pairs.frames]
+    stamps = [
+        str(s.folder.stat().st_mtime_ns) for s in {s.folder: s for s, _ in pairs.frames}.values()
+    ]
+    return _packed(pairs, recipe, name, [str(pairs.side), *parts, *stamps])
+
+
+def packed_photos(recipe: DataRecipe, held_out: bool) -> PackedPictures | None:
+    """The photos to learn from, or the held-out ones; None where the recipe names no folder.
+
+    Raises:
+        FileNotFoundError: The folder is not there.
+        InvalidInputError: It holds no labelled photos.
+    """
+    if recipe.photos is None:
+        return None
+    dataset = ClothingCoParsing.open(Path(recipe.photos))
+    numbers = dataset.validation_numbers() if held_out else dataset.training_numbers()
+    if held_out:
+        numbers = spread(numbers, recipe.max_validation)
+    if not numbers:
+        kind = "held-out photo" if held_out else "photo to learn from"
+        raise InvalidInputError(f"no {kind} in {recipe.photos}")
+    photos = StreetPhotos(dataset, numbers, recipe.photo_side)
+    name = "held-out photos" if held_out else "photos"
+    parts = [str(dataset.root.resolve()), str(photos.side), str(PAINT_VERSION)]
+    return _packed(photos, recipe, name, [*parts, *map(str, numbers)])
+
+
+def spread(items: Sequence[Item], most: int) -> tuple[Item, ...]:
+    """At most so many, evenly from beginning to end."""
+    if len(items) <= most:
+        return tuple(items)
+    return tuple(items[i * len(items) // most] for i in range(most))
+
+
+def _packed(source: Pictures, recipe: DataRecipe, name: str, parts: list[str]) -> PackedPictures:
+    fingerprint = hashlib.sha256("\n".join(parts).encode()).hexdigest()
+    # A folder for each selection, so that two experiments do not displace each other's.
+    folder = Path(recipe.cache) / f"{name.replace(' ', '-')}-{fingerprint[:12]}"
+    return pack(len(source), source.__getitem__, folder, fingerprint, f"packing {name}")

@@ -1,0 +1,92 @@
+"""The silhouette network's training, put together from a recipe."""
+
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from model.silhouette.network import StackedHourglass
+from training.engine.batches import num_steps
+from training.engine.precision import pick_device
+from training.engine.seeding import seed_everything
+from training.engine.tasks import SupervisedTask
+from training.silhouette.dataset import SilhouetteBatch
+from training.silhouette.losses import hourglass_loss
+from training.silhouette.recipe import SilhouetteRecipe
+
+
+def build(recipe: SilhouetteRecipe) -> SupervisedTask[SilhouetteBatch]:
+    """Network, objective and judgement of an experiment; weights drawn from its seed."""
+    seed_everything(recipe.seed)
+
+    def objective(network: nn.Module, batch: SilhouetteBatch) -> dict[str, Tensor]:
+        outputs: Sequence[Tensor] = network(batch.images)
+        mask = batch.dressed if recipe.loss_mask == "dressed" else batch.naked
+        return {"loss": hourglass_loss(outputs, batch.confidence, mask, batch.weight)}
+
+    return SupervisedTask(
+        network=StackedHourglass(recipe.network),
+        objective=objective,
+        judgement=judge_maps,
+        optimisation=recipe.optimisation,
+        num_steps=num_steps(recipe.stages),
+        device=pick_device(recipe.device),
+    )
+
+
+def judge_maps(network: nn.Module, batches: Iterable[SilhouetteBatch]) -> dict[str, float]:
+    """Errors and overlap on rendered people, contrast on photos, at the input's resolution.
+
+    `score` is the mean of what is available: the rendered people's mean overlap, and the photos'
+    median confidence on skin less that on background.
+    """
+    errors: list[float] = []
+    cloth_errors: list[float] = []
+    overlaps: list[float] = []
+    skin: list[float] = []
+    background: list[float] = []
+    for batch in batches:
+        maps = predicted_maps(network, batch.images)
+        for index in range(len(maps)):
+            predicted, truth, weight = maps[index], batch.confidence[index], batch.weight[index]
+            body = batch.naked[index] > 0.5
+            if batch.is_photo[index]:
+                if body.any():
+                    skin.append(float(predicted[body].mean()))
+                background.append(float(predicted[(weight > 0.5) & ~body].mean()))
+                continue
+            errors.append(float((predicted - truth).abs().mean()))
+            cloth = (batch.dressed[index] > 0.5) & ~body
+            if cloth.any():
+                cloth_errors.append(float((predicted - truth).abs()[cloth].mean()))
+            overlaps.append(overlap(predicted > 0.5, truth > 0.5))
+    judged = {
+        "mean_error": _mean(errors),
+        "cloth_error": _mean(cloth_errors),
+        "overlap": _mean(overlaps),
+        "skin": _median(skin),
+        "background": _median(background),
+    }
+    parts = [judged["overlap"], judged["skin"] - judged["background"]]
+    return judged | {"score": float(np.nanmean(parts))}
+
+
+def predicted_maps(network: nn.Module, images: Tensor) -> Tensor:
+    """(B, 1, S, S): the last stack's first channel, clipped, at the input's resolution."""
+    maps: Tensor = network(images)[-1][:, :1].float().clamp(0, 1)
+    return F.interpolate(maps, images.shape[-2:], mode="bilinear", antialias=True)
+
+
+def overlap(one: Tensor, other: Tensor) -> float:
+    """Intersection over union of two bool maps; 1 where both are empty."""
+    union = int((one | other).sum())
+    return int((one & other).sum()) / union if union else 1.0
+
+
+def _mean(values: list[float]) -> float:
+    return float(np.mean(values)) if values else float("nan")
+
+
+def _median(values: list[float]) -> float:
+    return float(np.median(values)) if values else float("nan")
