@@ -1,0 +1,121 @@
+"""All that a route may ask for."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+import anyio
+import numpy as np
+from anyio import to_thread
+from fastapi import Depends, File, UploadFile
+from fastapi.exceptions import RequestValidationError
+from jaxtyping import Float, UInt8
+from pydantic import ValidationError
+from starlette.datastructures import UploadFile as FormFile
+from starlette.requests import Request
+
+from app.arrays import decode_vertices
+from app.encoding import negotiate
+from app.engine import Engine
+from app.predictors import Predictors
+from app.schemas.body import MeshPair
+from app.settings import Settings
+from app.telemetry import Metrics
+from app.uploads import UnsupportedFormatError, decode_image
+from model.body.predictor import BodyParameters
+
+MeshContents = BodyParameters | Float[np.ndarray, "V 3"]
+
+
+@dataclass(frozen=True)
+class Service:
+    """What an app holds between its start and its end."""
+
+    settings: Settings
+    predictors: Predictors
+    engine: Engine
+    metrics: Metrics
+    decoding: anyio.CapacityLimiter
+    """How many pictures are decoded at the same time."""
+
+
+def _service(request: Request) -> Service:
+    service: Service = request.app.state.service
+    return service
+
+
+ServiceDep = Annotated[Service, Depends(_service)]
+
+
+def _predictors(service: ServiceDep) -> Predictors:
+    return service.predictors
+
+
+def _engine(service: ServiceDep) -> Engine:
+    return service.engine
+
+
+def _metrics(service: ServiceDep) -> Metrics:
+    return service.metrics
+
+
+async def _image(
+    service: ServiceDep,
+    image: Annotated[UploadFile, File(description="A JPEG, PNG, WebP, BMP or TIFF picture.")],
+) -> UInt8[np.ndarray, "H W 3"]:
+    service.engine.check_admission()
+    return await to_thread.run_sync(
+        lambda: decode_image(image.file.read(), service.settings.max_pixels),
+        limiter=service.decoding,
+    )
+
+
+async def _mesh_pair(request: Request) -> tuple[MeshContents, MeshContents]:
+    """Predicted and ground truth, from JSON or from two .npy files."""
+    content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if content_type == "application/json":
+        pair = _parse_pair(await request.body())
+        return pair.predicted.contents(), pair.ground_truth.contents()
+    if content_type == "multipart/form-data":
+        async with request.form(max_files=2, max_fields=2) as form:
+            predicted = await _vertices(form.get("predicted"), "predicted")
+            ground_truth = await _vertices(form.get("ground_truth"), "ground_truth")
+            return predicted, ground_truth
+    raise UnsupportedFormatError(
+        f"the content type is {content_type!r}; application/json and multipart/form-data with two "
+        ".npy files are read"
+    )
+
+
+def _parse_pair(body: bytes) -> MeshPair:
+    try:
+        return MeshPair.model_validate_json(body)
+    except ValidationError as error:
+        raise RequestValidationError(
+            [{**entry, "loc": ("body", *entry["loc"])} for entry in error.errors()]
+        ) from error
+
+
+async def _vertices(part: FormFile | str | None, name: str) -> Float[np.ndarray, "V 3"]:
+    if not isinstance(part, FormFile):
+        raise RequestValidationError(
+            [{"type": "missing", "loc": ("body", name), "msg": "a .npy file is needed"}]
+        )
+    return decode_vertices(await part.read(), name)
+
+
+class Negotiated:
+    """The media type to answer in, one of those that the endpoint offers."""
+
+    def __init__(self, *offered: str) -> None:
+        self.offered = offered
+
+    def __call__(self, request: Request) -> str:
+        """The type for this request."""
+        return negotiate(request.headers.get("accept"), self.offered)
+
+
+PredictorsDep = Annotated[Predictors, Depends(_predictors)]
+EngineDep = Annotated[Engine, Depends(_engine)]
+MetricsDep = Annotated[Metrics, Depends(_metrics)]
+ImageDep = Annotated[UInt8[np.ndarray, "H W 3"], Depends(_image)]
+MeshPairDep = Annotated[tuple[MeshContents, MeshContents], Depends(_mesh_pair)]

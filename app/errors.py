@@ -1,0 +1,210 @@
+"""Exceptions to problem documents (RFC 9457). Only this file knows the status codes of errors."""
+
+import http
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Scope
+
+from app.encoding import NotAcceptableError
+from app.engine import DeadlinePassedError, EngineClosedError, QueueFullError
+from app.predictors import CapabilityMissingError
+from app.telemetry import REQUEST_ID_HEADER
+from app.uploads import PictureTooLargeError, UnsupportedFormatError
+from model.errors import InvalidInputError
+
+MEDIA_TYPE = "application/problem+json"
+RETRY_AFTER_S = 1
+"""A queue of ordinary pictures has moved on by then."""
+MAX_ERRORS = 10
+"""Fields at fault that an answer lists; a broken mesh could have a million."""
+
+
+class NotReadyError(Exception):
+    """The server cannot do its work at the moment."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of problem."""
+
+    status: int
+    name: str
+    title: str
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+_RETRY = (("Retry-After", str(RETRY_AFTER_S)),)
+MALFORMED = Kind(400, "malformed-body", "Malformed body")
+UNAUTHORIZED = Kind(
+    401, "unauthorized", "Unauthorized", (("WWW-Authenticate", 'Bearer realm="habitus"'),)
+)
+NOT_ACCEPTABLE = Kind(406, "not-acceptable", "Not acceptable")
+TOO_LARGE = Kind(413, "too-large", "Too large")
+UNSUPPORTED = Kind(415, "unsupported-format", "Unsupported format")
+UNUSABLE = Kind(422, "unusable-input", "Unusable input")
+INTERNAL = Kind(500, "internal", "Internal error")
+MISSING = Kind(503, "capability-missing", "Capability not loaded")
+BUSY = Kind(503, "queue-full", "Queue full", _RETRY)
+CLOSING = Kind(503, "shutting-down", "Shutting down", _RETRY)
+NOT_READY = Kind(503, "not-ready", "Not ready", _RETRY)
+LATE = Kind(504, "deadline-passed", "Deadline passed")
+
+_KINDS: dict[type[Exception], Kind] = {
+    NotAcceptableError: NOT_ACCEPTABLE,
+    PictureTooLargeError: TOO_LARGE,
+    UnsupportedFormatError: UNSUPPORTED,
+    InvalidInputError: UNUSABLE,
+    CapabilityMissingError: MISSING,
+    QueueFullError: BUSY,
+    EngineClosedError: CLOSING,
+    NotReadyError: NOT_READY,
+    DeadlinePassedError: LATE,
+}
+
+
+def install_problem_handlers(app: FastAPI) -> None:
+    """Answer every exception that leaves a route with a problem document."""
+    for exception, kind in _KINDS.items():
+        app.add_exception_handler(exception, _KindHandler(kind))
+    app.add_exception_handler(HTTPException, _http_problem)
+    app.add_exception_handler(RequestValidationError, _validation_problem)
+    app.add_exception_handler(Exception, _internal_problem)
+
+
+def problem(
+    scope: Scope,
+    kind: Kind,
+    detail: str,
+    errors: Sequence[Mapping[str, str]] = (),
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """A problem document about the request in `scope`."""
+    request_id = scope["state"]["request_id"]
+    document: dict[str, Any] = {
+        "type": f"urn:habitus:{kind.name}",
+        "title": kind.title,
+        "status": kind.status,
+        "detail": detail,
+        "instance": request_id,
+    }
+    if errors:
+        document["errors"] = list(errors)
+    return Response(
+        orjson.dumps(document),
+        kind.status,
+        # The id again for answers that do not pass through the telemetry: those of status 500.
+        {**dict(kind.headers), REQUEST_ID_HEADER: request_id, **(headers or {})},
+        MEDIA_TYPE,
+    )
+
+
+def problem_responses(*kinds: Kind) -> dict[int | str, dict[str, Any]]:
+    """What OpenAPI says of the problems that an endpoint may answer with."""
+    responses: dict[int | str, dict[str, Any]] = {}
+    for kind in kinds:
+        example = {
+            "type": f"urn:habitus:{kind.name}",
+            "title": kind.title,
+            "status": kind.status,
+            "detail": _EXAMPLE_DETAILS[kind.name],
+            "instance": "5f0c7a52e6c84d5f9c3f1d6f0e6a1b2c",
+        }
+        entry = responses.setdefault(kind.status, {"description": kind.title, "content": {}})
+        content = entry["content"].setdefault(
+            MEDIA_TYPE, {"schema": {"$ref": "#/components/schemas/Problem"}, "examples": {}}
+        )
+        content["examples"][kind.name] = {"summary": kind.title, "value": example}
+        entry["description"] = " or ".join(
+            shown["summary"] for shown in content["examples"].values()
+        )
+    return responses
+
+
+_EXAMPLE_DETAILS = {
+    MALFORMED.name: "the body is not JSON: Expecting value at character 12",
+    UNAUTHORIZED.name: "no API key was sent; send X-API-Key: KEY or Authorization: Bearer KEY",
+    NOT_ACCEPTABLE.name: "Accept is 'text/html'; this endpoint gives image/png, application/json",
+    TOO_LARGE.name: "the body is larger than 20000000 bytes, as much as is read",
+    UNSUPPORTED.name: "a GIF file was sent; JPEG, PNG, WebP, BMP, TIFF are read",
+    UNUSABLE.name: "image is 8x8; each side must be at least 16 pixels",
+    MISSING.name: "silhouette is not loaded: silhouette.safetensors was not there when the server "
+    "started. `python -m training fit silhouette` makes it; then restart the server.",
+    BUSY.name: "32 items are queued or running, as many as are allowed; ask again shortly",
+    CLOSING.name: "the server is shutting down; ask again when it is back",
+    NOT_READY.name: "no capability is loaded",
+    LATE.name: "no result within 30 s; the server is busy, or the item is large",
+}
+
+
+class _KindHandler:
+    """Answers one type of exception."""
+
+    def __init__(self, kind: Kind) -> None:
+        self.kind = kind
+
+    async def __call__(self, request: Request, error: Exception) -> Response:
+        return problem(request.scope, self.kind, str(error))
+
+
+async def _http_problem(request: Request, error: Exception) -> Response:
+    """What the framework itself refuses: unknown paths and methods, unreadable bodies."""
+    assert isinstance(error, HTTPException)
+    phrase = http.HTTPStatus(error.status_code).phrase
+    kind = Kind(error.status_code, phrase.lower().replace(" ", "-"), phrase.capitalize())
+    detail = error.detail
+    if error.status_code == 400:
+        kind, detail = MALFORMED, f"the body cannot be read: {error.detail}"
+    elif error.status_code == 404:
+        detail = f"there is no {request.url.path}; /docs shows what there is"
+    elif error.status_code == 405:
+        allowed = (error.headers or {}).get("Allow", "other methods")
+        detail = f"{request.url.path} does not take {request.method}; it takes {allowed}"
+    return problem(request.scope, kind, detail, headers=error.headers)
+
+
+async def _validation_problem(request: Request, error: Exception) -> Response:
+    """Fields that pydantic refuses, and JSON that is none."""
+    assert isinstance(error, RequestValidationError)
+    found = error.errors()
+    if found[0]["type"] == "json_invalid":
+        place = found[0]["loc"][-1]
+        reason = found[0].get("ctx", {}).get("error", "")
+        return problem(
+            request.scope, MALFORMED, f"the body is not JSON: {reason} at character {place}"
+        )
+    errors = [
+        {"pointer": _pointer(entry["loc"]), "detail": entry["msg"]} for entry in found[:MAX_ERRORS]
+    ]
+    detail = "; ".join(f"{_dotted(entry['loc'])}: {entry['msg']}" for entry in found[:3])
+    if len(found) > 3:
+        detail += f"; and {len(found) - 3} more"
+    sent = request.headers.get("content-type", "none")
+    if not sent.startswith(("application/json", "multipart/form-data")):
+        detail += (
+            f"; the content type is {sent!r}: JSON needs application/json, "
+            "files need multipart/form-data"
+        )
+    return problem(request.scope, UNUSABLE, detail, errors)
+
+
+async def _internal_problem(request: Request, _: Exception) -> Response:
+    """A mistake of ours; what it was is for the log only."""
+    return problem(request.scope, INTERNAL, "the server failed; its log says more, by this id")
+
+
+def _pointer(location: Sequence[int | str]) -> str:
+    return "#" + "".join(f"/{part}" for part in location[1:])
+
+
+def _dotted(location: Sequence[int | str]) -> str:
+    """`betas[3]` for ("body", "betas", 3)."""
+    name = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location[1:])
+    return name.removeprefix(".") or "body"

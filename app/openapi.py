@@ -1,0 +1,109 @@
+"""What FastAPI cannot say by itself in OpenAPI: answers of several media types, bodies of two."""
+
+from typing import Any
+
+from fastapi import FastAPI
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
+from app.errors import UNAUTHORIZED, problem_responses
+from app.limits import API_KEY_HEADER, OPEN_PREFIX
+from app.schemas.body import Mesh, MeshPair
+from app.schemas.common import Problem
+from app.schemas.silhouette import ConfidenceMap
+
+_REFERENCE = "#/components/schemas/{model}"
+_BINARY = {"type": "string", "format": "binary"}
+_REFERENCED: tuple[type[BaseModel], ...] = (Problem, ConfidenceMap, Mesh, MeshPair)
+"""Models that only the hand-written parts below refer to."""
+
+
+def json_content(schema: type[BaseModel]) -> dict[str, Any]:
+    """JSON of a model, with the model's examples."""
+    return {
+        "application/json": {
+            "schema": {"$ref": _REFERENCE.format(model=schema.__name__)},
+            "examples": _examples(schema),
+        }
+    }
+
+
+def binary_content(media_type: str, what: str) -> dict[str, Any]:
+    """A file."""
+    return {media_type: {"schema": {**_BINARY, "description": what}, "example": f"({what})"}}
+
+
+def form_example(fields: dict[str, str]) -> dict[str, Any]:
+    """An example for a form with files, as curl's -F writes them."""
+    return {"requestBody": {"content": {"multipart/form-data": {"example": fields}}}}
+
+
+def json_or_files_body(
+    schema: type[BaseModel], files: dict[str, str], description: str
+) -> dict[str, Any]:
+    """A body that is either JSON of a model or a form with these files."""
+    form = {
+        "type": "object",
+        "required": sorted(files),
+        "properties": {name: {**_BINARY, "description": description} for name in files},
+    }
+    return {
+        "requestBody": {
+            "required": True,
+            "content": {
+                **json_content(schema),
+                "multipart/form-data": {"schema": form, "example": files},
+            },
+        }
+    }
+
+
+def complete_openapi(app: FastAPI, *, with_keys: bool) -> None:
+    """Let the app's OpenAPI document hold the schemas that are referred to by hand, and the keys.
+
+    Args:
+        app: With all its routes.
+        with_keys: Whether API keys are asked for.
+    """
+    generate = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            document = generate()
+            _, definitions = models_json_schema(
+                [(schema, "validation") for schema in _REFERENCED], ref_template=_REFERENCE
+            )
+            schemas = document.setdefault("components", {}).setdefault("schemas", {})
+            for name, schema in definitions["$defs"].items():
+                schemas.setdefault(name, schema)
+            if with_keys:
+                _describe_keys(document)
+        assert app.openapi_schema is not None
+        return app.openapi_schema
+
+    app.openapi = openapi  # type: ignore[method-assign]
+
+
+def _describe_keys(document: dict[str, Any]) -> None:
+    document["components"]["securitySchemes"] = {
+        "header": {"type": "apiKey", "in": "header", "name": API_KEY_HEADER},
+        "bearer": {"type": "http", "scheme": "bearer"},
+    }
+    for path, operations in document["paths"].items():
+        if path.startswith(OPEN_PREFIX):
+            continue
+        for operation in operations.values():
+            operation["security"] = [{"header": []}, {"bearer": []}]
+            operation["responses"].update(
+                {str(status): entry for status, entry in problem_responses(UNAUTHORIZED).items()}
+            )
+
+
+def _examples(schema: type[BaseModel]) -> dict[str, Any]:
+    extra = schema.model_config["json_schema_extra"]
+    assert isinstance(extra, dict)
+    values = extra["examples"]
+    assert isinstance(values, list)
+    return {
+        f"{schema.__name__} {number}": {"value": value} for number, value in enumerate(values, 1)
+    }

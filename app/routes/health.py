@@ -1,0 +1,59 @@
+"""GET /health/live, /health/ready and /metrics: for supervisors, not for clients."""
+
+from fastapi import APIRouter
+from prometheus_client import CONTENT_TYPE_LATEST
+from starlette.responses import Response
+
+from app.dependencies import EngineDep, MetricsDep, PredictorsDep
+from app.errors import NOT_READY, NotReadyError, problem_responses
+from app.schemas.common import Health, Liveness
+
+router = APIRouter(tags=["operation"])
+
+
+@router.get(
+    "/health/live",
+    summary="Whether the process works",
+    responses=problem_responses(NOT_READY),
+)
+async def live(engine: EngineDep) -> Liveness:
+    """503 when the device's thread has ended: only a restart helps then."""
+    if not engine.alive:
+        raise NotReadyError("the device's thread has ended; the server must be restarted")
+    return Liveness()
+
+
+@router.get(
+    "/health/ready",
+    summary="Whether requests should be sent here",
+    responses=problem_responses(NOT_READY),
+)
+async def ready(predictors: PredictorsDep, engine: EngineDep) -> Health:
+    """503 when no capability is loaded or the server is shutting down."""
+    health = Health.of(predictors.statuses())
+    if not engine.accepting:
+        raise NotReadyError("the server is shutting down")
+    if not health.loaded:
+        raise NotReadyError(" ".join(health.missing.values()))
+    return health
+
+
+@router.get(
+    "/metrics",
+    summary="Prometheus metrics",
+    response_class=Response,
+    responses={
+        200: {
+            "description": "Prometheus' text format.",
+            "content": {
+                "text/plain": {
+                    "schema": {"type": "string"},
+                    "example": 'habitus_requests_total{method="POST",route="/mesh",status="200"} 1',
+                }
+            },
+        }
+    },
+)
+async def metrics(metrics: MetricsDep) -> Response:
+    """Requests, queue, batches, loaded capabilities and the process itself."""
+    return Response(metrics.text(), media_type=CONTENT_TYPE_LATEST)

@@ -1,0 +1,196 @@
+"""Wire types of meshes and of the distance between two of them."""
+
+from typing import Annotated
+
+import numpy as np
+from jaxtyping import Float
+from pydantic import ConfigDict, Field, model_validator
+
+from app.arrays import MAX_VERTICES
+from app.schemas.common import Number, Received, Sent, Vector3
+from model.body.predictor import BodyParameters
+
+MAX_BETAS = 300
+NUM_BODY_JOINTS = 23
+
+Betas = Annotated[
+    list[Number],
+    Field(
+        min_length=1,
+        max_length=MAX_BETAS,
+        description="Shape, in standard deviations from the mean person. Fewer than the asset has "
+        "are padded with zeros, more are cut.",
+    ),
+]
+BodyPose = Annotated[
+    list[Vector3],
+    Field(
+        min_length=NUM_BODY_JOINTS,
+        max_length=NUM_BODY_JOINTS,
+        description="Axis-angle in radians of SMPL's joints 1 to 23, relative to their parents; "
+        "zeros, the T-pose, when left out.",
+    ),
+]
+GlobalOrient = Annotated[
+    Vector3, Field(description="Axis-angle in radians of the pelvis; zeros when left out.")
+]
+Translation = Annotated[Vector3, Field(description="In metres; zeros when left out.")]
+Vertices = Annotated[
+    list[Vector3],
+    # The first wrong vertex is enough: a broken mesh would give an error for each number.
+    Field(fail_fast=True, min_length=1, max_length=MAX_VERTICES, description="In metres."),
+]
+_NO_POSE = [[0.0, 0.0, 0.0]] * NUM_BODY_JOINTS
+_ORIGIN = [0.0, 0.0, 0.0]
+
+
+def _parameters(
+    betas: list[float],
+    body_pose: list[list[float]] | None,
+    global_orient: list[float] | None,
+    transl: list[float] | None,
+) -> BodyParameters:
+    return BodyParameters(
+        betas=np.array(betas, np.float32),
+        body_pose=np.array(body_pose or _NO_POSE, np.float32),
+        global_orient=np.array(global_orient or _ORIGIN, np.float32),
+        transl=np.array(transl or _ORIGIN, np.float32),
+    )
+
+
+class MeshRequest(Received):
+    """A person's shape, and optionally pose and place."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"betas": [2, -1]},
+                {"betas": [0], "global_orient": [0, 1.5708, 0], "transl": [0, 0.9, 0]},
+            ]
+        }
+    )
+
+    betas: Betas
+    body_pose: BodyPose | None = None
+    global_orient: GlobalOrient | None = None
+    transl: Translation | None = None
+
+    def parameters(self) -> BodyParameters:
+        """As arrays."""
+        return _parameters(self.betas, self.body_pose, self.global_orient, self.transl)
+
+
+class Units(Sent):
+    """What the numbers of a mesh mean."""
+
+    length: str = "metre"
+    up: str = "y"
+
+
+class Mesh(Sent):
+    """A person's surface and joints."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "vertices": [[0.01, 1.62, 0.09], [0.02, 1.61, 0.09], [0.01, 1.6, 0.1]],
+                    "faces": [[0, 1, 2]],
+                    "joints": [[0.0, 0.94, 0.0], [0.07, 0.85, 0.0]],
+                    "joint_names": ["pelvis", "left_hip"],
+                    "units": {"length": "metre", "up": "y"},
+                    "num_betas": 10,
+                    "num_betas_ignored": 0,
+                }
+            ]
+        }
+    )
+
+    vertices: list[Vector3] = Field(description="(V, 3), in metres, Y up.")
+    faces: list[list[int]] = Field(
+        description="(F, 3) indices of vertices, counter-clockwise seen from outside."
+    )
+    joints: list[Vector3] = Field(description="(24, 3), in metres, Y up.")
+    joint_names: list[str] = Field(description="SMPL's names, in the order of the joints.")
+    units: Units
+    num_betas: int = Field(description="How many betas the asset has.")
+    num_betas_ignored: int = Field(
+        description="How many of the given betas were cut because the asset has fewer; also in "
+        "the header X-Betas-Ignored, whatever the format."
+    )
+
+
+class MeshSource(Received):
+    """A mesh: either betas, with an optional pose, or vertices."""
+
+    betas: Betas | None = None
+    body_pose: BodyPose | None = None
+    global_orient: GlobalOrient | None = None
+    transl: Translation | None = None
+    vertices: Vertices | None = None
+
+    @model_validator(mode="after")
+    def _one_of_two(self) -> "MeshSource":
+        if (self.betas is None) == (self.vertices is None):
+            raise ValueError("either betas or vertices are needed, and not both")
+        if self.vertices is not None and (self.body_pose or self.global_orient or self.transl):
+            raise ValueError("vertices are posed already; a pose goes with betas only")
+        return self
+
+    def contents(self) -> "BodyParameters | Float[np.ndarray, 'V 3']":
+        """As arrays: parameters, or vertices."""
+        if self.vertices is not None:
+            return np.array(self.vertices, np.float64)
+        assert self.betas is not None
+        return _parameters(self.betas, self.body_pose, self.global_orient, self.transl)
+
+
+class MeshPair(Received):
+    """Two meshes to compare."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"predicted": {"betas": [1.8, -0.9]}, "ground_truth": {"betas": [2, -1]}},
+                {
+                    "predicted": {"vertices": [[0, 0, 0], [0, 1.7, 0]]},
+                    "ground_truth": {"vertices": [[0, 0, 0], [0, 1.8, 0]]},
+                },
+            ]
+        }
+    )
+
+    predicted: MeshSource
+    ground_truth: MeshSource
+
+
+class MeshErrors(Sent):
+    """How far one mesh is from another, in millimetres."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "mean_error_mm": 8.1,
+                    "max_error_mm": 15.3,
+                    "hausdorff_mm": 9.7,
+                    "pve_t_sc_mm": 2.2,
+                    "part_mean_error_mm": {"pelvis": 4.9, "head": 13.2},
+                    "num_vertices": 13718,
+                }
+            ]
+        }
+    )
+
+    mean_error_mm: float = Field(description="Mean distance between corresponding vertices.")
+    max_error_mm: float = Field(description="Largest distance between corresponding vertices.")
+    hausdorff_mm: float = Field(description="Hausdorff distance between the sets of vertices.")
+    pve_t_sc_mm: float | None = Field(
+        description="Mean distance in the T-pose, after position and size are made equal "
+        "(PVE-T-SC). The T-pose is made from betas: null where vertices were given."
+    )
+    part_mean_error_mm: dict[str, float] | None = Field(
+        description="Mean distance for each body part, named after the joint that moves it. Null "
+        "where the meshes have another topology than the server's body asset, or there is none."
+    )
+    num_vertices: int

@@ -1,0 +1,192 @@
+"""Wire types that every capability shares."""
+
+from collections.abc import Sequence
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from app.predictors import CapabilityStatus
+
+MAX_MAGNITUDE = 1e6
+"""Every number squared and summed stays finite in 32 bits."""
+
+Number = Annotated[float, Field(ge=-MAX_MAGNITUDE, le=MAX_MAGNITUDE, allow_inf_nan=False)]
+Vector3 = Annotated[list[Number], Field(min_length=3, max_length=3)]
+
+
+class Received(BaseModel):
+    """What clients send: an unknown name or a number in quotes is an error."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+
+class Sent(BaseModel):
+    """What clients get."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+class FieldError(Sent):
+    """One field at fault."""
+
+    pointer: str = Field(description="JSON pointer to the field, within the body.")
+    detail: str = Field(description="What is wrong with it.")
+
+
+class Problem(Sent):
+    """A problem document, RFC 9457."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "type": "urn:habitus:unusable-input",
+                    "title": "Unusable input",
+                    "status": 422,
+                    "detail": "image is 8x8; each side must be at least 16 pixels",
+                    "instance": "5f0c7a52e6c84d5f9c3f1d6f0e6a1b2c",
+                }
+            ]
+        }
+    )
+
+    type: str = Field(description="Names the kind of problem.")
+    title: str = Field(description="The kind of problem, in words.")
+    status: int = Field(description="The HTTP status again.")
+    detail: str = Field(description="What was found, and what is allowed.")
+    instance: str = Field(description="The request id, also in X-Request-ID.")
+    errors: list[FieldError] | None = Field(None, description="The fields at fault, if any.")
+
+
+class Card(Sent):
+    """A checkpoint, in short."""
+
+    file: str
+    architecture: str
+    trained_on: str
+    metrics: dict[str, Any] = Field(description="Measured on held-out data.")
+    licence: str
+    commit: str = Field(description="Of the code that made it.")
+    sha256: str = Field(description="Digest of its tensors.")
+
+
+class CapabilityState(Sent):
+    """A capability of this server."""
+
+    name: str
+    loaded: bool
+    reason: str | None = Field(description="Why it is not loaded, and the command that helps.")
+    endpoints: list[str]
+    device: str | None
+    input: str | None = Field(description="What one item is.")
+    checkpoint: Card | None
+
+    @classmethod
+    def of(cls, status: CapabilityStatus) -> "CapabilityState":
+        """From what the server knows."""
+        capability, header = status.capability, status.header
+        card = (
+            None
+            if header is None
+            else Card(
+                file=capability.checkpoint,
+                architecture=header.architecture,
+                trained_on=header.trained_on,
+                metrics=header.metrics,
+                licence=header.licence,
+                commit=header.commit,
+                sha256=header.sha256,
+            )
+        )
+        return cls(
+            name=capability.slug,
+            loaded=status.loaded,
+            reason=None if status.loaded else capability.absence,
+            endpoints=list(capability.endpoints),
+            device=status.device,
+            input=status.input,
+            checkpoint=card,
+        )
+
+
+class Capabilities(Sent):
+    """All capabilities of this server."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "capabilities": [
+                        {
+                            "name": "silhouette",
+                            "loaded": True,
+                            "reason": None,
+                            "endpoints": ["/confidence", "/confidence/weighted-image"],
+                            "device": "cuda:0",
+                            "input": "a picture, seen at 256x256 pixels",
+                            "checkpoint": {
+                                "file": "silhouette.safetensors",
+                                "architecture": "stacked-hourglass",
+                                "trained_on": "rendered people and street photos",
+                                "metrics": {"iou": 0.93},
+                                "licence": "Apache-2.0",
+                                "commit": "1165c01",
+                                "sha256": "9f86d081884c7d65",
+                            },
+                        }
+                    ]
+                }
+            ]
+        }
+    )
+
+    capabilities: list[CapabilityState]
+
+    @classmethod
+    def of(cls, statuses: Sequence[CapabilityStatus]) -> "Capabilities":
+        """From what the server knows."""
+        return cls(capabilities=[CapabilityState.of(status) for status in statuses])
+
+
+class Liveness(Sent):
+    """The process works."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"status": "alive"}]})
+
+    status: str = "alive"
+
+
+class Health(Sent):
+    """The server takes requests."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "status": "ready",
+                    "loaded": ["body"],
+                    "missing": {
+                        "silhouette": "silhouette is not loaded: silhouette.safetensors was not "
+                        "there when the server started. `python -m training fit silhouette` "
+                        "makes it; then restart the server."
+                    },
+                }
+            ]
+        }
+    )
+
+    status: str = "ready"
+    loaded: list[str] = Field(description="Capabilities that answer.")
+    missing: dict[str, str] = Field(description="Capabilities that do not, and why.")
+
+    @classmethod
+    def of(cls, statuses: Sequence[CapabilityStatus]) -> "Health":
+        """From what the server knows."""
+        return cls(
+            loaded=[status.capability.slug for status in statuses if status.loaded],
+            missing={
+                status.capability.slug: status.capability.absence
+                for status in statuses
+                if not status.loaded
+            },
+        )

@@ -1,0 +1,57 @@
+from pathlib import Path
+
+import pytest
+import torch
+import trimesh
+
+from model.body.asset import SmplAsset
+from model.body.predictor import BodyPredictor
+from model.body.smpl import Smpl
+from model.silhouette.network import HourglassConfig, StackedHourglass
+from model.silhouette.predictor import SilhouettePredictor
+from model.skeletons import SMPL_24_JOINT_NAMES, SMPL_24_PARENTS
+
+
+@pytest.fixture(scope="session")
+def repo_root() -> Path:
+    return Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def shared_data(repo_root: Path) -> Path:
+    folder = repo_root.parent / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip("the data folder ../shared/data is not here")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_silhouette() -> SilhouettePredictor:
+    """A network with random weights that takes milliseconds."""
+    torch.manual_seed(0)
+    network = StackedHourglass(HourglassConfig(num_stacks=1, num_features=8, depth=2))
+    # Around the middle of [0, 1], so that little of the map is clipped.
+    torch.nn.init.constant_(network.outputs[-1].bias, 0.5)
+    return SilhouettePredictor(network, input_size=64)
+
+
+@pytest.fixture(scope="session")
+def tiny_body() -> BodyPredictor:
+    """A capsule of human height with 24 joints and 10 betas; the first makes it taller."""
+    capsule = trimesh.creation.capsule(height=1.4, radius=0.15, count=[8, 8])
+    surface = torch.tensor(capsule.vertices, dtype=torch.float32)
+    v_template = surface[:, [1, 2, 0]]  # Z up to Y up: a turn, so the faces still look outwards
+    num_vertices, num_joints = len(v_template), len(SMPL_24_JOINT_NAMES)
+    generator = torch.Generator().manual_seed(0)
+    shapedirs = 0.01 * torch.randn(num_vertices, 3, 10, generator=generator)
+    shapedirs[..., 0] = 0.05 * v_template * torch.tensor([0.0, 1.0, 0.0])
+    asset = SmplAsset(
+        v_template=v_template,
+        shapedirs=shapedirs,
+        posedirs=torch.zeros(num_vertices, 3, 0),
+        J_regressor=torch.rand(num_joints, num_vertices, generator=generator).softmax(dim=1),
+        parents=torch.tensor(SMPL_24_PARENTS),
+        lbs_weights=(20 * torch.rand(num_vertices, num_joints, generator=generator)).softmax(dim=1),
+        faces=torch.tensor(capsule.faces, dtype=torch.int64),
+    )
+    return BodyPredictor(Smpl(asset))
