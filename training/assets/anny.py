@@ -7,13 +7,16 @@ bones.
 B bodies, V vertices, F triangles, K blend shapes. Joints are always SMPL's 24.
 """
 
+import itertools
 import warnings
 
 import anny
 import torch
+import warp
 from anny.shape_distribution import SimpleShapeDistribution
 from torch import Tensor
 
+from model.body.kinematics import forward_kinematics, rest_to_posed
 from model.body.skinning import linear_blend_skinning
 from model.skeletons import SMPL_24_JOINT_NAMES, SMPL_24_PARENTS
 
@@ -108,6 +111,7 @@ class AnnyBody:
         """
         if topology not in ("anny", "anny-full"):
             raise ValueError(f"topology is {topology!r}; 'anny' or 'anny-full' is needed")
+        warp.config.quiet = True  # or it greets on standard output
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)  # raised inside Anny and Warp
             self._anny = anny.Anny(topology=topology)
@@ -148,9 +152,8 @@ class AnnyBody:
         Returns:
             Anny's phenotypes by name, each (num,) float64.
         """
-        ages = torch.distributions.Uniform(
-            *(torch.tensor(year, dtype=torch.float64) for year in ADULT_YEARS)
-        )
+        youngest, oldest = torch.tensor(ADULT_YEARS, dtype=torch.float64)
+        ages = torch.distributions.Uniform(youngest, oldest)
         distribution = SimpleShapeDistribution(self._anny, morphological_age_distribution=ages)
         kept: list[dict[str, Tensor]] = []
         while sum(len(some["age"]) for some in kept) < num:
@@ -186,32 +189,19 @@ class AnnyBody:
 
     def _raise_arms(self, vertices: Tensor, joints: Tensor) -> tuple[Tensor, Tensor]:
         """Turn A-pose into T-pose: each segment of an arm is laid along the X axis."""
-        num = len(joints)
-        turned = [torch.eye(3, dtype=self.dtype).expand(num, 3, 3)] * len(SMPL_24_JOINT_NAMES)
+        rotations = torch.eye(3, dtype=self.dtype).repeat(*joints.shape[:2], 1, 1)
         for side, sign in (("left", 1.0), ("right", -1.0)):
             outwards = torch.tensor([sign, 0.0, 0.0], dtype=self.dtype)
-            for near, far in zip(_ARM[:-1], _ARM[1:], strict=True):
-                start, end = (SMPL_24_JOINT_NAMES.index(f"{side}_{name}") for name in (near, far))
-                segment = torch.nn.functional.normalize(joints[:, end] - joints[:, start], dim=-1)
-                turned[start] = _rotation_between(segment, outwards)
-            hand = SMPL_24_JOINT_NAMES.index(f"{side}_hand")
-            turned[hand] = turned[SMPL_24_JOINT_NAMES.index(f"{side}_wrist")]
-        posed: list[Tensor] = []
-        transforms = torch.zeros(num, len(turned), 4, 4, dtype=self.dtype)
-        transforms[..., 3, 3] = 1
-        for joint, parent in enumerate(SMPL_24_PARENTS):
-            bone = joints[:, joint] - (joints[:, parent] if parent >= 0 else 0)
-            posed.append(
-                posed[parent] + (turned[parent] @ bone[..., None])[..., 0] if parent >= 0 else bone
-            )
-            transforms[:, joint, :3, :3] = turned[joint]
-            transforms[:, joint, :3, 3] = (
-                posed[joint] - (turned[joint] @ joints[:, joint, :, None])[..., 0]
-            )
-        return (
-            linear_blend_skinning(vertices, transforms, self.lbs_weights),
-            torch.stack(posed, dim=1),
-        )
+            turned_so_far = rotations[:, 0]
+            arm = [SMPL_24_JOINT_NAMES.index(f"{side}_{name}") for name in _ARM]
+            for near, far in itertools.pairwise(arm):
+                segment = torch.nn.functional.normalize(joints[:, far] - joints[:, near], dim=-1)
+                turned = _rotation_between(segment, outwards)
+                rotations[:, near] = turned_so_far.mT @ turned
+                turned_so_far = turned
+        world = forward_kinematics(rotations, joints, SMPL_24_PARENTS)
+        transforms = rest_to_posed(world, joints)
+        return linear_blend_skinning(vertices, transforms, self.lbs_weights), world[..., :3, 3]
 
 
 def _y_up(points: Tensor) -> Tensor:

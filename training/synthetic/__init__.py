@@ -1,0 +1,1 @@
+"""Rendered people whose body under the clothes is known exactly."""
