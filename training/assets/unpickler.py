@@ -88,6 +88,8 @@ def restricted_load(path: Path) -> object:
         FileNotFoundError: There is no such file.
         AssetError: The file is no pickle, or asks for something that is not on the list.
     """
+    if not path.is_file():
+        raise FileNotFoundError(path)
     if (size := path.stat().st_size) > MAX_BYTES:
         raise AssetError(f"{path.name} has {size:,} bytes; at most {MAX_BYTES:,} are read")
     data = path.read_bytes()
