@@ -100,7 +100,7 @@ class Tailor:
         reach = sleeve + rng.normal(0, 0.04)
         lower = np.array([0, rng.uniform(-0.04, 0.02), rng.uniform(0, 0.05)], np.float32)
         return Outline(
-            top=float(body.joint("neck")[1] + rng.choice([0.02, 0.06])),
+            top=float(body.joint("neck")[1] + rng.choice([0.0, 0.03])),
             hem=hem,
             sleeve=float(shoulder[0] + reach * (wrist[0] - shoulder[0])),
             shoulder=float(shoulder[1]),
