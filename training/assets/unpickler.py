@@ -9,11 +9,12 @@ other name is refused before it is imported.
 import collections
 import io
 import pickle
-import pickletools
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from model.errors import AssetError
+from training.assets.opcodes import walk_opcodes
 from training.assets.stand_ins import (
     Opaque,
     PickledArray,
@@ -42,6 +43,11 @@ _REFUSED_OPCODES = {
     "BINPERSID": "a persistent id",
     "NEXT_BUFFER": "a buffer outside the file",
     "READONLY_BUFFER": "a buffer outside the file",
+}
+_PUT: dict[str, Callable[[bytes], int]] = {
+    "PUT": int,
+    "BINPUT": lambda argument: int.from_bytes(argument, "little"),
+    "LONG_BINPUT": lambda argument: int.from_bytes(argument, "little"),
 }
 _ALLOWED: dict[tuple[str, str], object] = {
     ("numpy", "ndarray"): PickledArray,
@@ -133,11 +139,11 @@ def _holder(base: type[Opaque], path: str) -> type[Opaque]:
 
 
 def _inspect(data: bytes) -> None:
-    for num_opcodes, (opcode, argument, _) in enumerate(pickletools.genops(data), start=1):
-        if opcode.name in _REFUSED_OPCODES:
-            raise AssetError(f"it uses {_REFUSED_OPCODES[opcode.name]} ({opcode.name})")
+    for num_opcodes, (name, argument) in enumerate(walk_opcodes(data), start=1):
+        if name in _REFUSED_OPCODES:
+            raise AssetError(f"it uses {_REFUSED_OPCODES[name]} ({name})")
         if num_opcodes > MAX_OPCODES:
             raise AssetError(f"it has more than {MAX_OPCODES:,} opcodes")
-        # The unpickler allocates its memo up to the largest index.
-        if "PUT" in opcode.name and isinstance(argument, int) and argument > len(data):
-            raise AssetError(f"it numbers an object {argument:,} in a file of {len(data):,} bytes")
+        if name in _PUT and (number := _PUT[name](argument)) > len(data):
+            # The unpickler allocates its memo up to the largest number.
+            raise AssetError(f"it numbers an object {number:,} in a file of {len(data):,} bytes")
