@@ -16,6 +16,7 @@ from tqdm import tqdm
 from model.body.asset import SmplAsset, save_asset
 from model.checkpoint import CheckpointHeader
 from model.skeletons import SMPL_24_PARENTS
+from training.arguments import at_least
 from training.assets.anny import AnnyBody
 from training.assets.body_card import render_card
 from training.assets.joint_regressor import fit_joint_regressor
@@ -55,18 +56,24 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Options of `python -m training assets body`."""
     parser.add_argument("--out", type=Path, default=DEFAULT_OUT, help="default: %(default)s")
     parser.add_argument(
-        "--num-bodies", type=int, default=2500, help="people to learn from (default: %(default)s)"
+        "--num-bodies",
+        type=at_least(NUM_BETAS + 1),
+        default=2500,
+        metavar="N",
+        help="people to learn from (default: %(default)s)",
     )
     parser.add_argument(
-        "--num-held-out", type=int, default=500, help="people to measure on (default: %(default)s)"
+        "--num-held-out",
+        type=at_least(1),
+        default=500,
+        metavar="N",
+        help="people to measure on (default: %(default)s)",
     )
     parser.add_argument("--seed", type=int, default=0, help="decides the people; default: 0")
 
 
 def run(args: argparse.Namespace) -> int:
     """Build the asset and its card."""
-    if args.num_bodies <= NUM_BETAS or args.num_held_out < 1:
-        raise SystemExit(f"--num-bodies must be over {NUM_BETAS} and --num-held-out at least 1")
     sys.stdout.write("Loading Anny; the first time on a machine takes about a minute.\n")
     asset, metrics = build_body_asset(AnnyBody(), args.num_bodies, args.num_held_out, args.seed)
     header = CheckpointHeader(

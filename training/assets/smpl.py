@@ -17,6 +17,7 @@ from model.body.asset import SmplAsset, save_asset
 from model.checkpoint import CheckpointHeader
 from model.errors import AssetError
 from model.skeletons import SMPL_24_JOINT_NAMES, SMPL_24_PARENTS
+from training.arguments import at_least
 from training.assets.foreign_arrays import Array, to_array
 from training.assets.unpickler import restricted_load
 from training.engine.run import current_commit
@@ -40,14 +41,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--out", type=Path, default=DEFAULT_OUT, help="default: %(default)s")
     parser.add_argument(
-        "--num-betas", type=int, help="keep only the first ones (default: all in the file)"
+        "--num-betas",
+        type=at_least(1),
+        metavar="N",
+        help="keep only the first ones (default: all in the file)",
     )
 
 
 def run(args: argparse.Namespace) -> int:
     """Convert; nothing is written when the file is refused."""
-    if args.num_betas is not None and args.num_betas < 1:
-        raise SystemExit("--num-betas must be at least 1")
     asset = read_smpl_pickle(args.source, args.num_betas)
     header = CheckpointHeader(
         architecture="",
