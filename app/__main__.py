@@ -1,6 +1,7 @@
 """Run the service: python -m app."""
 
 import argparse
+import contextlib
 import errno
 import logging
 import socket
@@ -45,7 +46,8 @@ def main(arguments: list[str]) -> int:
     except ValidationError as error:
         for entry in error.errors():
             name = "".join(f"{PREFIX}{part}: ".upper() for part in entry["loc"][:1])
-            print(f"error: {name}{entry['msg']}", file=sys.stderr)  # noqa: T201
+            message = entry["msg"].removeprefix("Value error, ")
+            print(f"error: {name}{message}", file=sys.stderr)  # noqa: T201
         return 1
     except (ConfigurationError, HabitusError) as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201
@@ -58,7 +60,7 @@ def main(arguments: list[str]) -> int:
         timeout_graceful_shutdown=int(settings.timeout_s) + DRAIN_MARGIN_S,
     )
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
-    with listener:
+    with listener, contextlib.suppress(KeyboardInterrupt):
         Server(config, greeting(listener)).run(sockets=[listener])
     return 0
 

@@ -15,6 +15,9 @@ from jaxtyping import Float, Int, Shaped, UInt8
 from PIL import Image
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
+from trimesh.exchange.gltf import export_glb
+from trimesh.exchange.obj import export_obj
+from trimesh.exchange.ply import export_ply
 from trimesh.visual import TextureVisuals
 from trimesh.visual.material import PBRMaterial
 
@@ -25,7 +28,10 @@ NPZ = "application/x-npz"
 GLB = "model/gltf-binary"
 OBJ = "model/obj"
 PLY = "model/ply"
-_MESH_FILE_TYPES = {GLB: "glb", OBJ: "obj", PLY: "ply"}
+_MATERIAL = PBRMaterial(
+    name="body", baseColorFactor=[205, 190, 180, 255], metallicFactor=0.0, roughnessFactor=0.8
+)
+"""Without a material glTF means bare metal, which viewers show nearly black."""
 _QUALITY = re.compile(r"(0(\.\d{0,3})?|1(\.0{0,3})?)")
 _Value = TypeVar("_Value")
 
@@ -119,16 +125,20 @@ def json_bytes(value: object) -> bytes:
 def mesh_file(
     vertices: Float[np.ndarray, "V 3"], faces: Int[np.ndarray, "F 3"], media_type: str
 ) -> bytes:
-    """A surface as a GLB, OBJ or PLY file, in metres, Y up, with smooth normals."""
-    # Without a material glTF means bare metal, which viewers show nearly black.
-    material = PBRMaterial(
-        name="body", baseColorFactor=[205, 190, 180, 255], metallicFactor=0.0, roughnessFactor=0.8
-    )
-    mesh = trimesh.Trimesh(vertices, faces, process=False, visual=TextureVisuals(material=material))
+    """A surface as a GLB, OBJ or PLY file, in metres, Y up, with smooth normals.
+
+    Args:
+        vertices: In metres, Y up.
+        faces: Counter-clockwise seen from outside.
+        media_type: GLB, OBJ or PLY.
+    """
+    mesh = trimesh.Trimesh(vertices, faces, process=False)
+    if media_type == OBJ:
+        return bytes(export_obj(mesh, include_normals=True, header=None), "ascii")
     if media_type == PLY:
-        mesh.visual = None
-    exported = mesh.export(file_type=_MESH_FILE_TYPES[media_type], include_normals=True)
-    return exported if isinstance(exported, bytes) else exported.encode()
+        return bytes(export_ply(mesh, vertex_normal=True))
+    mesh.visual = TextureVisuals(material=_MATERIAL)
+    return bytes(export_glb(trimesh.Scene({"body": mesh}), include_normals=True))
 
 
 def _to_bytes(values: Float[np.ndarray, "*shape"]) -> UInt8[np.ndarray, "*shape"]:

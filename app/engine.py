@@ -208,15 +208,13 @@ def _predict(predictor: BatchPredictor[Any, Any], items: Sequence[Any]) -> list[
     except Exception as error:  # noqa: BLE001
         if len(items) > 1:
             return [outcome for item in items for outcome in _predict(predictor, [item])]
-        if not isinstance(error, HabitusError):
-            _log.error("%s failed", type(predictor).__name__, exc_info=error)
         return [error]
 
 
 def _settle(future: "asyncio.Future[Any]", outcome: Any) -> None:
-    if future.done():
-        return
-    if isinstance(outcome, Exception):
-        future.set_exception(outcome)
-    else:
-        future.set_result(outcome)
+    failed = isinstance(outcome, Exception)
+    if not future.done():
+        (future.set_exception if failed else future.set_result)(outcome)
+    elif failed and not isinstance(outcome, HabitusError):
+        # The request is over and cannot report it.
+        _log.error("a batch failed after its request was over", exc_info=outcome)

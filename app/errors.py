@@ -1,6 +1,7 @@
 """Exceptions to problem documents (RFC 9457). Only this file knows the status codes of errors."""
 
 import http
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +21,7 @@ from app.telemetry import REQUEST_ID_HEADER
 from app.uploads import PictureTooLargeError, UnsupportedFormatError
 from model.errors import InvalidInputError
 
+_log = logging.getLogger(__name__)
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_S = 1
 """A queue of ordinary pictures has moved on by then."""
@@ -160,8 +162,10 @@ async def _http_problem(request: Request, error: Exception) -> Response:
     phrase = http.HTTPStatus(error.status_code).phrase
     kind = Kind(error.status_code, phrase.lower().replace(" ", "-"), phrase.capitalize())
     detail = error.detail
-    if error.status_code == 400:
+    if error.status_code == MALFORMED.status:
         kind, detail = MALFORMED, f"the body cannot be read: {error.detail}"
+    elif error.status_code == TOO_LARGE.status:
+        kind = TOO_LARGE
     elif error.status_code == 404:
         detail = f"there is no {request.url.path}; /docs shows what there is"
     elif error.status_code == 405:
@@ -176,14 +180,12 @@ async def _validation_problem(request: Request, error: Exception) -> Response:
     found = error.errors()
     if found[0]["type"] == "json_invalid":
         place = found[0]["loc"][-1]
-        reason = found[0].get("ctx", {}).get("error", "")
+        at = f" at character {place}" if isinstance(place, int) else ""
         return problem(
-            request.scope, MALFORMED, f"the body is not JSON: {reason} at character {place}"
+            request.scope, MALFORMED, f"the body is not JSON: {found[0]['ctx']['error']}{at}"
         )
-    errors = [
-        {"pointer": _pointer(entry["loc"]), "detail": entry["msg"]} for entry in found[:MAX_ERRORS]
-    ]
-    detail = "; ".join(f"{_dotted(entry['loc'])}: {entry['msg']}" for entry in found[:3])
+    named = [(entry["loc"], _message(entry)) for entry in found[:MAX_ERRORS]]
+    detail = "; ".join(f"{_dotted(location)}: {message}" for location, message in named[:3])
     if len(found) > 3:
         detail += f"; and {len(found) - 3} more"
     sent = request.headers.get("content-type", "none")
@@ -192,12 +194,21 @@ async def _validation_problem(request: Request, error: Exception) -> Response:
             f"; the content type is {sent!r}: JSON needs application/json, "
             "files need multipart/form-data"
         )
+    errors = [{"pointer": _pointer(location), "detail": message} for location, message in named]
     return problem(request.scope, UNUSABLE, detail, errors)
 
 
-async def _internal_problem(request: Request, _: Exception) -> Response:
+async def _internal_problem(request: Request, error: Exception) -> Response:
     """A mistake of ours; what it was is for the log only."""
+    _log.error("internal error", exc_info=error, extra=dict(request.scope["state"]))
     return problem(request.scope, INTERNAL, "the server failed; its log says more, by this id")
+
+
+def _message(entry: Mapping[str, Any]) -> str:
+    if entry["type"] in ("model_attributes_type", "model_type"):
+        return "a JSON object is needed"
+    message: str = entry["msg"]
+    return message.removeprefix("Value error, ")
 
 
 def _pointer(location: Sequence[int | str]) -> str:

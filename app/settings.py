@@ -77,12 +77,13 @@ class Settings(BaseSettings):
     @classmethod
     def _refuse_unknown_variables(cls, values: object) -> object:
         # pydantic-settings ignores variables that belong to no field, even with extra="forbid".
-        known = sorted(f"{PREFIX}{name}".upper() for name in cls.model_fields)
-        for name in sorted(os.environ):
-            if name.upper().startswith(PREFIX) and name.upper() not in known:
-                closest = difflib.get_close_matches(name.upper(), known, n=1)
-                hint = f"did you mean {closest[0]}?" if closest else f"known: {', '.join(known)}"
-                raise ValueError(f"{name} is not a setting; {hint}")
+        known = sorted(name.upper() for name in cls.model_fields)
+        for variable in sorted(os.environ):
+            name = variable.upper().removeprefix(PREFIX)
+            if variable.upper().startswith(PREFIX) and name not in known:
+                meant = difflib.get_close_matches(name, known, n=1) or known
+                hint = " or ".join(f"{PREFIX}{name}" for name in meant)
+                raise ValueError(f"{variable} is not a setting; did you mean {hint}?")
         return values
 
     @field_validator("api_keys", mode="before")

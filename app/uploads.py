@@ -43,7 +43,7 @@ _DAMAGE = (
     struct.error,
     zlib.error,
 )
-"""What Pillow raises on damaged pictures, found by mutating files of every format."""
+"""What Pillow's decoders raise on damaged pictures; tests mutate files of every format."""
 _ORIENTATION_TAG = 0x0112
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,

@@ -31,7 +31,8 @@ def tiny_silhouette() -> SilhouettePredictor:
     torch.manual_seed(0)
     network = StackedHourglass(HourglassConfig(num_stacks=1, num_features=8, depth=2))
     # Around the middle of [0, 1], so that little of the map is clipped.
-    torch.nn.init.constant_(network.outputs[-1].bias, 0.5)
+    with torch.no_grad():
+        network.get_parameter("outputs.0.bias").fill_(0.5)
     return SilhouettePredictor(network, input_size=64)
 
 

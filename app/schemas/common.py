@@ -55,7 +55,9 @@ class Problem(Sent):
     status: int = Field(description="The HTTP status again.")
     detail: str = Field(description="What was found, and what is allowed.")
     instance: str = Field(description="The request id, also in X-Request-ID.")
-    errors: list[FieldError] | None = Field(None, description="The fields at fault, if any.")
+    errors: list[FieldError] | None = Field(
+        default=None, description="The fields at fault, if any."
+    )
 
 
 class Card(Sent):
@@ -75,11 +77,13 @@ class CapabilityState(Sent):
 
     name: str
     loaded: bool
-    reason: str | None = Field(description="Why it is not loaded, and the command that helps.")
+    reason: str | None = Field(
+        default=None, description="Why it is not loaded, and the command that helps."
+    )
     endpoints: list[str]
-    device: str | None
-    input: str | None = Field(description="What one item is.")
-    checkpoint: Card | None
+    device: str | None = None
+    input: str | None = Field(default=None, description="What one item is.")
+    checkpoint: Card | None = None
 
     @classmethod
     def of(cls, status: CapabilityStatus) -> "CapabilityState":
@@ -120,7 +124,6 @@ class Capabilities(Sent):
                         {
                             "name": "silhouette",
                             "loaded": True,
-                            "reason": None,
                             "endpoints": ["/confidence", "/confidence/weighted-image"],
                             "device": "cuda:0",
                             "input": "a picture, seen at 256x256 pixels",

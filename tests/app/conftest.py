@@ -1,0 +1,67 @@
+import contextlib
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import httpx
+import numpy as np
+import pytest
+import uvicorn
+from fastapi import FastAPI
+from PIL import Image
+
+from app.main import create_app
+from app.predictors import Predictors
+from app.settings import Settings
+from model.body.predictor import BodyPredictor
+from model.silhouette.predictor import SilhouettePredictor
+
+
+@contextlib.contextmanager
+def serve(app: FastAPI) -> Iterator[httpx.Client]:
+    """A real server on a free port of this machine, in a thread."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
+        thread.start()
+        try:
+            while not server.started:
+                assert thread.is_alive(), "the server ended while it started"
+                time.sleep(0.005)
+            url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+            with httpx.Client(base_url=url, timeout=60, trust_env=False) as client:
+                yield client
+        finally:
+            server.should_exit = True
+            thread.join()
+
+
+@pytest.fixture
+def start() -> Iterator[Callable[..., httpx.Client]]:
+    """Start servers: `start(Predictors(...), max_queue=1)`; they stop with the test."""
+    with contextlib.ExitStack() as stack:
+
+        def start_one(predictors: Predictors, **settings: object) -> httpx.Client:
+            app = create_app(Settings(**settings), load=lambda _: predictors)  # type: ignore[arg-type]
+            return stack.enter_context(serve(app))
+
+        yield start_one
+
+
+@pytest.fixture(scope="session")
+def client(
+    tiny_silhouette: SilhouettePredictor, tiny_body: BodyPredictor
+) -> Iterator[httpx.Client]:
+    """A server with every capability, tiny."""
+    predictors = Predictors(silhouette=tiny_silhouette, body=tiny_body)
+    with serve(create_app(Settings(max_body_mb=2), load=lambda _: predictors)) as client:
+        yield client
+
+
+@pytest.fixture(scope="session")
+def photo() -> Image.Image:
+    """A picture whose four corners differ, 48 wide and 40 high."""
+    rows, columns = np.mgrid[0:40, 0:48]
+    pixels = np.stack([rows * 6, columns * 5, (rows + columns) * 2], axis=-1).astype(np.uint8)
+    return Image.fromarray(pixels)

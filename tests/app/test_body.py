@@ -1,0 +1,167 @@
+import io
+
+import httpx
+import numpy as np
+import pytest
+import trimesh
+
+from model.body.predictor import BodyParameters, BodyPredictor
+
+REQUEST = {
+    "betas": [2, -1],
+    "body_pose": [[0.1, 0, 0]] * 23,
+    "global_orient": [0, 0.3, 0],
+    "transl": [0, 0.9, 0.2],
+}
+
+
+def ask(client: httpx.Client, accept: str, body: object = REQUEST) -> httpx.Response:
+    response = client.post("/mesh", json=body, headers={"accept": accept})
+    assert response.status_code == 200, response.text
+    assert response.headers["content-type"] == accept
+    return response
+
+
+@pytest.fixture(scope="module")
+def truth(tiny_body: BodyPredictor) -> np.ndarray:
+    parameters = BodyParameters(
+        betas=np.array([2, -1], np.float32),
+        body_pose=np.full((23, 3), [0.1, 0, 0], np.float32),
+        global_orient=np.array([0, 0.3, 0], np.float32),
+        transl=np.array([0, 0.9, 0.2], np.float32),
+    )
+    return tiny_body.predict_batch([parameters])[0].vertices
+
+
+def test_json_says_what_the_predictor_says(
+    client: httpx.Client, tiny_body: BodyPredictor, truth: np.ndarray
+) -> None:
+    answer = ask(client, "application/json").json()
+    np.testing.assert_array_equal(np.array(answer["vertices"], np.float32), truth)
+    np.testing.assert_array_equal(answer["faces"], tiny_body.faces)
+    assert np.shape(answer["joints"]) == (24, 3)
+    assert answer["joint_names"] == list(tiny_body.joint_names)
+    assert answer["units"] == {"length": "metre", "up": "y"}
+    assert (answer["num_betas"], answer["num_betas_ignored"]) == (10, 0)
+
+
+def test_npz_holds_the_arrays_of_the_json(client: httpx.Client) -> None:
+    answer = ask(client, "application/json").json()
+    with np.load(io.BytesIO(ask(client, "application/x-npz").content)) as arrays:
+        assert set(arrays) == {"vertices", "faces", "joints", "joint_names"}
+        for name in arrays:
+            expected = np.array(answer[name])
+            assert arrays[name].tolist() == expected.astype(arrays[name].dtype).tolist()
+
+
+@pytest.mark.parametrize(
+    ("accept", "file_type"),
+    [("model/gltf-binary", "glb"), ("model/obj", "obj"), ("model/ply", "ply")],
+)
+def test_mesh_files_hold_the_same_surface(
+    client: httpx.Client, tiny_body: BodyPredictor, truth: np.ndarray, accept: str, file_type: str
+) -> None:
+    data = ask(client, accept).content
+    mesh = trimesh.load_mesh(io.BytesIO(data), file_type=file_type, process=False)
+    np.testing.assert_allclose(mesh.vertices, truth, atol=1e-6)
+    np.testing.assert_array_equal(mesh.faces, tiny_body.faces)
+
+
+def test_a_glb_is_lit_smoothly_and_not_as_metal(client: httpx.Client) -> None:
+    data = ask(client, "model/gltf-binary").content
+    assert data[:4] == b"glTF"
+    assert b'"NORMAL"' in data
+    assert b'"metallicFactor":0.0' in data
+    assert b'"body"' in data
+
+
+def test_an_obj_refers_to_no_other_file(client: httpx.Client) -> None:
+    assert b"mtllib" not in ask(client, "model/obj").content
+
+
+def test_fewer_betas_are_padded_with_zeros(client: httpx.Client) -> None:
+    short = ask(client, "application/json", {"betas": [1.5]}).json()
+    long = ask(client, "application/json", {"betas": [1.5] + [0] * 9}).json()
+    assert short == long
+
+
+@pytest.mark.parametrize("accept", ["application/json", "model/gltf-binary"])
+def test_betas_beyond_the_asset_are_cut_and_the_answer_says_so(
+    client: httpx.Client, accept: str
+) -> None:
+    full = ask(client, accept, {"betas": [1] * 10})
+    over = ask(client, accept, {"betas": [1] * 10 + [5] * 290})
+    assert full.headers["x-betas-ignored"] == "0"
+    assert over.headers["x-betas-ignored"] == "290"
+    if accept == "application/json":
+        assert over.json()["num_betas_ignored"] == 290
+        assert over.json()["vertices"] == full.json()["vertices"]
+    else:
+        assert over.content == full.content
+
+
+def compare(client: httpx.Client, predicted: object, ground_truth: object) -> dict[str, object]:
+    pair = {"predicted": predicted, "ground_truth": ground_truth}
+    response = client.post("/mesh/errors", json=pair)
+    assert response.status_code == 200, response.text
+    errors: dict[str, object] = response.json()
+    return errors
+
+
+def test_a_mesh_is_no_distance_from_itself(client: httpx.Client) -> None:
+    errors = compare(client, REQUEST, REQUEST)
+    assert errors["mean_error_mm"] == errors["max_error_mm"] == errors["hausdorff_mm"] == 0
+    assert errors["pve_t_sc_mm"] == pytest.approx(0, abs=1e-9)
+
+
+def test_a_moved_mesh_is_as_far_as_it_was_moved(
+    client: httpx.Client, tiny_body: BodyPredictor
+) -> None:
+    errors = compare(client, {"betas": [1], "transl": [0, 0.003, 0.004]}, {"betas": [1]})
+    assert errors["mean_error_mm"] == pytest.approx(5, abs=1e-3)
+    assert errors["max_error_mm"] == pytest.approx(5, abs=1e-3)
+    assert errors["pve_t_sc_mm"] == pytest.approx(0, abs=1e-3)
+    assert errors["num_vertices"] == len(tiny_body.part_labels)
+    parts = errors["part_mean_error_mm"]
+    assert isinstance(parts, dict)
+    assert parts.keys() <= set(tiny_body.part_names)
+    assert list(parts.values()) == pytest.approx([5] * len(parts), abs=1e-3)
+
+
+def test_the_t_pose_error_sees_the_shape_and_not_the_pose(client: httpx.Client) -> None:
+    posed = compare(client, {"betas": [0, 2], "body_pose": [[0.5, 0, 0]] * 23}, {"betas": [0]})
+    unposed = compare(client, {"betas": [0, 2]}, {"betas": [0]})
+    assert posed["pve_t_sc_mm"] == unposed["pve_t_sc_mm"]
+    assert posed["mean_error_mm"] != unposed["mean_error_mm"]
+
+
+def test_betas_vertices_and_files_of_the_same_meshes_have_the_same_errors(
+    client: httpx.Client, tiny_body: BodyPredictor
+) -> None:
+    betas = [np.array(values, np.float32) for values in ([2, -1], [1])]
+    meshes = [tiny_body.predict_batch([BodyParameters(b)])[0].vertices for b in betas]
+    by_betas = compare(client, {"betas": [2, -1]}, {"betas": [1]})
+    by_vertices = compare(
+        client, {"vertices": meshes[0].tolist()}, {"vertices": meshes[1].tolist()}
+    )
+    files = {}
+    for name, mesh in zip(("predicted", "ground_truth"), meshes, strict=True):
+        buffer = io.BytesIO()
+        np.save(buffer, np.asfortranarray(mesh) if name == "predicted" else mesh)
+        files[name] = buffer.getvalue()
+    by_files = client.post("/mesh/errors", files=files).json()
+    assert by_files == by_vertices
+    assert by_vertices["pve_t_sc_mm"] is None
+    assert by_betas | {"pve_t_sc_mm": None} == by_vertices
+
+
+def test_meshes_of_another_topology_have_no_body_parts(client: httpx.Client) -> None:
+    errors = compare(
+        client,
+        {"vertices": [[0, 0, 0], [0, 1.7, 0]]},
+        {"vertices": [[0, 1.8, 0], [0, 0, 0]]},
+    )
+    assert errors["part_mean_error_mm"] is None
+    assert errors["mean_error_mm"] == pytest.approx(1750)
+    assert errors["max_error_mm"] == pytest.approx(1800)
+    assert errors["hausdorff_mm"] == pytest.approx(100)

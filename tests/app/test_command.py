@@ -1,0 +1,198 @@
+import io
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+import torch
+from PIL import Image
+
+from model.body.asset import SmplAsset, save_asset
+from model.body.predictor import BodyPredictor
+from model.checkpoint import CheckpointHeader
+from model.silhouette.predictor import SilhouettePredictor, save_silhouette_checkpoint
+from model.skeletons import SMPL_24_PARENTS
+
+HEADER = CheckpointHeader("", {}, "nothing", {}, {}, "abc", "Apache-2.0")
+COMMAND = [sys.executable, "-m", "app"]
+
+
+@pytest.fixture
+def checkpoints(
+    tmp_path: Path, tiny_silhouette: SilhouettePredictor, tiny_body: BodyPredictor
+) -> Path:
+    """A folder with tiny checkpoints of every capability."""
+    folder = tmp_path / "checkpoints"
+    folder.mkdir()
+    path = folder / "silhouette.safetensors"
+    save_silhouette_checkpoint(path, tiny_silhouette.network, 64, HEADER)
+    smpl = tiny_body.smpl
+    asset = SmplAsset(
+        smpl.v_template,
+        smpl.shapedirs,
+        smpl.posedirs,
+        smpl.J_regressor,
+        torch.tensor(SMPL_24_PARENTS),
+        smpl.lbs_weights,
+        smpl.faces,
+    )
+    save_asset(folder / "body_neutral.safetensors", asset, HEADER)
+    return folder
+
+
+@pytest.fixture
+def environment(checkpoints: Path) -> dict[str, str]:
+    inherited = {name: value for name, value in os.environ.items() if "HABITUS_" not in name}
+    return {
+        **inherited,
+        "HABITUS_CHECKPOINTS": str(checkpoints),
+        "HABITUS_PORT": "0",
+        "HABITUS_DEVICE": "cpu",
+        "OMP_NUM_THREADS": "1",
+    }
+
+
+@pytest.fixture
+def server(repo_root: Path, environment: dict[str, str]) -> Iterator[subprocess.Popen[str]]:
+    process = subprocess.Popen(
+        COMMAND,
+        cwd=repo_root,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    yield process
+    process.kill()
+    process.communicate()
+
+
+def refused(repo_root: Path, environment: dict[str, str]) -> str:
+    """What a start says that comes to nothing."""
+    done = subprocess.run(
+        COMMAND, cwd=repo_root, env=environment, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert "Traceback" not in done.stderr
+    return done.stderr
+
+
+def test_the_command_answers_within_20_seconds_and_stops_when_told(
+    server: subprocess.Popen[str], photo: Image.Image
+) -> None:
+    started = time.monotonic()
+    assert server.stdout is not None
+    first, second = server.stdout.readline(), server.stdout.readline()
+    found = re.search(r"http://127\.0\.0\.1:\d+", first)
+    assert found, first
+    assert second.strip() == f"curl -F image=@photo.jpg {found[0]}/confidence -o map.png"
+    buffer = io.BytesIO()
+    photo.save(buffer, "JPEG")
+    with httpx.Client(base_url=found[0], trust_env=False, timeout=20) as client:
+        answer = client.post("/confidence", files={"image": buffer.getvalue()})
+        assert time.monotonic() - started < 20
+        assert answer.status_code == 200
+        with Image.open(io.BytesIO(answer.content)) as confidence:
+            assert confidence.size == photo.size
+        mesh = client.post("/mesh", json={"betas": [2, -1]}, headers={"accept": "model/ply"})
+        assert mesh.content.startswith(b"ply")
+        assert client.get("/health/ready").json()["loaded"] == ["silhouette", "body"]
+    server.send_signal(signal.SIGTERM)
+    _, log = server.communicate(timeout=20)
+    assert server.returncode in (0, -signal.SIGTERM)
+    assert "Traceback" not in log
+    assert "path=/confidence" in log
+
+
+def test_a_taken_port_is_named(repo_root: Path, environment: dict[str, str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        message = refused(repo_root, {**environment, "HABITUS_PORT": str(port)})
+    assert f"error: port {port} of 127.0.0.1 is taken" in message
+    assert f"HABITUS_PORT={port + 1}" in message
+
+
+def test_a_damaged_checkpoint_is_named(
+    repo_root: Path, environment: dict[str, str], checkpoints: Path
+) -> None:
+    (checkpoints / "body_neutral.safetensors").write_bytes(b"nonsense")
+    message = refused(repo_root, environment)
+    assert "error: body_neutral.safetensors is not a readable safetensors file" in message
+
+
+def test_wrong_settings_are_named(repo_root: Path, environment: dict[str, str]) -> None:
+    wrong = {**environment, "HABITUS_PORTS": "1"}
+    assert "HABITUS_PORTS is not a setting; did you mean HABITUS_PORT?" in refused(repo_root, wrong)
+    wrong = {**environment, "HABITUS_MAX_BATCH": "none"}
+    assert "error: HABITUS_MAX_BATCH: Input should be" in refused(repo_root, wrong)
+
+
+def test_the_help_lists_every_variable(repo_root: Path) -> None:
+    done = subprocess.run(
+        [*COMMAND, "--help"], cwd=repo_root, capture_output=True, text=True, timeout=60, check=True
+    )
+    for name in ("HABITUS_PORT (8000)", "HABITUS_API_KEYS (none)", "HABITUS_LOG_FORMAT (text)"):
+        assert name in done.stdout
+
+
+TRAINING_TOOLS = [
+    "anny",
+    "warp",
+    "pandas",
+    "matplotlib",
+    "tqdm",
+    "tensorboard",
+    "smplx",
+    "training",
+]
+IMPORT_ALL = """
+import importlib, pkgutil, sys
+
+class Blocked:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in BLOCKED:
+            raise ModuleNotFoundError(f"{name} is blocked", name=name)
+
+BLOCKED = sys.argv[1].split(",")
+sys.meta_path.insert(0, Blocked())
+for name in BLOCKED:
+    try:
+        importlib.import_module(name)
+    except ModuleNotFoundError:
+        continue
+    sys.exit(f"{name} is not blocked")
+import app, model
+names = [
+    module.name
+    for package in (app, model)
+    for module in pkgutil.walk_packages(package.__path__, package.__name__ + ".")
+]
+for name in names:
+    importlib.import_module(name)
+print(*names)
+"""
+
+
+def test_the_service_imports_without_any_training_tool(repo_root: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", IMPORT_ALL, ",".join(TRAINING_TOOLS)],
+        cwd=repo_root,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    imported = done.stdout.split()
+    assert {"app.main", "app.__main__", "app.routes.body", "model.body.smpl"} <= set(imported)
+    for name in imported:
+        assert (repo_root / Path(*name.split("."))).exists() or (
+            repo_root / Path(*name.split(".")).with_suffix(".py")
+        ).exists()

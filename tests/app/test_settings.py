@@ -1,0 +1,96 @@
+import re
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from app.settings import Settings
+
+
+def test_every_setting_is_read_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    values = {
+        "HOST": ("0.0.0.0", "0.0.0.0"),
+        "PORT": ("9001", 9001),
+        "DEVICE": ("cuda:1", "cuda:1"),
+        "CHECKPOINTS": ("elsewhere", Path("elsewhere")),
+        "MAX_BODY_MB": ("1.5", 1.5),
+        "MAX_PIXELS": ("1000", 1000),
+        "MAX_BATCH": ("2", 2),
+        "MAX_WAIT_MS": ("3", 3),
+        "MAX_QUEUE": ("4", 4),
+        "TIMEOUT_S": ("5", 5),
+        "API_KEYS": ("one, two", None),
+        "LOG_FORMAT": ("json", "json"),
+    }
+    assert {name.lower() for name in values} == set(Settings.model_fields)
+    for name, (text, _) in values.items():
+        monkeypatch.setenv(f"HABITUS_{name}", text)
+    settings = Settings()
+    for name, (_, value) in values.items():
+        if name != "API_KEYS":
+            assert getattr(settings, name.lower()) == value
+    assert [key.get_secret_value() for key in settings.api_keys] == ["one", "two"]
+    assert settings.max_body_bytes == 1_500_000
+
+
+def test_the_defaults_listen_to_this_machine_only_and_ask_for_no_key() -> None:
+    settings = Settings()
+    assert (settings.host, settings.port, settings.device) == ("127.0.0.1", 8000, "auto")
+    assert settings.api_keys == ()
+    assert settings.checkpoints.name == "checkpoints"
+    assert settings.checkpoints.is_absolute()
+
+
+def test_a_misspelt_name_is_an_error_that_knows_the_right_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("HABITUS_MAX_QUEUD", "3")
+    with pytest.raises(ValidationError, match="did you mean HABITUS_MAX_QUEUE"):
+        Settings()
+
+
+def test_a_name_like_no_other_is_an_error_that_lists_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HABITUS_XYZZY", "3")
+    with pytest.raises(ValidationError, match="HABITUS_API_KEYS or HABITUS_CHECKPOINTS or"):
+        Settings()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("PORT", "70000"),
+        ("PORT", "http"),
+        ("DEVICE", "gpu"),
+        ("DEVICE", "cuda:x"),
+        ("MAX_BODY_MB", "0"),
+        ("MAX_PIXELS", "999999999"),
+        ("MAX_BATCH", "0"),
+        ("MAX_QUEUE", "0"),
+        ("MAX_WAIT_MS", "-1"),
+        ("TIMEOUT_S", "0"),
+        ("LOG_FORMAT", "xml"),
+        ("API_KEYS", "one,,two"),
+    ],
+)
+def test_a_value_out_of_range_is_an_error(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(f"HABITUS_{name}", value)
+    with pytest.raises(ValidationError, match=re.escape(name.lower())):
+        Settings()
+
+
+def test_an_empty_list_of_keys_asks_for_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HABITUS_API_KEYS", "")
+    assert Settings().api_keys == ()
+
+
+def test_settings_cannot_be_changed_and_do_not_show_keys() -> None:
+    settings = Settings(api_keys="secret-key")  # type: ignore[arg-type]
+    with pytest.raises(ValidationError):
+        settings.port = 1  # type: ignore[misc]
+    assert "secret-key" not in repr(settings)
+
+
+def test_every_setting_is_documented() -> None:
+    assert all(field.description for field in Settings.model_fields.values())
