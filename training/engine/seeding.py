@@ -6,17 +6,17 @@ import numpy as np
 import torch
 
 
-def sample_generator(seed: int, *indices: int) -> np.random.Generator:
-    """A generator that depends on the seed and on the sample's place alone.
+def sample_generator(seed: int, index: int) -> np.random.Generator:
+    """A generator that depends on the seed and on the sample's number alone.
 
     Whichever worker makes the sample, and whether or not the run was interrupted before it, the
     numbers drawn are the same.
 
     Args:
         seed: Of the run; not negative.
-        indices: What tells the sample from all others, such as its global number.
+        index: Tells the sample from all others of the run.
     """
-    return np.random.default_rng(np.random.SeedSequence((seed, *indices)))
+    return np.random.default_rng(np.random.SeedSequence((seed, index)))
 
 
 def seed_everything(seed: int) -> None:

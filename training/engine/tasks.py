@@ -115,8 +115,20 @@ class SupervisedTask(Generic[Batch]):
         self.network.load_state_dict(state["network"])
         self.average.network.load_state_dict(state["average"])
         self.optimiser.load_state_dict(state["optimiser"])
+        self._lay_moments_out()
         self.scaler.load_state_dict(state["scaler"])
         self.step = state["step"]
+
+    def _lay_moments_out(self) -> None:
+        """Give the optimiser's moments the memory layout of their weights.
+
+        A file holds them row by row. The fused kernels walk through memory and would pair each
+        moment with another weight.
+        """
+        for parameter, moments in self.optimiser.state.items():
+            for name, moment in moments.items():
+                if moment.shape == parameter.shape:
+                    moments[name] = torch.empty_like(parameter).copy_(moment)
 
     def _autocast(self) -> torch.autocast:
         return torch.autocast(self.device.type, self.dtype, enabled=self.dtype is not None)

@@ -1,0 +1,90 @@
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from model.errors import InvalidInputError
+from training.recipe import load_recipe, parse_recipe, recipe_as_dict
+from training.silhouette.recipe import SilhouetteRecipe
+
+RECIPES = Path(__file__).parents[2] / "training" / "recipes"
+STAGES = "[[stages]]\nimage_size = 64\nsteps = 2\nbatch_size = 1\n"
+
+
+@dataclass(frozen=True)
+class Inner:
+    rate: float = 0.5
+
+
+@dataclass(frozen=True)
+class Outer:
+    name: str
+    inner: Inner = field(default_factory=Inner)
+    parts: tuple[Inner, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.name == "bad":
+            raise ValueError("name is bad; another is needed")
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "recipe.toml"
+    path.write_text(text)
+    return path
+
+
+@pytest.mark.parametrize("path", sorted(RECIPES.glob("silhouette*.toml")), ids=lambda p: p.stem)
+def test_the_shipped_recipes_can_be_read(path: Path) -> None:
+    recipe = load_recipe(path, SilhouetteRecipe)
+    assert recipe.stages
+    assert recipe.loss_mask == "dressed"
+
+
+def test_values_come_from_the_file_and_defaults_from_the_dataclass(tmp_path: Path) -> None:
+    path = write(tmp_path, 'name = "a"\n[[parts]]\nrate = 1\n[[parts]]\n')
+    assert load_recipe(path, Outer) == Outer("a", Inner(0.5), (Inner(1.0), Inner(0.5)))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('name = "a"\nrats = 1', "rats is not a key"),
+        ('name = "a"\n[inner]\nrats = 1', "inner.rats is not a key"),
+        ('name = "a"\n[[parts]]\n[[parts]]\nrats = 1', "parts.1.rats is not a key"),
+        ('name = "a"\n[inner]\nrate = "fast"', "inner.rate is 'fast'"),
+        ("[inner]\nrate = 1", "name is missing"),
+        ('name = "bad"', "name is bad; another is needed"),
+        ("name = ", "not a TOML file"),
+    ],
+)
+def test_a_mistake_is_named_by_its_path(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(InvalidInputError, match=message):
+        load_recipe(write(tmp_path, text), Outer)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("stages = []", "at least one stage"),
+        (STAGES.replace("steps = 2", "steps = 0"), "steps is 0"),
+        (STAGES + "[data]\nphoto_fraction = 2.0", "photo_fraction is 2.0"),
+        (STAGES + "[network]\nnum_stack = 3", "network.num_stack is not a key"),
+        (STAGES + "[optimisation]\nprecision = 'fp8'", "optimisation.precision is 'fp8'"),
+        ("loss_mask = 'nude'\n" + STAGES, "loss_mask is 'nude'"),
+    ],
+)
+def test_a_silhouette_recipe_refuses_what_cannot_train(
+    tmp_path: Path, text: str, message: str
+) -> None:
+    with pytest.raises(InvalidInputError, match=message):
+        load_recipe(write(tmp_path, text), SilhouetteRecipe)
+
+
+def test_a_recipe_survives_being_written_as_plain_values(tmp_path: Path) -> None:
+    recipe = load_recipe(RECIPES / "silhouette.toml", SilhouetteRecipe)
+    assert parse_recipe(recipe_as_dict(recipe), SilhouetteRecipe, "there and back") == recipe
+
+
+def test_plain_values_are_taken_of_dataclasses_only() -> None:
+    with pytest.raises(ValueError, match="dataclass"):
+        recipe_as_dict({"name": "a"})
