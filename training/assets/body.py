@@ -4,7 +4,6 @@ B bodies, V vertices.
 """
 
 import argparse
-import sys
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -74,7 +73,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Build the asset and its card."""
-    sys.stdout.write("Loading Anny; the first time on a machine takes about a minute.\n")
+    print("Loading Anny; the first time on a machine takes about a minute.")
     asset, metrics = build_body_asset(AnnyBody(), args.num_bodies, args.num_held_out, args.seed)
     header = CheckpointHeader(
         architecture="",
@@ -93,7 +92,7 @@ def run(args: argparse.Namespace) -> int:
     save_asset(args.out, asset, header)
     card = render_card(header, asset, args.out.name)
     write_text(args.out.with_suffix(".md"), card)
-    sys.stdout.write(f"{card}\nWrote {args.out} and {args.out.with_suffix('.md')}\n")
+    print(f"{card}\nWrote {args.out} and {args.out.with_suffix('.md')}")
     return 0
 
 

@@ -6,7 +6,6 @@ The result keeps SMPL's licence: research only, not to be passed on.
 
 import argparse
 import hashlib
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -65,10 +64,10 @@ def run(args: argparse.Namespace) -> int:
         licence=LICENCE,
     )
     save_asset(args.out, asset, header)
-    sys.stdout.write(
+    print(
         f"Wrote {args.out}: {asset.v_template.shape[0]:,} vertices, {asset.num_betas} betas.\n"
         "It is under SMPL's licence: for research only, not to be passed on.\n"
-        "To serve it, put it in the place of checkpoints/body_neutral.safetensors.\n"
+        "To serve it, put it in the place of checkpoints/body_neutral.safetensors."
     )
     return 0
 

@@ -1,0 +1,160 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from model.body.predictor import BodyParameters, BodyPredictor
+from model.errors import InvalidInputError
+from training.__main__ import main
+from training.body.evaluate import evaluate
+from training.body.predictions import Predictions
+
+Truths = dict[str, dict[str, np.ndarray]]
+
+
+@pytest.fixture
+def predictions(truths: Truths) -> dict[str, np.ndarray]:
+    """Somewhat wrong betas of every subject, and other ones for a frame."""
+    random = np.random.default_rng(1)
+    betas = {name: t["shape"] + 0.3 * random.normal(size=10) for name, t in truths.items()}
+    return {**betas, "maleBatch001/0001/2": truths["maleBatch001/0001"]["shape"]}
+
+
+def _vertices(body: BodyPredictor, betas: np.ndarray, pose: np.ndarray | None = None) -> np.ndarray:
+    rotations = np.zeros((24, 3)) if pose is None else pose.reshape(24, 3)
+    turned = rotations.astype(np.float32)
+    item = BodyParameters(betas.astype(np.float32), turned[1:], turned[0])
+    return body.predict_batch([item])[0].vertices
+
+
+def _distances_mm(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    distances: np.ndarray = 1000 * np.sqrt(((a - b) ** 2).sum(axis=1))
+    return distances
+
+
+@pytest.mark.parametrize("posed", [False, True])
+def test_errors_are_those_of_the_two_meshes_of_each_frame(
+    shader: Path,
+    truths: Truths,
+    predictions: dict[str, np.ndarray],
+    body: BodyPredictor,
+    posed: bool,
+) -> None:
+    results = evaluate(shader, Predictions(predictions), body, posed).results
+    assert len(results) == 9
+    for row in results.to_dict("records"):
+        name = f"{row['batch']}/{row['subject']}"
+        own = f"{name}/{row['frame']}"
+        truth = truths[name]
+        pose = truth["poses"][row["frame"]] if posed else None
+        wanted = _vertices(body, truth["shape"], pose)
+        found = _vertices(body, predictions[own if own in predictions else name], pose)
+        distances = _distances_mm(found, wanted)
+        assert row["mean_vertex_error_mm"] == pytest.approx(distances.mean(), abs=1e-3)
+        assert row["max_vertex_error_mm"] == pytest.approx(distances.max(), abs=1e-3)
+        baseline = _distances_mm(_vertices(body, np.zeros(10), pose), wanted)
+        assert row["mean_body_mean_vertex_error_mm"] == pytest.approx(baseline.mean(), abs=1e-3)
+        assert row["mean_body_max_vertex_error_mm"] == pytest.approx(baseline.max(), abs=1e-3)
+    exact = results[(results["subject"] == "0001") & (results["frame"] == 2)]
+    assert exact["max_vertex_error_mm"].item() == pytest.approx(0, abs=1e-3)
+    assert exact["pve_t_sc_mm"].item() == pytest.approx(0, abs=1e-3)
+
+
+def test_the_summary_is_mean_and_deviation_in_each_batch(
+    shader: Path, predictions: dict[str, np.ndarray], body: BodyPredictor
+) -> None:
+    evaluation = evaluate(shader, Predictions(predictions), body)
+    summary = evaluation.summary().set_index("batch")
+    assert list(summary.index) == ["femaleBatch001", "maleBatch001"]
+    assert summary["num_subjects"].tolist() == [1, 2]
+    assert summary["num_frames"].tolist() == [3, 6]
+    for batch in summary.index:
+        rows = evaluation.results[evaluation.results["batch"] == batch]
+        for error in ("mean_vertex_error_mm", "max_vertex_error_mm"):
+            values = rows[error].to_numpy()
+            assert summary[f"{error}_mean"][batch] == pytest.approx(values.sum() / len(values))
+            variance = ((values - values.mean()) ** 2).sum() / (len(values) - 1)
+            assert summary[f"{error}_std"][batch] == pytest.approx(np.sqrt(variance), abs=1e-9)
+
+
+def test_frames_that_cannot_be_compared_are_listed_with_their_reason(
+    shader: Path, predictions: dict[str, np.ndarray], body: BodyPredictor
+) -> None:
+    del predictions["maleBatch001/0001"]
+    predictions["maleBatch001/0009"] = np.zeros(10)
+    (shader / "femaleBatch001" / "0000" / "gt0000.pkl").unlink()
+    for kind in ("dressed", "naked"):
+        (shader / "maleBatch001" / "0000" / kind / "Image0040.png").touch()
+    evaluation = evaluate(shader, Predictions(predictions), body)
+    listed = {
+        f"{gap['batch']}/{gap['subject']}/{gap['frame']}": gap["reason"]
+        for gap in evaluation.gaps.to_dict("records")
+    }
+    assert listed == {
+        "femaleBatch001/0000/0": "no ground truth",
+        "femaleBatch001/0000/1": "no ground truth",
+        "femaleBatch001/0000/2": "no ground truth",
+        "maleBatch001/0000/40": "no such frame in the ground truth",
+        "maleBatch001/0001/0": "no prediction",
+        "maleBatch001/0001/1": "no prediction",
+    }
+    assert evaluation.num_missing == 2
+    assert evaluation.unused == ("maleBatch001/0009",)
+    assert len(evaluation.results) == 4
+
+
+def test_nothing_to_compare_is_an_error(shader: Path, body: BodyPredictor) -> None:
+    with pytest.raises(InvalidInputError, match="no prediction"):
+        evaluate(shader, Predictions({"maleBatch009/0000": np.zeros(10)}), body)
+
+
+def _command(tmp_path: Path, shader: Path, asset: Path, betas: dict[str, np.ndarray]) -> list[str]:
+    file = tmp_path / "predictions.json"
+    file.write_text(json.dumps({name: values.tolist() for name, values in betas.items()}))
+    options = {"--data": shader, "--predictions": file, "--out": tmp_path, "--asset": asset}
+    return ["evaluate", "body", *(str(word) for pair in options.items() for word in pair)]
+
+
+def test_the_command_writes_the_tables_and_prints_the_summary(
+    tmp_path: Path,
+    shader: Path,
+    asset_path: Path,
+    body: BodyPredictor,
+    predictions: dict[str, np.ndarray],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(_command(tmp_path, shader, asset_path, predictions)) == 0
+    evaluation = evaluate(shader, Predictions(predictions), body)
+    text = {"batch": str, "subject": str}
+    results = pd.read_csv(tmp_path / "results.csv", dtype=text)  # type: ignore[arg-type]
+    pd.testing.assert_frame_equal(results, evaluation.results, atol=1e-4, rtol=0)
+    summary = pd.read_csv(tmp_path / "results_batch_summary.csv")
+    pd.testing.assert_frame_equal(summary, evaluation.summary(), atol=1e-4, rtol=0)
+    printed = capsys.readouterr().out
+    assert "femaleBatch001" in printed
+    assert f"{evaluation.results['mean_vertex_error_mm'].mean():.2f} mm" in printed
+
+
+def test_missing_predictions_fail_the_command_unless_they_are_allowed(
+    tmp_path: Path,
+    shader: Path,
+    asset_path: Path,
+    predictions: dict[str, np.ndarray],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    del predictions["femaleBatch001/0000"]
+    command = _command(tmp_path, shader, asset_path, predictions)
+    assert main(command) == 1
+    assert "no prediction: 3 frames, e.g. femaleBatch001/0000/0" in capsys.readouterr().err
+    assert len(pd.read_csv(tmp_path / "gaps.csv")) == 3
+    assert main([*command, "--allow-missing"]) == 0
+
+
+def test_a_folder_that_is_not_there_is_said(
+    tmp_path: Path, asset_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    betas = {"maleBatch001/0000": np.zeros(2)}
+    assert main(_command(tmp_path, tmp_path / "nowhere", asset_path, betas)) == 1
+    assert "nowhere" in capsys.readouterr().err

@@ -1,0 +1,1 @@
+"""Predicted bodies compared with true ones, in tables and figures."""

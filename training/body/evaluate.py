@@ -1,0 +1,223 @@
+"""Vertex errors of predicted betas over a SHADER folder, frame by frame and batch by batch.
+
+Both meshes come from one body asset, so what is measured is the shape alone: in T-pose, or with
+`--posed` both in the frame's true pose. Beside each error stands that of the mean body (all betas
+zero), which any prediction worth making must beat.
+"""
+
+import argparse
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from tqdm import tqdm
+
+from model.body.metrics import max_error_mm, mean_error_mm, pve_t_sc_mm
+from model.body.predictor import BodyParameters, BodyPredictor
+from model.errors import InvalidInputError
+from training.assets.body import DEFAULT_OUT as DEFAULT_ASSET
+from training.body.predictions import Predictions, read_predictions
+from training.datasets.shader import (
+    ShaderSubject,
+    ShaderTruth,
+    iter_subjects,
+    read_truth,
+    truth_path,
+)
+from training.engine.atomic import write_text
+
+MEAN, MAX = "mean_vertex_error_mm", "max_vertex_error_mm"
+BASELINE_MEAN, BASELINE_MAX = "mean_body_mean_vertex_error_mm", "mean_body_max_vertex_error_mm"
+NO_PREDICTION = "no prediction"
+
+_SHOWN = 20
+_GAP_COLUMNS = ["batch", "subject", "frame", "reason"]
+_Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What a file of predictions is worth on a dataset."""
+
+    results: pd.DataFrame
+    """A row for each frame that could be compared, errors in millimetres."""
+    gaps: pd.DataFrame
+    """A row for each frame that could not, and why."""
+    unused: tuple[str, ...]
+    """Predictions that belong to no frame of the dataset."""
+
+    @property
+    def num_missing(self) -> int:
+        """Frames without a prediction."""
+        return int((self.gaps["reason"] == NO_PREDICTION).sum())
+
+    def summary(self) -> pd.DataFrame:
+        """Mean and standard deviation of the errors in each batch."""
+        by_batch = self.results.groupby("batch")
+        table = by_batch[[MEAN, MAX, BASELINE_MEAN, BASELINE_MAX]].agg(["mean", "std"])
+        table.columns = table.columns.to_flat_index().map("_".join)
+        table.insert(0, "num_frames", by_batch.size())
+        table.insert(0, "num_subjects", by_batch["subject"].nunique())
+        return table.reset_index()
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Options of `python -m training evaluate body`."""
+    parser.add_argument("--data", type=Path, required=True, help="a SHADER folder")
+    parser.add_argument(
+        "--predictions",
+        type=Path,
+        required=True,
+        help="CSV (batch,subject[,frame],beta_0,...), or JSON or NPZ with betas under "
+        '"batch/subject" or "batch/subject/frame"',
+    )
+    parser.add_argument("--out", type=Path, required=True, help="folder for the result tables")
+    parser.add_argument(
+        "--asset", type=Path, default=DEFAULT_ASSET, help="body asset (default: %(default)s)"
+    )
+    parser.add_argument("--device", default="cpu", help="default: cpu")
+    parser.add_argument(
+        "--posed", action="store_true", help="compare in the frame's true pose, not in T-pose"
+    )
+    parser.add_argument(
+        "--allow-missing",
+        action="store_true",
+        help="exit with 0 even when frames lack a prediction",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Write results.csv, results_batch_summary.csv and gaps.csv, and print the summary."""
+    predictions = read_predictions(args.predictions)
+    body = BodyPredictor.from_checkpoint(args.asset, args.device)
+    evaluation = evaluate(args.data, predictions, body, args.posed)
+    summary = evaluation.summary()
+    for name, table in (
+        ("results.csv", evaluation.results),
+        ("results_batch_summary.csv", summary),
+        ("gaps.csv", evaluation.gaps),
+    ):
+        write_text(args.out / name, table.to_csv(index=False, float_format="%.4f"))
+    print(summary.round(2).to_string(index=False))
+    results = evaluation.results
+    print(
+        f"\nAll {len(results)} frames: mean vertex error {results[MEAN].mean():.2f} mm, largest "
+        f"{results[MAX].max():.2f} mm (mean body: {results[BASELINE_MEAN].mean():.2f} mm, "
+        f"{results[BASELINE_MAX].max():.2f} mm)\nTables in {args.out}"
+    )
+    _report_gaps(evaluation)
+    return 1 if evaluation.num_missing and not args.allow_missing else 0
+
+
+def evaluate(
+    root: Path, predictions: Predictions, body: BodyPredictor, posed: bool = False
+) -> Evaluation:
+    """Compare every frame of every subject of every batch.
+
+    Args:
+        root: A SHADER folder.
+        predictions: Betas of its subjects or frames.
+        body: The asset that turns betas into meshes.
+        posed: Compare in the frame's true pose.
+
+    Raises:
+        FileNotFoundError: The folder is not there.
+        InvalidInputError: It is no SHADER folder, or no frame of it could be compared.
+        AssetError: A ground truth is damaged.
+    """
+    rows: list[_Row] = []
+    gaps: list[_Row] = []
+    used: set[str] = set()
+    for subject in tqdm(list(iter_subjects(root)), desc="subjects", unit="subject"):
+        truth = read_truth(subject) if truth_path(subject) else None
+        compared: list[tuple[int, str]] = []
+        for frame in subject.frames:
+            name = predictions.name_for(subject.batch, subject.name, frame)
+            if name is not None:
+                used.add(name)
+            if truth is None:
+                gaps.append(_row(subject, frame, reason="no ground truth"))
+            elif frame >= len(truth.poses):
+                gaps.append(_row(subject, frame, reason="no such frame in the ground truth"))
+            elif name is None:
+                gaps.append(_row(subject, frame, reason=NO_PREDICTION))
+            else:
+                compared.append((frame, name))
+        if truth is not None:
+            rows += _subject_rows(subject, truth, compared, predictions, body, posed)
+    if not rows:
+        reasons = ", ".join(sorted({gap["reason"] for gap in gaps})) or "no frames"
+        raise InvalidInputError(f"no frame of {root} can be compared: {reasons}")
+    return Evaluation(
+        pd.DataFrame(rows),
+        pd.DataFrame(gaps, columns=_GAP_COLUMNS),
+        tuple(sorted(predictions.betas.keys() - used)),
+    )
+
+
+def _subject_rows(
+    subject: ShaderSubject,
+    truth: ShaderTruth,
+    compared: list[tuple[int, str]],
+    predictions: Predictions,
+    body: BodyPredictor,
+    posed: bool,
+) -> Iterator[_Row]:
+    # In T-pose frames with the same prediction have the same errors: one comparison is enough.
+    in_t_pose: dict[str, _Row] = {}
+    for frame, name in compared:
+        betas = (predictions.betas[name], truth.betas, np.zeros(1))
+        if name not in in_t_pose:
+            meshes = _vertices(body, betas, np.zeros(72))
+            in_t_pose[name] = {
+                **_errors(*meshes),
+                "pve_t_sc_mm": pve_t_sc_mm(meshes[0], meshes[1]),
+            }
+        row = dict(in_t_pose[name])
+        if posed:
+            row |= _errors(*_vertices(body, betas, truth.poses[frame]))
+        yield _row(subject, frame, **row)
+
+
+def _vertices(
+    body: BodyPredictor, shapes: tuple[np.ndarray, ...], pose: np.ndarray
+) -> list[np.ndarray]:
+    rotations = pose.reshape(24, 3).astype(np.float32)
+    items = [
+        BodyParameters(betas.astype(np.float32), rotations[1:], rotations[0]) for betas in shapes
+    ]
+    return [mesh.vertices for mesh in body.predict_batch(items)]
+
+
+def _errors(predicted: np.ndarray, truth: np.ndarray, mean_body: np.ndarray) -> _Row:
+    return {
+        MEAN: mean_error_mm(predicted, truth),
+        MAX: max_error_mm(predicted, truth),
+        BASELINE_MEAN: mean_error_mm(mean_body, truth),
+        BASELINE_MAX: max_error_mm(mean_body, truth),
+    }
+
+
+def _row(subject: ShaderSubject, frame: int, **values: Any) -> _Row:
+    return {"batch": subject.batch, "subject": subject.name, "frame": frame, **values}
+
+
+def _report_gaps(evaluation: Evaluation) -> None:
+    lines = [
+        f"{reason}: {len(gaps)} frames, e.g. "
+        + ", ".join(
+            f"{gap.batch}/{gap.subject}/{gap.frame}" for gap in gaps.head(_SHOWN).itertuples()
+        )
+        for reason, gaps in evaluation.gaps.groupby("reason")
+    ]
+    if lines:
+        lines.append("All of them are in gaps.csv; they are in no mean above.")
+    if evaluation.unused:
+        shown = ", ".join(evaluation.unused[:_SHOWN])
+        lines.append(f"{len(evaluation.unused)} predictions belong to no frame: {shown}")
+    for line in lines:
+        print(line, file=sys.stderr)
