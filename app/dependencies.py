@@ -73,8 +73,7 @@ async def _mesh_pair(request: Request) -> tuple[MeshContents, MeshContents]:
     """Predicted and ground truth, from JSON or from two .npy files."""
     content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if content_type == "application/json":
-        pair = _parse_pair(await request.body())
-        return pair.predicted.contents(), pair.ground_truth.contents()
+        return await to_thread.run_sync(_parse_pair, await request.body())
     if content_type == "multipart/form-data":
         async with request.form(max_files=2, max_fields=2) as form:
             predicted = await _vertices(form.get("predicted"), "predicted")
@@ -86,13 +85,15 @@ async def _mesh_pair(request: Request) -> tuple[MeshContents, MeshContents]:
     )
 
 
-def _parse_pair(body: bytes) -> MeshPair:
+def _parse_pair(body: bytes) -> tuple[MeshContents, MeshContents]:
+    """Takes a thread: a pair of meshes is megabytes of JSON."""
     try:
-        return MeshPair.model_validate_json(body)
+        pair = MeshPair.model_validate_json(body)
     except ValidationError as error:
         raise RequestValidationError(
             [{**entry, "loc": ("body", *entry["loc"])} for entry in error.errors()]
         ) from error
+    return pair.predicted.contents(), pair.ground_truth.contents()
 
 
 async def _vertices(part: FormFile | str | None, name: str) -> Float[np.ndarray, "V 3"]:

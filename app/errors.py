@@ -1,12 +1,12 @@
 """Exceptions to problem documents (RFC 9457). Only this file knows the status codes of errors."""
 
 import http
+import json
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
@@ -100,7 +100,8 @@ def problem(
     if errors:
         document["errors"] = list(errors)
     return Response(
-        orjson.dumps(document),
+        # Unlike orjson, this can repeat what clients send that is no Unicode.
+        json.dumps(document).encode(),
         kind.status,
         # The id again for answers that do not pass through the telemetry: those of status 500.
         {**dict(kind.headers), REQUEST_ID_HEADER: request_id, **(headers or {})},
@@ -200,7 +201,7 @@ async def _validation_problem(request: Request, error: Exception) -> Response:
 
 async def _internal_problem(request: Request, error: Exception) -> Response:
     """A mistake of ours; what it was is for the log only."""
-    _log.error("internal error", exc_info=error, extra=dict(request.scope["state"]))
+    _log.error("internal error", exc_info=error, extra={"request_id": request.state.request_id})
     return problem(request.scope, INTERNAL, "the server failed; its log says more, by this id")
 
 

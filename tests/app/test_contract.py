@@ -242,6 +242,14 @@ def test_a_body_that_is_no_object_is_refused(client: httpx.Client) -> None:
             assert_problem(response, 422)
 
 
+def test_text_that_is_no_unicode_is_refused_like_any_other(client: httpx.Client) -> None:
+    for route in MESH_ROUTES:
+        response = post_json(client, route, '{"betas": [1], "\\ud800": "\\udfff"}')
+        assert response.status_code in (400, 422)
+        assert response.json()["status"] == response.status_code
+    assert_problem(client.get("/%ff%00"), 404)
+
+
 def test_json_sent_as_a_form_is_refused_with_a_hint(client: httpx.Client) -> None:
     body = '{"betas": [1]}'
     form = {"content-type": "application/x-www-form-urlencoded"}
