@@ -92,7 +92,7 @@ def silhouette_confidence(
 
 
 def weight_image(
-    image: UInt8[np.ndarray, "H W 3"], confidence: Float[np.ndarray, "H W"]
+    image: UInt8[np.ndarray, "H W 3"], confidence: Float[np.ndarray, "_ _"]
 ) -> Float32[np.ndarray, "H W 3"]:
     """The picture in [0, 1], each pixel multiplied by its confidence.
 

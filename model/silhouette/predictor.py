@@ -74,7 +74,7 @@ class SilhouettePredictor:
         return cls(network, input_size, device, header)
 
     def predict_batch(
-        self, images: Sequence[UInt8[np.ndarray, "h w 3"]]
+        self, images: Sequence[UInt8[np.ndarray, "_ _ 3"]]
     ) -> list[SilhouetteConfidence]:
         """A map for each picture, whatever their sizes and proportions.
 

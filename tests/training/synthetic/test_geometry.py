@@ -1,0 +1,126 @@
+"""Cutting, casting and projecting, against shapes whose answer is known."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from training.synthetic.bodies import Floats, Ints, vertex_normals
+from training.synthetic.cameras import Camera
+from training.synthetic.garments import clip
+from training.synthetic.render import Renderer
+from training.synthetic.shading import Lighting, shade, srgb
+from training.synthetic.waves import Waves
+
+
+def grid(num: int) -> tuple[Floats, Ints]:
+    """The unit square in the plane z = 0 as 2 num^2 triangles that face +Z."""
+    x, y = np.meshgrid(np.linspace(0, 1, num + 1), np.linspace(0, 1, num + 1))
+    vertices = np.stack([x.ravel(), y.ravel(), np.zeros(x.size)], axis=-1).astype(np.float32)
+    corner = np.arange(num)[:, None] * (num + 1) + np.arange(num)
+    a, b = corner.ravel(), corner.ravel() + 1
+    c, d = a + num + 1, b + num + 1
+    return vertices, np.concatenate([np.stack([a, b, d], 1), np.stack([a, d, c], 1)])
+
+
+def area(vertices: Floats, faces: Ints) -> float:
+    corners = vertices[faces]
+    cross = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    return float(np.linalg.norm(cross, axis=1).sum() / 2)
+
+
+@given(angle=st.floats(0, 6.28), offset=st.floats(-0.6, 0.6))
+def test_clipping_keeps_exactly_the_part_on_the_positive_side(angle: float, offset: float) -> None:
+    vertices, faces = grid(5)
+    normal = np.array([np.cos(angle), np.sin(angle)])
+    values = (vertices[:, :2] - 0.5) @ normal + offset
+    pairs, share, cut = clip(faces, values)
+    points = vertices[pairs[:, 0]] * (1 - share) + vertices[pairs[:, 1]] * share
+    if len(cut):
+        assert ((points[:, :2] - 0.5) @ normal + offset).min() > -1e-5
+        # No triangle is turned over.
+        assert vertex_normals(points, cut)[:, 2].min() > -1e-6
+    fine = (np.stack(np.meshgrid(*[(np.arange(400) + 0.5) / 400] * 2), -1) - 0.5) @ normal + offset
+    assert area(points, cut) == pytest.approx((fine > 0).mean(), abs=0.01)
+
+
+def test_normals_of_a_sphere_point_away_from_its_centre() -> None:
+    trimesh = pytest.importorskip("trimesh")
+    sphere = trimesh.creation.icosphere(subdivisions=3)
+    normals = vertex_normals(np.asarray(sphere.vertices, np.float32), np.asarray(sphere.faces))
+    np.testing.assert_allclose(normals, sphere.vertices, atol=0.02)
+
+
+def test_a_point_on_the_ray_through_a_pixel_projects_into_it() -> None:
+    camera = Camera(focal=80.0, size=(48, 64))
+    column, row = 50, 7
+    ray = np.array([(column + 0.5 - 32) / 80, -(row + 0.5 - 24) / 80, -1])
+    pixels = camera.project(np.stack([ray * 0.5, ray * 9]))
+    np.testing.assert_allclose(pixels, [[column + 0.5, row + 0.5]] * 2, atol=1e-4)
+
+
+@pytest.mark.parametrize("samples", [1, 2])
+def test_a_square_is_seen_where_it_projects_and_the_nearer_one_wins(samples: int) -> None:
+    camera = Camera(focal=64.0, size=(48, 64))
+    vertices, faces = grid(1)
+    # At a distance of 4 a metre is 16 pixels.
+    body = vertices + np.array([-1, -1, -4], np.float32)
+    cloth = vertices * 0.5 + np.array([-1, -1, -3.9], np.float32)
+    up = np.array([0, 1, 0], np.float32)
+    hits = Renderer("cpu").cast((body, faces), (cloth, faces), camera, up, samples)
+    expected = np.zeros((48 * samples, 64 * samples), bool)
+    expected[24 * samples : 40 * samples, 16 * samples : 32 * samples] = True
+    np.testing.assert_array_equal(hits.naked, expected)
+    seen = np.full(expected.shape, -1)
+    seen.flat[hits.pixels] = hits.faces
+    assert seen[38 * samples, 18 * samples] in (2, 3)  # cloth is in front of the lower left
+    assert seen[26 * samples, 30 * samples] in (0, 1)  # and nothing of the upper right
+    points = np.einsum(
+        "pc,pcd->pd",
+        hits.barycentric,
+        np.concatenate([body, cloth])[np.concatenate([faces, faces + 4])[hits.faces]],
+    )
+    projected = camera.project(points)
+    rows, columns = np.unravel_index(hits.pixels, expected.shape)
+    np.testing.assert_allclose(projected[:, 0], (columns + 0.5) / samples, atol=1e-3)
+    np.testing.assert_allclose(projected[:, 1], (rows + 0.5) / samples, atol=1e-3)
+
+
+def test_what_stands_in_the_way_of_the_light_casts_a_shadow() -> None:
+    camera = Camera(focal=32.0, size=(32, 32))
+    vertices, faces = grid(1)
+    floor = vertices[:, [0, 2, 1]] * np.array([4, 1, -4]) + np.array([-2, -1, -2])
+    roof = vertices[:, [0, 2, 1]] * np.array([2, 1, -4]) + np.array([-2, 0.9, -2])
+    light = np.array([0, 1, 0], np.float32)
+    hits = Renderer("cpu").cast((floor, faces), (roof, faces), camera, light)
+    on_floor = hits.faces < 2
+    left = hits.pixels % 32 < 16
+    assert not hits.lit[on_floor & left].any()
+    assert hits.lit[on_floor & ~left].all()
+
+
+def test_a_surface_that_faces_the_light_is_brighter_than_one_that_does_not() -> None:
+    one = np.ones(3, np.float32)
+    light = Lighting(np.array([0, 0, 1.0]), one * 0.5, one * 0.1, one * 0.1)
+    normals = np.array([[0, 0, 1.0], [0.8, 0, 0.6], [1, 0, 1e-3]])
+    views = np.array([[0, 0, 1.0]] * 3)
+    colours, gloss = np.full((3, 3), 0.5), np.zeros(3)
+    seen = shade(colours, normals, views, np.ones(3), gloss, light)
+    assert seen[0, 0] > seen[1, 0] > seen[2, 0] > 0
+    unlit = shade(colours, normals, views, np.zeros(3), gloss, light)
+    np.testing.assert_allclose(unlit, srgb(np.full((3, 3), 0.05)), atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("linear", "encoded"), [(0, 0), (0.0031308, 0.04045), (0.2140, 0.5), (1, 1)]
+)
+def test_srgb_takes_the_standards_values(linear: float, encoded: float) -> None:
+    assert srgb(np.array([linear])) == pytest.approx(encoded, abs=2e-4)
+
+
+@given(st.integers(0, 10_000))
+def test_waves_stay_between_minus_one_and_one(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    values = Waves.sample(rng)(rng.normal(size=(50, 3)).astype(np.float32))
+    assert np.abs(values).max() <= 1
+    assert np.ptp(values) > 0
