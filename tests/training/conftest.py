@@ -67,3 +67,8 @@ def ccp_folder(tmp_path: Path) -> Path:
         Image.fromarray(pixels).save(root / "photos" / f"{number:04d}.jpg")
         savemat(root / "annotations" / "pixel-level" / f"{number:04d}.mat", {"groundtruth": labels})
     return root
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    return np.random.default_rng(0)

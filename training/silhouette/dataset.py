@@ -56,8 +56,8 @@ def to_sample(scene: Scene, input_size: int, is_photo: bool) -> SilhouetteBatch:
         np.float32
     )
     layers = torch.from_numpy(truth)[:, None]
-    confidence, dressed, naked = letterbox.apply(layers[:3], fill=0)
-    (weight,) = letterbox.apply(layers[3:], fill=1)
+    confidence, dressed, naked = letterbox.apply(layers[:3], fill=0.0)
+    (weight,) = letterbox.apply(layers[3:], fill=1.0)
     return SilhouetteBatch(image[0], confidence, dressed, naked, weight, torch.tensor(is_photo))
 
 

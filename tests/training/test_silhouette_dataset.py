@@ -1,0 +1,284 @@
+import dataclasses
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from model.silhouette.confidence import sigma_for, silhouette_confidence
+from model.silhouette.predictor import preprocess
+from training.datasets.packed import PackedPictures, pack
+from training.engine.batches import SampleKey, Stage, StagedBatches, batch_loader
+from training.silhouette.dataset import HeldOutSamples, SilhouetteBatch, TrainingSamples, to_sample
+from training.silhouette.photometry import vary
+from training.silhouette.recipe import Augmentation, DataRecipe, SilhouetteRecipe
+from training.silhouette.scenes import (
+    Scene,
+    empty_scene,
+    known_scene,
+    own_background_scene,
+    person_window,
+    photo_scene,
+    rendered_scene,
+    street_scene,
+)
+from training.silhouette.sources import (
+    BACKGROUND,
+    SKIN,
+    UNKNOWN,
+    is_held_out,
+    packed_pairs,
+    packed_photos,
+    rendered_pairs,
+    spread,
+)
+
+SIDE = 32
+SETTINGS = Augmentation()
+
+
+@pytest.fixture
+def recipe(shader_folder: Path, ccp_folder: Path, tmp_path: Path) -> SilhouetteRecipe:
+    return SilhouetteRecipe(
+        stages=(Stage(image_size=32, steps=3, batch_size=4), Stage(48, steps=2, batch_size=2)),
+        data=DataRecipe(
+            pairs=(str(shader_folder),),
+            photos=str(ccp_folder),
+            validation_fraction=0.5,
+            pair_side=40,
+            photo_side=50,
+            cache=str(tmp_path / "cache"),
+        ),
+    )
+
+
+@pytest.fixture
+def samples(recipe: SilhouetteRecipe) -> TrainingSamples:
+    return TrainingSamples(
+        recipe, packed_pairs(recipe.data, False), packed_photos(recipe.data, False)
+    )
+
+
+def pair() -> np.ndarray:
+    """A person of 40 x 12 pixels in cloth of 20 x 20, on grey."""
+    layers = np.full((64, 64, 5), 90, np.uint8)
+    naked = np.zeros((64, 64), bool)
+    naked[12:52, 26:38] = True
+    dressed = naked.copy()
+    dressed[20:40, 22:42] = True
+    layers[dressed, :3] = (200, 30, 30)
+    layers[..., 3], layers[..., 4] = dressed * 255, naked * 255
+    return layers
+
+
+def photo() -> np.ndarray:
+    layers = np.full((60, 40, 7), 150, np.uint8)
+    layers[..., 3] = BACKGROUND
+    layers[10:50, 10:30, 3] = UNKNOWN
+    layers[12:20, 15:25, 3] = SKIN
+    layers[10:50, 10:30, :3] = 20
+    return layers
+
+
+def test_a_sample_depends_on_its_key_alone(samples: TrainingSamples) -> None:
+    keys = [SampleKey(index, SIDE) for index in range(6)]
+    forwards = [samples[key] for key in keys]
+    backwards = [samples[key] for key in reversed(keys)][::-1]
+    for one, other in zip(forwards, backwards, strict=True):
+        torch.testing.assert_close(tuple(one), tuple(other), rtol=0, atol=0)
+    assert not torch.equal(forwards[0].images, forwards[1].images)
+
+
+def test_the_number_of_workers_changes_nothing(
+    samples: TrainingSamples, recipe: SilhouetteRecipe
+) -> None:
+    alone, helped = (
+        list(batch_loader(samples, StagedBatches(recipe.stages), workers, torch.device("cpu")))
+        for workers in (0, 2)
+    )
+    assert [len(batch.images) for batch in alone] == [4, 4, 4, 2, 2]
+    for one, other in zip(alone, helped, strict=True):
+        torch.testing.assert_close(tuple(one), tuple(other), rtol=0, atol=0)
+
+
+def test_samples_are_what_the_network_needs(samples: TrainingSamples) -> None:
+    kinds = set()
+    for index in range(60):
+        sample = samples[SampleKey(index, SIDE)]
+        assert sample.images.shape == (3, SIDE, SIDE)
+        assert sample.images.dtype == torch.float32
+        for layer in sample[:5]:
+            assert torch.isfinite(layer).all()
+            assert layer.min() >= 0
+        for layer in (sample.images, sample.confidence, sample.dressed, sample.naked):
+            assert layer.max() <= 1
+        kinds.add((bool(sample.is_photo), bool(sample.naked.any()), bool(sample.weight.min() > 0)))
+    # A photo with unknown cloth, and a rendered person, known everywhere.
+    assert {(True, True, False), (False, True, True)} <= kinds
+
+
+@pytest.mark.parametrize("size", [(32, 20), (17, 32), (32, 32), (90, 41)])
+def test_dataset_and_predictor_see_a_picture_alike(
+    size: tuple[int, int], rng: np.random.Generator
+) -> None:
+    image = rng.integers(0, 256, (*size, 3), dtype=np.uint8)
+    scene = rendered_scene(image, np.ones(size, bool), np.zeros(size, bool))
+    expected, _ = preprocess(image, SIDE)
+    torch.testing.assert_close(to_sample(scene, SIDE, False).images, expected[0], rtol=0, atol=0)
+
+
+def test_the_letterbox_border_is_known_background(rng: np.random.Generator) -> None:
+    image = rng.integers(0, 256, (32, 16, 3), dtype=np.uint8)
+    scene = known_scene(image, np.full((32, 16), SKIN, np.uint8), skin=5.0)
+    sample = to_sample(scene, SIDE, True)
+    border = torch.ones(SIDE, dtype=torch.bool)
+    border[8:24] = False
+    assert (sample.weight[..., border] == 1).all()
+    assert (sample.confidence[..., border] == 0).all()
+    assert (sample.weight[..., ~border] == 5).all()
+    assert (sample.confidence[..., ~border] == 1).all()
+
+
+def test_the_target_is_the_definition_at_the_scenes_own_size(rng: np.random.Generator) -> None:
+    for make in (own_background_scene, lambda p, *rest: street_scene(p, photo(), *rest)):
+        scene = make(pair(), 48, rng, SETTINGS)
+        size = scene.confidence.shape
+        expected = silhouette_confidence(scene.naked, scene.dressed, sigma_for((size[0], size[1])))
+        assert np.array_equal(scene.confidence, expected)
+        assert (scene.weight == 1).all()
+
+
+def test_a_rendered_person_stands_where_the_masks_say(rng: np.random.Generator) -> None:
+    settings = dataclasses.replace(SETTINGS, crop_probability=0.0)
+    for _ in range(20):
+        scene = street_scene(pair(), photo(), 64, rng, settings)
+        height = np.ptp(np.flatnonzero(scene.dressed.any(1))) + 1
+        assert 0.3 * len(scene.image) <= height <= len(scene.image)
+        red = scene.image[..., 0].astype(int) - scene.image[..., 1]
+        assert red[scene.dressed].mean() > 60
+        assert abs(red[~scene.dressed].mean()) < 15
+        assert (scene.naked & scene.dressed).sum() > 0.9 * scene.naked.sum()
+
+
+def test_a_person_may_be_cut_but_keeps_his_proportions(rng: np.random.Generator) -> None:
+    settings = dataclasses.replace(SETTINGS, crop_probability=1.0)
+    for _ in range(30):
+        size = (48, 40)
+        box, (left, top, right, bottom) = person_window(pair()[..., 3], size, rng, settings)
+        assert 0 <= left < right <= size[1]
+        assert 0 <= top < bottom <= size[0]
+        assert box[0] >= 22 - 1
+        assert box[2] <= 42 + 1
+        if right - left > 8:
+            across, down = (right - left) / (box[2] - box[0]), (bottom - top) / (box[3] - box[1])
+            assert across == pytest.approx(down, rel=0.15)
+
+
+def test_a_photos_cloth_is_unknown_and_its_skin_counts_more(rng: np.random.Generator) -> None:
+    scene = photo_scene(photo(), 40, rng, SETTINGS, skin=7.0)
+    skin, background = scene.weight == 7, scene.weight == 1
+    assert (scene.confidence[skin] == 1).all()
+    assert (scene.confidence[background] == 0).all()
+    assert (scene.weight[~skin & ~background] == 0).all()
+    assert scene.image[background].mean() > scene.image[~background].mean() + 50
+
+
+def test_an_empty_street_is_zero_everywhere(rng: np.random.Generator) -> None:
+    scene = empty_scene(photo(), 40, rng, SETTINGS)
+    assert scene.confidence.max() == 0
+    assert (scene.weight == 1).all()
+    assert (scene.image == 150).all()
+
+
+def test_a_mirrored_scene_is_mirrored_in_everything(rng: np.random.Generator) -> None:
+    scene = street_scene(pair(), photo(), 40, rng, SETTINGS)
+    mirrored = scene.mirrored()
+    for name in (field.name for field in dataclasses.fields(Scene)):
+        assert np.array_equal(getattr(mirrored, name), getattr(scene, name)[:, ::-1])
+
+
+def test_colours_vary_and_places_do_not(rng: np.random.Generator) -> None:
+    image = np.zeros((40, 40, 3), np.uint8)
+    image[:, 20:] = 255
+    for _ in range(30):
+        varied = vary(image, rng, SETTINGS)
+        assert varied.shape == image.shape
+        assert varied.dtype == np.uint8
+        assert varied[:, :17].mean() + 60 < varied[:, 23:].mean()
+    still = Augmentation(
+        colour=0, grey_probability=0, blur_probability=0, noise_probability=0, jpeg_probability=0
+    )
+    assert np.array_equal(vary(image, rng, still), image)
+
+
+def test_grey_pictures_have_no_colour(rng: np.random.Generator) -> None:
+    settings = dataclasses.replace(SETTINGS, grey_probability=1.0, noise_probability=0.0)
+    image = rng.integers(0, 256, (30, 30, 3), dtype=np.uint8)
+    varied = vary(image, rng, dataclasses.replace(settings, jpeg_probability=0.0)).astype(int)
+    assert np.ptp(varied, axis=-1).max() <= 1
+
+
+def test_held_out_subjects_are_never_learned_from(recipe: SilhouetteRecipe) -> None:
+    learned, held_out = (
+        {subject.key for subject, _ in rendered_pairs(recipe.data, flag).frames}
+        for flag in (False, True)
+    )
+    assert learned
+    assert held_out
+    assert not learned & held_out
+    assert len(learned | held_out) == 8
+    everyone = rendered_pairs(dataclasses.replace(recipe.data, validation_fraction=1.0), True)
+    assert all(is_held_out(subject, 1.0) for subject, _ in everyone.frames)
+
+
+def test_packed_pictures_are_the_decoded_ones(recipe: SilhouetteRecipe) -> None:
+    unpacked = dataclasses.replace(recipe.data, pack_pairs=False)
+    packed, decoded = packed_pairs(recipe.data, False), packed_pairs(unpacked, False)
+    assert isinstance(packed, PackedPictures)
+    assert len(packed) == len(decoded)
+    assert packed[0].shape == (40, 40, 5)
+    for number in range(len(packed)):
+        assert np.array_equal(packed[number], decoded[number])
+
+
+def test_pictures_are_packed_once_and_again_when_they_change(tmp_path: Path) -> None:
+    made: list[int] = []
+
+    def make(value: int) -> Callable[[int], np.ndarray]:
+        def picture(number: int) -> np.ndarray:
+            made.append(number)
+            return np.full((number + 1, 2, 3), value, np.uint8)
+
+        return picture
+
+    pack(3, make(1), tmp_path, "a", "packing")
+    again = pack(3, make(2), tmp_path, "a", "packing")
+    assert len(made) == 3
+    assert [again[n].shape for n in range(3)] == [(1, 2, 3), (2, 2, 3), (3, 2, 3)]
+    assert again[2].max() == 1
+    travelled = pickle.loads(pickle.dumps(again))
+    assert np.array_equal(travelled[1], again[1])
+    assert len(pickle.dumps(again)) < 1000
+    assert pack(3, make(2), tmp_path, "b", "packing")[2].max() == 2
+
+
+def test_held_out_samples_are_whole_and_in_order(recipe: SilhouetteRecipe) -> None:
+    pairs = packed_pairs(recipe.data, True)
+    photos = packed_photos(recipe.data, True)
+    assert photos is not None
+    held_out = HeldOutSamples(pairs, photos, SIDE)
+    batches = list(held_out.batches(3))
+    together = SilhouetteBatch(*(torch.cat(layers) for layers in zip(*batches, strict=True)))
+    assert len(together.images) == len(held_out) == len(pairs) + len(photos)
+    assert together.is_photo.tolist() == [False] * len(pairs) + [True] * len(photos)
+    image = torch.from_numpy(np.array(pairs[0][..., :3])).permute(2, 0, 1)[None] / 255
+    expected = torch.nn.functional.interpolate(image, SIDE, mode="bilinear", antialias=True)
+    torch.testing.assert_close(together.images[:1], expected)
+
+
+def test_items_are_spread_evenly() -> None:
+    assert spread(range(10), 20) == tuple(range(10))
+    assert spread(range(10), 5) == (0, 2, 4, 6, 8)
+    assert len(spread(range(1000), 7)) == 7

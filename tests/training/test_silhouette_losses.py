@@ -1,0 +1,93 @@
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from training.silhouette.losses import hourglass_loss
+
+SIZES = ((8, 8), (4, 4))
+
+
+def maps(seed: int, *shape: int, dtype: torch.dtype = torch.float64) -> Tensor:
+    return torch.rand(*shape, generator=torch.Generator().manual_seed(seed), dtype=dtype)
+
+
+def stacks(seed: int) -> list[Tensor]:
+    return [maps(seed + i, 2, 2, *size) for i, size in enumerate(SIZES)]
+
+
+def block_means(array: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    batch, height, width = array.shape
+    blocks = array.reshape(batch, size[0], height // size[0], size[1], width // size[1])
+    means: np.ndarray = blocks.mean(axis=(2, 4))
+    return means
+
+
+def test_the_loss_is_the_notebooks_formula() -> None:
+    confidence, mask = maps(0, 2, 1, 16, 16), (maps(1, 2, 1, 16, 16) > 0.5).double()
+    outputs = stacks(2)
+    expected = 0.0
+    for output, size in zip(outputs, SIZES, strict=True):
+        target = block_means((confidence * mask)[:, 0].numpy(), size)
+        p1, p2 = output[:, 0].numpy(), output[:, 1].numpy()
+        expected += ((target - p1) ** 2).mean() + ((target - (1 - p2)) ** 2).mean()
+    assert hourglass_loss(outputs, confidence, mask).item() == pytest.approx(expected, abs=1e-12)
+
+
+def test_a_perfect_prediction_costs_nothing() -> None:
+    confidence, mask = maps(0, 2, 1, 8, 8), torch.ones(2, 1, 8, 8, dtype=torch.float64)
+    perfect = torch.cat([confidence, 1 - confidence], dim=1)
+    assert hourglass_loss([perfect, perfect], confidence, mask).item() == 0
+
+
+def test_the_naked_mask_leaves_no_decay_and_the_dressed_one_does() -> None:
+    confidence = torch.tensor([1.0, 0.6, 0.2, 0.0]).expand(1, 1, 4, 4)
+    naked, dressed = (confidence == 1).float(), (confidence > 0).float()
+    body_mask = torch.cat([naked, 1 - naked], dim=1)
+    decaying = torch.cat([confidence, 1 - confidence], dim=1)
+    assert hourglass_loss([body_mask], confidence, naked).item() == 0
+    assert hourglass_loss([decaying], confidence, dressed).item() < 1e-12
+    assert hourglass_loss([body_mask], confidence, dressed).item() > 0.1
+
+
+def test_unknown_pixels_do_not_count() -> None:
+    confidence, mask = maps(0, 2, 1, 16, 16), torch.ones(2, 1, 16, 16, dtype=torch.float64)
+    weight = (maps(5, 2, 1, 16, 16) > 0.6).double()
+    outputs = stacks(2)
+    other = torch.where(weight > 0, confidence, maps(9, 2, 1, 16, 16))
+    known = hourglass_loss(outputs, confidence, mask, weight)
+    assert hourglass_loss(outputs, other, mask, weight).item() == pytest.approx(known.item())
+
+
+def test_weighted_means_are_over_what_is_known() -> None:
+    confidence, weight = maps(0, 1, 1, 8, 8), 3 * maps(1, 1, 1, 8, 8)
+    output = maps(2, 1, 2, 8, 8)
+    errors = (confidence - output[:, :1]) ** 2 + (confidence - 1 + output[:, 1:]) ** 2
+    expected = (weight * errors).sum() / weight.sum()
+    found = hourglass_loss([output], confidence, torch.ones_like(confidence), weight)
+    assert found.item() == pytest.approx(expected.item())
+
+
+def test_a_cell_that_is_known_in_part_takes_the_mean_of_that_part() -> None:
+    confidence = torch.tensor([[1.0, 0.0], [0.0, 0.0]]).view(1, 1, 2, 2)
+    weight = torch.tensor([[1.0, 1.0], [0.0, 0.0]]).view(1, 1, 2, 2)
+    half = torch.full((1, 2, 1, 1), 0.5)
+    assert hourglass_loss([half], confidence, torch.ones_like(weight), weight).item() == 0
+
+
+def test_nothing_known_costs_nothing_and_has_a_gradient() -> None:
+    output = maps(0, 1, 2, 4, 4).requires_grad_()
+    ones = torch.ones(1, 1, 8, 8, dtype=torch.float64)
+    loss = hourglass_loss([output], ones, ones, 0 * ones)
+    loss.backward()
+    assert loss.item() == 0
+    assert output.grad is not None
+    assert output.grad.abs().max() == 0
+
+
+def test_the_gradient_is_right() -> None:
+    confidence, mask, weight = (maps(i, 2, 1, 8, 8) for i in range(3))
+    outputs = [output.requires_grad_() for output in stacks(4)]
+    assert torch.autograd.gradcheck(
+        lambda *outs: hourglass_loss(outs, confidence, mask, weight), outputs
+    )
