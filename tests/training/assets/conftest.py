@@ -1,8 +1,9 @@
-"""Writes pickles as Python 2 did, chumpy objects included, without Python 2 and without chumpy."""
+"""Pickles as Python 2 wrote them, chumpy objects included, without Python 2 and without chumpy."""
 
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 import scipy.sparse
 
 from model.skeletons import SMPL_24_PARENTS
+from training.assets.unpickler import restricted_load
 
 NUM_VERTICES = 40
 
@@ -92,6 +94,17 @@ class _Python2:
         else:
             new = b"ccopy_reg\n_reconstructor\n(" + named + b"c__builtin__\nobject\nNtR"
         return new + self.write(value.state) + b"b"
+
+
+@pytest.fixture
+def load(tmp_path: Path) -> Callable[[bytes], Any]:
+    path = tmp_path / "asset.pkl"
+
+    def write_and_load(data: bytes) -> Any:
+        path.write_bytes(data)
+        return restricted_load(path)
+
+    return write_and_load
 
 
 @pytest.fixture
