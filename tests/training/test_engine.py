@@ -121,14 +121,16 @@ def test_the_best_weights_are_kept_and_are_the_average(tmp_path: Path) -> None:
 
 
 def test_a_folder_holds_one_run(tmp_path: Path) -> None:
-    RunFolder.create(tmp_path / "run", {"seed": 1})
+    RunFolder.create(tmp_path / "run", {"seed": 0})
+    folder = RunFolder.create(tmp_path / "run", {"seed": 1})  # nothing was saved, nothing is lost
     assert RunFolder.open(tmp_path / "run").describe()["recipe"] == {"seed": 1}
-    with pytest.raises(InvalidInputError, match="already holds a run"):
-        RunFolder.create(tmp_path / "run", {})
     with pytest.raises(InvalidInputError, match="no run to continue"):
         RunFolder.open(tmp_path / "other")
     with pytest.raises(InvalidInputError, match="no judged weights"):
-        RunFolder.open(tmp_path / "run").load_best()
+        folder.load_best()
+    folder.save_last({})
+    with pytest.raises(InvalidInputError, match="already holds a run"):
+        RunFolder.create(tmp_path / "run", {})
 
 
 def test_stages_follow_one_another_and_can_be_entered_anywhere() -> None:

@@ -39,13 +39,13 @@ class RunFolder:
 
     @classmethod
     def create(cls, path: Path, recipe: dict[str, Any]) -> "RunFolder":
-        """Begin a run.
+        """Begin a run. One that failed before anything was saved is begun anew.
 
         Raises:
             InvalidInputError: There is a run in the folder already.
         """
         folder = cls(path)
-        if folder.description.exists():
+        if folder.last.exists() or folder.best.exists():
             raise InvalidInputError(
                 f"{path} already holds a run; continue it with --resume or choose another --out"
             )

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
+from model.image import MINIMUM_SIDE
 from model.silhouette.confidence import sigma_for, silhouette_confidence
 from training.silhouette.recipe import Augmentation
 from training.silhouette.sources import BACKGROUND, SKIN
@@ -47,14 +48,9 @@ def picture_size(side: int, rng: np.random.Generator, settings: Augmentation) ->
     """(height, width) of a picture whose longer side is `side`."""
     narrow, wide = settings.aspect
     aspect = float(np.exp(rng.uniform(np.log(narrow), np.log(wide))))
-    return (
-        (side, max(16, round(side * aspect)))
-        if aspect <= 1
-        else (
-            max(16, round(side / aspect)),
-            side,
-        )
-    )
+    if aspect <= 1:
+        return side, max(MINIMUM_SIDE, round(side * aspect))
+    return max(MINIMUM_SIDE, round(side / aspect)), side
 
 
 def random_window(
@@ -86,7 +82,10 @@ def photo_scene(
     source = (photo.shape[0], photo.shape[1])
     if rng.random() < settings.whole_probability:
         scale = side / max(source)
-        size = (max(1, round(source[0] * scale)), max(1, round(source[1] * scale)))
+        size = (
+            max(MINIMUM_SIDE, round(source[0] * scale)),
+            max(MINIMUM_SIDE, round(source[1] * scale)),
+        )
         settings = dataclasses.replace(settings, least_window=0.85)
     else:
         size = picture_size(side, rng, settings)

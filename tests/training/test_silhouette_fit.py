@@ -1,0 +1,249 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from model.silhouette.network import HourglassConfig
+from model.silhouette.predictor import SilhouettePredictor
+from training.__main__ import main
+from training.engine.batches import Stage, StagedBatches, batch_loader
+from training.engine.optimisation import Optimisation
+from training.engine.run import RunFolder
+from training.engine.state import load_state
+from training.silhouette.dataset import SilhouetteBatch, TrainingSamples
+from training.silhouette.recipe import DataRecipe, SilhouetteRecipe
+from training.silhouette.sources import packed_pairs, packed_photos
+from training.silhouette.task import build
+
+RECIPE = """
+device = "cpu"
+[network]
+num_stacks = 2
+num_features = 8
+depth = 2
+[data]
+validation_fraction = 0.5
+cache = "{cache}"
+[optimisation]
+precision = "fp32"
+[routine]
+judge_every = 2
+save_every = 1
+log_every = 1
+num_workers = 0
+[[stages]]
+image_size = 16
+steps = {steps}
+batch_size = 4
+[[stages]]
+image_size = 32
+steps = 2
+batch_size = 2
+"""
+CPU = torch.device("cpu")
+
+
+@pytest.fixture
+def recipe(shader_folder: Path, ccp_folder: Path, tmp_path: Path) -> SilhouetteRecipe:
+    return SilhouetteRecipe(
+        stages=(Stage(image_size=32, steps=3, batch_size=4), Stage(48, steps=2, batch_size=2)),
+        data=DataRecipe(
+            pairs=(str(shader_folder),), photos=str(ccp_folder), cache=str(tmp_path / "cache")
+        ),
+        network=HourglassConfig(num_stacks=2, num_features=8, depth=2),
+        optimisation=Optimisation(precision="fp32", warmup_steps=2),
+        device="cpu",
+    )
+
+
+@pytest.fixture
+def fit(shader_folder: Path, ccp_folder: Path, tmp_path: Path) -> list[str]:
+    """A command that trains for four steps; more options may follow."""
+    path = tmp_path / "recipe.toml"
+    path.write_text(RECIPE.format(cache=tmp_path / "cache", steps=2))
+    command = ["fit", "silhouette", str(path), "--out", str(tmp_path / "run")]
+    return [*command, "--data", str(shader_folder), "--ccp", str(ccp_folder)]
+
+
+def pixels_of(path: Path) -> np.ndarray:
+    with Image.open(path) as picture:
+        return np.asarray(picture.convert("RGB"))
+
+
+def batches(recipe: SilhouetteRecipe, step: int = 0) -> list[SilhouetteBatch]:
+    samples = TrainingSamples(
+        recipe, packed_pairs(recipe.data, False), packed_photos(recipe.data, False)
+    )
+    return list(batch_loader(samples, StagedBatches(recipe.stages, step), 0, CPU))
+
+
+def test_the_network_overfits_one_batch(recipe: SilhouetteRecipe) -> None:
+    batch = SilhouetteBatch(*(layer[:2] for layer in batches(recipe)[0]))
+    task = build(
+        SilhouetteRecipe(
+            stages=(Stage(32, steps=150, batch_size=2),),
+            network=HourglassConfig(num_stacks=1, num_features=16, depth=2),
+            optimisation=Optimisation(
+                learning_rate=0.01, weight_decay=0, warmup_steps=5, precision="fp32"
+            ),
+            device="cpu",
+        )
+    )
+    losses = [float(task.learn(batch)["loss"]) for _ in range(150)]
+    assert losses[-1] < 0.02 * losses[0]
+    assert losses[-1] < 0.02
+
+
+def test_a_resumed_training_ends_where_an_unbroken_one_ends(recipe: SilhouetteRecipe) -> None:
+    unbroken, first, second = (build(recipe) for _ in range(3))
+    for batch in batches(recipe):
+        unbroken.learn(batch)
+    for batch in batches(recipe)[:2]:
+        first.learn(batch)
+    second.load_state_dict(first.state_dict())
+    for batch in batches(recipe, step=2):
+        second.learn(batch)
+    torch.testing.assert_close(second.state_dict(), unbroken.state_dict(), rtol=0, atol=0)
+
+
+def test_a_seed_decides_the_first_weights(recipe: SilhouetteRecipe) -> None:
+    one, same = (build(recipe).network.state_dict() for _ in range(2))
+    torch.testing.assert_close(one, same, rtol=0, atol=0)
+
+
+def test_fit_writes_a_checkpoint_that_knows_where_it_comes_from(
+    fit: list[str], tmp_path: Path
+) -> None:
+    assert main(fit) == 0
+    run = tmp_path / "run"
+    predictor = SilhouettePredictor.from_checkpoint(run / "silhouette.safetensors")
+    header = predictor.header
+    assert header is not None
+    assert predictor.input_size == 32
+    assert header.recipe == json.loads((run / "run.json").read_text())["recipe"]
+    assert header.recipe["data"]["pairs"] == [str(tmp_path / "shader")]
+    assert header.licence == "Apache-2.0"
+    assert "Clothing Co-Parsing" in header.trained_on
+    assert header.metrics["step"] in (2, 4)
+    assert 0 <= header.metrics["overlap"] <= 1
+    assert len(header.commit) >= 40 or header.commit == "unknown"
+    average = load_state(run / "best.safetensors")["task"]["average"]
+    torch.testing.assert_close(dict(predictor.network.state_dict()), average, rtol=0, atol=0)
+    assert (run / "learned.csv").read_text().count("\n") == 5
+    assert list((run / "tensorboard").iterdir())
+
+
+def test_a_run_is_not_overwritten_by_accident(
+    fit: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(fit) == 0
+    assert main(fit) == 1
+    assert "already holds a run" in capsys.readouterr().err
+    out = str(tmp_path / "run")
+    assert main(["fit", "silhouette", "--out", out, "--resume"]) == 0
+    assert main([*fit, "--resume"]) == 0
+    Path(fit[2]).write_text(Path(fit[2]).read_text() + "[augmentation]\ncolour = 0.1\n")
+    assert main([*fit, "--resume"]) == 1
+    assert "differs from the run's recipe in augmentation" in capsys.readouterr().err
+    exported = tmp_path / "elsewhere.safetensors"
+    assert main(["fit", "silhouette", "--out", out, "--export", str(exported)]) == 0
+    assert SilhouettePredictor.from_checkpoint(exported).input_size == 32
+
+
+def test_an_interrupted_fit_says_how_to_continue(fit: list[str], tmp_path: Path) -> None:
+    Path(fit[2]).write_text(RECIPE.format(cache=tmp_path / "cache", steps=100_000))
+    process = subprocess.Popen(
+        [sys.executable, "-m", "training", *fit], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    )
+    deadline = time.monotonic() + 120
+    while not (tmp_path / "run" / "last.safetensors").exists():
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    os.kill(process.pid, signal.SIGINT)
+    output, _ = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert f"--out {tmp_path / 'run'} --resume" in output.decode()
+    state = RunFolder.open(tmp_path / "run").load_last()
+    assert state is not None
+    assert f"stopped after step {state['step']}" in output.decode()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--resume"], "holds no run to continue"),
+        (["--data", "nowhere"], "no such file or folder: nowhere"),
+        (["--ccp", "nowhere"], "no such file or folder: nowhere"),
+    ],
+)
+def test_a_wrong_path_is_said_to_be_one(
+    fit: list[str], options: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*fit, *options]) == 1
+    assert message in capsys.readouterr().err
+
+
+def test_without_pairs_nothing_is_trained(
+    fit: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(fit[:5]) == 1
+    assert "name their folder in data.pairs, or by --data" in capsys.readouterr().err
+
+
+def test_a_checkpoint_is_measured_beside_its_baselines(
+    fit: list[str],
+    shader_folder: Path,
+    ccp_folder: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(fit) == 0
+    command = ["evaluate", "silhouette"]
+    command += ["--checkpoint", str(tmp_path / "run" / "silhouette.safetensors")]
+    where = ["--data", str(shader_folder), "--ccp", str(ccp_folder)]
+    assert main([*command, *where, "--json", str(tmp_path / "out.json")]) == 0
+    report = json.loads((tmp_path / "out.json").read_text())
+    assert set(report["rendered"]) == {
+        "network",
+        "dressed silhouette",
+        "body and a constant in cloth",
+    }
+    for row in report["rendered"].values():
+        assert 0 <= row["mean_error"] <= row["cloth_error"] + row["mean_error"] <= 2
+        assert 0 <= row["overlap"] <= 1
+    assert report["photos"]["photos"] >= 1
+    assert "AUROC" in capsys.readouterr().out
+    assert main([*command, *where, "--all-subjects", "--limit", "3"]) == 0
+    assert "3 pictures of held-out people" in capsys.readouterr().out
+    assert main(command) == 1
+    assert "nothing to measure on" in capsys.readouterr().err
+
+
+def test_figures_hold_the_map_and_the_weighted_picture(
+    fit: list[str], shader_folder: Path, tmp_path: Path
+) -> None:
+    assert main(fit) == 0
+    checkpoint = tmp_path / "run" / "silhouette.safetensors"
+    folder, out = shader_folder / "maleBatch002" / "0000", tmp_path / "figures"
+    image = folder / "dressed" / "Image0000.png"
+    command = ["figures", "silhouette", "--checkpoint", str(checkpoint), "--out", str(out)]
+    assert main([*command, "--image", str(image)]) == 0
+    width = pixels_of(out / "figure.png").shape[1]
+    confidence = np.load(out / "conf_pred.npy")
+    pixels = pixels_of(image)
+    expected = SilhouettePredictor.from_checkpoint(checkpoint).predict_batch([pixels])[0]
+    assert np.array_equal(confidence, expected.confidence)
+    weighted = pixels_of(out / "weighted.png").astype(float)
+    assert np.abs(weighted - pixels * confidence[..., None]).max() <= 0.51
+    truth = folder / "naked" / "Image0000.png"
+    assert main([*command, "--image", str(image), "--truth", str(truth)]) == 0
+    assert pixels_of(out / "figure.png").shape[1] > 1.3 * width
