@@ -1,0 +1,32 @@
+"""Times that survive a busy machine: taken in turns, the fastest of many kept."""
+
+import time
+from collections.abc import Callable, Mapping
+
+
+def fastest(candidates: Mapping[str, Callable[[], object]], rounds: int = 15) -> dict[str, float]:
+    """Seconds of each candidate's fastest call.
+
+    Candidates take turns, so that whatever else the machine does meets all of them alike.
+
+    Args:
+        candidates: By name; each is called once before it is timed.
+        rounds: Timed calls of each.
+    """
+    for call in candidates.values():
+        call()
+    times = dict.fromkeys(candidates, float("inf"))
+    for _ in range(rounds):
+        for name, call in candidates.items():
+            started = time.perf_counter()
+            call()
+            times[name] = min(times[name], time.perf_counter() - started)
+    return times
+
+
+def report(title: str, times: Mapping[str, float], ours: str) -> None:
+    """Print milliseconds, and how many times faster ours is than each other."""
+    print(title)
+    for name, seconds in times.items():
+        ratio = "" if name == ours else f"   ours is {seconds / times[ours]:.2f} times as fast"
+        print(f"  {name:<24}{seconds * 1000:9.2f} ms{ratio}")
