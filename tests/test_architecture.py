@@ -120,7 +120,12 @@ def test_nothing_unpickles_but_the_restricted_unpickler(
 def test_no_tracked_file_is_too_large_or_names_a_registry(
     tracked: list[Path], repo_root: Path
 ) -> None:
-    registries = ("py" + "pi.org", "python" + "hosted.org", "registry." + "npmjs", "deb" + "ian.org")
+    registries = (
+        "py" + "pi.org",
+        "python" + "hosted.org",
+        "registry." + "npmjs",
+        "deb" + "ian.org",
+    )
     for path in tracked:
         content = (repo_root / path).read_bytes()
         assert len(content) < 16 * 2**20, path

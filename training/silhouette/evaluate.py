@@ -1,6 +1,7 @@
 """Measures a silhouette checkpoint on held-out people and photos, beside trivial baselines."""
 
 import argparse
+import dataclasses
 import json
 import sys
 from collections.abc import Mapping
@@ -10,13 +11,15 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from model.checkpoint import load_checkpoint, save_checkpoint
 from model.errors import InvalidInputError
 from model.silhouette.confidence import sigma_for, silhouette_confidence, silhouette_mask
-from model.silhouette.predictor import SilhouettePredictor
+from model.silhouette.predictor import ARCHITECTURE, SilhouettePredictor
 from training.datasets.ccp import ClothingCoParsing
 from training.datasets.shader import ShaderSubject, iter_subjects, read_pair
 from training.engine.atomic import write_text
 from training.engine.precision import pick_device
+from training.silhouette.card import silhouette_card
 from training.silhouette.recipe import DataRecipe
 from training.silhouette.scores import PhotoScores, RenderedScores
 from training.silhouette.sources import is_held_out, spread
@@ -38,6 +41,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--limit", type=int, metavar="N", help="so many pictures of each at most")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the numbers there")
+    parser.add_argument(
+        "--record",
+        metavar="SENTENCE",
+        help="write the numbers into the checkpoint's header and its card beside it; the sentence "
+        "tells machine and hours of the training",
+    )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda ... (%(default)s)")
 
 
@@ -52,6 +61,7 @@ def run(args: argparse.Namespace) -> int:
         frames = held_out_frames(args.data, fraction)
         chosen = spread(frames, args.limit or len(frames))
         report["rendered"] = measure_rendered(predictor, chosen)
+        report["rendered_pictures"] = len(chosen)
         sys.stdout.write(rendered_table(report["rendered"], len(chosen)))
     if args.ccp is not None:
         dataset = ClothingCoParsing.open(args.ccp)
@@ -60,9 +70,36 @@ def run(args: argparse.Namespace) -> int:
             predictor, dataset, spread(numbers, args.limit or len(numbers))
         )
         sys.stdout.write(photo_table(report["photos"]))
+    if args.record is not None:
+        record(args.checkpoint, report, args.record)
     if args.json:
         write_text(args.json, json.dumps(report, indent=2) + "\n")
     return 0
+
+
+def record(path: Path, report: Mapping[str, Any], made_on: str) -> None:
+    """Put a report into a checkpoint's header, and write its card.
+
+    Raises:
+        InvalidInputError: The report lacks rendered people or photos.
+    """
+    if "rendered" not in report or "photos" not in report:
+        raise InvalidInputError("--record needs both --data and --ccp: the card shows both")
+    header, tensors = load_checkpoint(path, ARCHITECTURE)
+    step = header.metrics.get("step")
+    metrics = {name: value for name, value in report.items() if name != "checkpoint"}
+    header = dataclasses.replace(header, metrics=metrics | {"step": step})
+    save_checkpoint(path, tensors, header)
+    data = header.recipe["data"]
+    folders = " ".join(data["pairs"])
+    options = f"--data {folders} --ccp {data['photos']}"
+    card = silhouette_card(
+        header,
+        command=f"python -m training fit silhouette {options}",
+        measured_by=f"python -m training evaluate silhouette {options}",
+        made_on=made_on,
+    )
+    write_text(path.with_suffix(".md"), card)
 
 
 def held_out_frames(folders: list[Path], fraction: float) -> tuple[tuple[ShaderSubject, int], ...]:

@@ -131,8 +131,8 @@ def test_a_relative_sigma_gives_the_same_map_at_twice_the_resolution() -> None:
     naked = (rows - 32) ** 2 / 26**2 + (columns - 24) ** 2 / 8**2 < 1
     dressed = (rows - 34) ** 2 / 28**2 + (columns - 24) ** 2 / 18**2 < 1
     small = silhouette_confidence(naked, dressed, sigma_for(naked.shape))
-    double = [mask.repeat(2, 0).repeat(2, 1) for mask in (naked, dressed)]
-    large = silhouette_confidence(*double, sigma_for(double[0].shape))
+    twice_naked, twice_dressed = (mask.repeat(2, 0).repeat(2, 1) for mask in (naked, dressed))
+    large = silhouette_confidence(twice_naked, twice_dressed, sigma_for(twice_naked.shape))
     assert sigma_for((256, 100)) == DEFAULT_SIGMA
     average = large.reshape(64, 2, 48, 2).mean((1, 3))
     assert np.abs(average - small)[dressed & ~naked].mean() < 0.06
