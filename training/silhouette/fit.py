@@ -40,6 +40,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--data", nargs="+", metavar="DIR", help="folders of rendered pairs in the SHADER layout"
     )
     parser.add_argument("--ccp", metavar="DIR", help="folder of Clothing Co-Parsing")
+    parser.add_argument("--initial", metavar="FILE", help="checkpoint to start from")
     parser.add_argument("--device", help="auto, cpu, cuda, cuda:1 ...")
     parser.add_argument(
         "--export", type=Path, metavar="FILE", help="write the best weights there, train nothing"
@@ -130,13 +131,18 @@ def _trained_on(recipe: SilhouetteRecipe) -> str:
 
 
 def _with_options(recipe: SilhouetteRecipe, args: argparse.Namespace) -> SilhouetteRecipe:
-    """Paths and device of the command line over the recipe's."""
+    """What the command line names over what the recipe does."""
     data = recipe.data
     if args.data:
         data = dataclasses.replace(data, pairs=tuple(args.data))
     if args.ccp:
         data = dataclasses.replace(data, photos=args.ccp)
-    return dataclasses.replace(recipe, data=data, device=args.device or recipe.device)
+    return dataclasses.replace(
+        recipe,
+        data=data,
+        initial=args.initial or recipe.initial,
+        device=args.device or recipe.device,
+    )
 
 
 def _resumed_recipe(args: argparse.Namespace, folder: RunFolder) -> SilhouetteRecipe:

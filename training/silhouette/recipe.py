@@ -93,6 +93,8 @@ class SilhouetteRecipe:
     routine: Routine = field(default_factory=Routine)
     loss_mask: Literal["dressed", "naked"] = "dressed"
     """The n of the loss; with `naked`, as in the notebook, the decay in cloth is not learned."""
+    initial: str | None = None
+    """Checkpoint that the weights start from; without it they are drawn from the seed."""
     seed: int = 0
     device: str = "auto"
     """auto, cpu, cuda, cuda:1 ..."""

@@ -1,12 +1,17 @@
 """The silhouette network's training, put together from a recipe."""
 
+import dataclasses
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 import numpy as np
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from model.checkpoint import load_checkpoint
+from model.errors import InvalidInputError
 from model.silhouette.network import StackedHourglass
+from model.silhouette.predictor import ARCHITECTURE
 from training.engine.batches import num_steps
 from training.engine.precision import pick_device
 from training.engine.seeding import seed_everything
@@ -17,7 +22,13 @@ from training.silhouette.recipe import SilhouetteRecipe
 
 
 def build(recipe: SilhouetteRecipe) -> SupervisedTask[SilhouetteBatch]:
-    """Network, objective and judgement of an experiment; weights drawn from its seed."""
+    """Network, objective and judgement of an experiment.
+
+    Raises:
+        FileNotFoundError: The checkpoint to start from is not there.
+        CheckpointError: It is damaged.
+        InvalidInputError: It is of a network of another size.
+    """
     seed_everything(recipe.seed)
 
     def objective(network: nn.Module, batch: SilhouetteBatch) -> dict[str, Tensor]:
@@ -25,14 +36,28 @@ def build(recipe: SilhouetteRecipe) -> SupervisedTask[SilhouetteBatch]:
         mask = batch.dressed if recipe.loss_mask == "dressed" else batch.naked
         return {"loss": hourglass_loss(outputs, batch.confidence, mask, batch.weight)}
 
+    network = StackedHourglass(recipe.network)
+    if recipe.initial is not None:
+        _start_from(network, Path(recipe.initial))
     return SupervisedTask(
-        network=StackedHourglass(recipe.network),
+        network=network,
         objective=objective,
         judgement=judge_maps,
         optimisation=recipe.optimisation,
         num_steps=num_steps(recipe.stages),
         device=pick_device(recipe.device),
     )
+
+
+def _start_from(network: StackedHourglass, checkpoint: Path) -> None:
+    header, tensors = load_checkpoint(checkpoint, ARCHITECTURE)
+    wanted = dataclasses.asdict(network.config)
+    if header.config["network"] != wanted:
+        raise InvalidInputError(
+            f"{checkpoint} holds a network with {header.config['network']}; the recipe asks for "
+            f"{wanted}"
+        )
+    network.load_state_dict(tensors)
 
 
 def judge_maps(network: nn.Module, batches: Iterable[SilhouetteBatch]) -> dict[str, float]:

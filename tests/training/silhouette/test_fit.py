@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import os
 import signal
@@ -11,8 +12,10 @@ import pytest
 import torch
 from PIL import Image
 
-from model.silhouette.network import HourglassConfig
-from model.silhouette.predictor import SilhouettePredictor
+from model.checkpoint import CheckpointHeader
+from model.errors import InvalidInputError
+from model.silhouette.network import HourglassConfig, StackedHourglass
+from model.silhouette.predictor import SilhouettePredictor, save_silhouette_checkpoint
 from training.__main__ import main
 from training.engine.batches import Stage, StagedBatches, batch_loader
 from training.engine.optimisation import Optimisation
@@ -247,3 +250,20 @@ def test_figures_hold_the_map_and_the_weighted_picture(
     truth = folder / "naked" / "Image0000.png"
     assert main([*command, "--image", str(image), "--truth", str(truth)]) == 0
     assert pixels_of(out / "figure.png").shape[1] > 1.3 * width
+
+
+def test_a_run_can_start_from_a_checkpoint(recipe: SilhouetteRecipe, tmp_path: Path) -> None:
+    torch.manual_seed(7)
+    network = StackedHourglass(recipe.network)
+    path = tmp_path / "start.safetensors"
+    header = CheckpointHeader("", {}, "nothing", {}, {}, "abc", "Apache-2.0")
+    save_silhouette_checkpoint(path, network, 32, header)
+    started = build(dataclasses.replace(recipe, initial=str(path)))
+    for name, tensor in network.state_dict().items():
+        torch.testing.assert_close(started.network.state_dict()[name], tensor)
+        torch.testing.assert_close(started.average.network.state_dict()[name], tensor)
+    wider = dataclasses.replace(recipe, initial=str(path), network=HourglassConfig(num_stacks=1))
+    with pytest.raises(InvalidInputError, match="the recipe asks for"):
+        build(wider)
+    with pytest.raises(FileNotFoundError):
+        build(dataclasses.replace(recipe, initial=str(tmp_path / "none.safetensors")))
