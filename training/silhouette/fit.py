@@ -10,6 +10,7 @@ from torch.utils.data import DataLoader
 
 from model.checkpoint import CheckpointHeader
 from model.errors import InvalidInputError
+from model.image import MINIMUM_SIDE
 from model.silhouette.network import StackedHourglass
 from model.silhouette.predictor import save_silhouette_checkpoint
 from training.engine.batches import StagedBatches, batch_loader, num_steps
@@ -45,13 +46,19 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--export", type=Path, metavar="FILE", help="write the best weights there, train nothing"
     )
+    parser.add_argument(
+        "--input-size",
+        type=int,
+        metavar="PIXELS",
+        help="with --export: the side that pictures are letterboxed to (the last stage's)",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Train, or continue, or only export; 130 when interrupted."""
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     if args.export:
-        export(RunFolder.open(args.out), args.export)
+        export(RunFolder.open(args.out), args.export, args.input_size)
         sys.stdout.write(f"wrote {args.export}\n")
         return 0
     if args.resume:
@@ -100,12 +107,24 @@ def train(recipe: SilhouetteRecipe, folder: RunFolder) -> Outcome:
     )
 
 
-def export(folder: RunFolder, path: Path) -> None:
+def export(folder: RunFolder, path: Path, input_size: int | None = None) -> None:
     """Write a run's best weights as a checkpoint that the predictor loads.
 
+    Args:
+        folder: The run's.
+        path: Where to.
+        input_size: Side that the predictor letterboxes pictures to; the last stage's when left out.
+            Somewhat more can be better than what was trained at: augmentation shows people larger
+            than they are in whole pictures (Touvron et al., Fixing the train-test resolution
+            discrepancy, NeurIPS 2019).
+
     Raises:
-        InvalidInputError: Nothing was judged yet.
+        InvalidInputError: Nothing was judged yet, or the size is under 16 pixels.
     """
+    if input_size is not None and input_size < MINIMUM_SIDE:
+        raise InvalidInputError(
+            f"--input-size is {input_size}; at least {MINIMUM_SIDE} pixels are needed"
+        )
     description = folder.describe()
     recipe = parse_recipe(description["recipe"], SilhouetteRecipe, str(folder.description))
     best = folder.load_best()
@@ -120,7 +139,8 @@ def export(folder: RunFolder, path: Path) -> None:
         commit=description["commit"],
         licence=LICENCE,
     )
-    save_silhouette_checkpoint(path, network, recipe.stages[-1].image_size, header)
+    side = input_size or recipe.stages[-1].image_size
+    save_silhouette_checkpoint(path, network, side, header)
 
 
 def _trained_on(recipe: SilhouetteRecipe) -> str:
