@@ -172,3 +172,9 @@ def test_the_committed_checkpoint_beats_the_baselines_in_cloth_and_knows_real_ph
         assert rendered["network"]["cloth_error"] < rendered[baseline]["cloth_error"]
     assert photos["median_skin"] >= 0.6
     assert photos["median_background"] <= 0.1
+
+
+@pytest.mark.xfail(strict=True, reason="0.874 after 80 minutes on two cores; see the README")
+def test_the_committed_checkpoint_meets_the_core_issues_overlap(repo_root: Path) -> None:
+    header, _ = load_checkpoint(repo_root / "checkpoints" / "silhouette.safetensors", ARCHITECTURE)
+    assert header.metrics["rendered"]["network"]["overlap"] >= 0.9

@@ -2,6 +2,7 @@
 
 import json
 import platform
+import shlex
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -52,7 +53,7 @@ class RunFolder:
         description = {
             "recipe": recipe,
             "commit": current_commit(),
-            "command": sys.argv,
+            "command": "python -m training " + shlex.join(sys.argv[1:]),
             "python": platform.python_version(),
             "torch": torch.__version__,
             "numpy": np.__version__,

@@ -93,11 +93,9 @@ def record(path: Path, report: Mapping[str, Any], made_on: str) -> None:
     data = header.recipe["data"]
     folders = " ".join(data["pairs"])
     options = f"--data {folders} --ccp {data['photos']}"
-    initial = header.recipe.get("initial")
-    start = f"--initial {initial} " if initial else ""
     card = silhouette_card(
         header,
-        command=f"python -m training fit silhouette {start}{options}",
+        command=header.recipe["command"],
         measured_by=f"python -m training evaluate silhouette {options}",
         made_on=made_on,
     )

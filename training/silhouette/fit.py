@@ -135,7 +135,7 @@ def export(folder: RunFolder, path: Path, input_size: int | None = None) -> None
         config={},
         trained_on=_trained_on(recipe),
         metrics=best["metrics"] | {"step": best["step"]},
-        recipe=description["recipe"],
+        recipe=description["recipe"] | {"command": description["command"]},
         commit=description["commit"],
         licence=LICENCE,
     )

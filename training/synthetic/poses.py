@@ -22,8 +22,8 @@ class _Joint:
     order: str = "zyx"
 
 
-# Rounded from the normal ranges of motion of the American Academy of Orthopaedic Surgeons, brought
-# to SMPL's axes. Arms: swing (x), drop (z), twist along the arm (second x), in that order.
+# Set by hand in SMPL's axes, around what healthy adults can do; not taken from a published table.
+# Arms: swing (x), drop (z), twist along the arm (second x), in that order.
 _LIMITS = {
     "spine1": _Joint((-15, -15, -12), (25, 15, 12)),
     "spine2": _Joint((-12, -15, -12), (20, 15, 12)),

@@ -19,7 +19,10 @@ def checkpoint(tmp_path: Path) -> Path:
         config={},
         trained_on="nothing at all",
         metrics={"step": 12},
-        recipe={"data": {"pairs": ["some/pairs"], "photos": "some/photos"}},
+        recipe={
+            "data": {"pairs": ["some/pairs"], "photos": "some/photos"},
+            "command": "python -m training fit silhouette some/recipe.toml",
+        },
         commit="0123456789abcdef",
         licence="Apache-2.0",
     )
@@ -51,6 +54,7 @@ def test_recorded_numbers_are_in_the_header_and_on_the_card(
     assert f"{report['photos']['median_skin']:.3f}" in card
     assert "0123456789ab`, best of the run at step 12" in card
     assert "By hand." in card
+    assert "\n    python -m training fit silhouette some/recipe.toml\n" in card
 
 
 def test_half_a_report_is_not_recorded(
