@@ -131,7 +131,9 @@ def test_fit_writes_a_checkpoint_that_knows_where_it_comes_from(
     header = predictor.header
     assert header is not None
     assert predictor.input_size == 32
-    assert header.recipe == json.loads((run / "run.json").read_text())["recipe"]
+    description = json.loads((run / "run.json").read_text())
+    assert header.recipe == description["recipe"] | {"command": description["command"]}
+    assert header.recipe["command"].startswith("python -m training ")
     assert header.recipe["data"]["pairs"] == [str(tmp_path / "shader")]
     assert header.licence == "Apache-2.0"
     assert "Clothing Co-Parsing" in header.trained_on
