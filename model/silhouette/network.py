@@ -3,7 +3,7 @@
 Source: Newell, Yang, Deng, Stacked Hourglass Networks for Human Pose Estimation, ECCV 2016,
 arXiv 1603.06937. Here each stack gives two channels: the confidence, and one minus it.
 
-B batch, C features, H W input size, h w a quarter of it, S stacks.
+B batch, C features, H W input size, h w a quarter of it.
 """
 
 from dataclasses import dataclass
@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
+
+from model.silhouette.refinement import Refinement
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,9 @@ class HourglassConfig:
     """Halvings inside an hourglass."""
     num_channels: int = 2
     """Output channels of each stack; the first is the confidence."""
+    refinement_width: int = 0
+    """Features that refine the last stack's map to the input's own resolution; 0 leaves it at a
+    quarter of it."""
 
 
 class ResidualBlock(nn.Module):
@@ -117,14 +122,23 @@ class StackedHourglass(nn.Module):
         self.remap_outputs = nn.ModuleList(
             nn.Conv2d(config.num_channels, num_features, 1) for _ in range(config.num_stacks - 1)
         )
+        self.refinement = (
+            Refinement(num_features, num_features, config.refinement_width)
+            if config.refinement_width
+            else None
+        )
 
-    def forward(self, images: Float[Tensor, "B 3 H W"]) -> list[Float[Tensor, "B K h w"]]:
+    def forward(self, images: Float[Tensor, "B 3 H W"]) -> list[Tensor]:
         """One output per stack, the last one the best, at a quarter of the input's resolution.
+
+        With refinement one more follows, better still: (B, 1, H, W) in [0, 1], float32 whatever the
+        rest is computed in.
 
         Args:
             images: RGB in [0, 1].
         """
-        features: Tensor = self.stem(images)
+        half: Tensor = self.stem[:4](images)
+        features: Tensor = self.stem[4:](half)
         outputs: list[Tensor] = []
         for stack, (hourglass, head, output) in enumerate(
             zip(self.hourglasses, self.heads, self.outputs, strict=True)
@@ -137,4 +151,9 @@ class StackedHourglass(nn.Module):
                     + self.remap_features[stack](refined)
                     + self.remap_outputs[stack](outputs[-1])
                 )
+        if self.refinement is not None:
+            # An odd side was rounded up on its way down.
+            height, width = images.shape[-2:]
+            logits: Tensor = self.refinement(refined, half)
+            outputs.append(logits[..., :height, :width].float().sigmoid())
         return outputs

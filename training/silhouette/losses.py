@@ -1,4 +1,4 @@
-"""The objective of the stacked hourglass.
+"""The objectives of the stacked hourglass and of its refinement.
 
 B batch, H W the input's size, h w a stack's size, K output channels, S stacks.
 """
@@ -19,7 +19,8 @@ def hourglass_loss(
     """Squared error of both channels of every stack, the second one inverted.
 
     For each stack, at its own resolution, with c the confidence and n the mask:
-    mean((c n - p1)^2) + mean((c n - (1 - p2))^2); summed over the stacks.
+    mean((c n - p1)^2) + mean((c n - (1 - p2))^2); summed over the stacks. A network of one channel
+    has the first part alone.
 
     What n is decides what is learned. With the naked silhouette, c n is the body alone: the decay
     in cloth, which is what sets a confidence map apart from a body mask, is multiplied by zero.
@@ -32,7 +33,7 @@ def hourglass_loss(
     Source: the project's reference notebook, `hourglass_loss`.
 
     Args:
-        outputs: Of the network, each (B, 2, h, w).
+        outputs: Of the stacks, each (B, 2, h, w) or (B, 1, h, w).
         confidence: (B, 1, H, W) in [0, 1].
         mask: (B, 1, H, W) in [0, 1].
         weight: (B, 1, H, W), how much each pixel counts; 0 where the truth is unknown. Means are
@@ -48,10 +49,46 @@ def hourglass_loss(
         # Where a cell is known in part, its target is the mean over that part.
         wanted = average_down(target * weight, size) / known.clamp_min(1e-6)
         predicted = output.to(wanted.dtype)
-        first = (wanted - predicted[:, 0:1]) ** 2
-        second = (wanted - (1 - predicted[:, 1:2])) ** 2
-        total = total + (known * (first + second)).sum() / known.sum().clamp_min(1e-6)
+        error = (wanted - predicted[:, 0:1]) ** 2
+        if predicted.shape[1] > 1:
+            error = error + (wanted - (1 - predicted[:, 1:2])) ** 2
+        total = total + (known * error).sum() / known.sum().clamp_min(1e-6)
     return total
+
+
+def refinement_loss(
+    refined: Tensor, confidence: Tensor, mask: Tensor, weight: Tensor | None = None
+) -> Tensor:
+    """Cross-entropy and soft overlap of a refined map, at its own resolution.
+
+    With t = c n as above and p the map, over what is known: the mean of
+    -t log p - (1 - t) log(1 - p), plus the mean over the batch of one minus the soft overlap,
+    1 - (|t + p| - |t - p|) / (|t + p| + |t - p|), in which |.| sums over a picture. The first has
+    its least at p = t in every pixel; the second counts a small person as much as a large one, and
+    is one minus the intersection over union where both maps are 0 or 1.
+
+    Source: Wang et al., Jaccard Metric Losses: Optimizing the Jaccard Index with Soft Labels,
+    NeurIPS 2023, arXiv 2302.05666 (the second part).
+
+    Args:
+        refined: (B, 1, H, W) in [0, 1], float32 or float64.
+        confidence: (B, 1, H, W) in [0, 1].
+        mask: (B, 1, H, W) in [0, 1].
+        weight: (B, 1, H, W), how much each pixel counts; all ones where it is left out.
+    """
+    target = (confidence * mask).to(refined.dtype)
+    if weight is None:
+        weight = torch.ones_like(target)
+    # In a half precision 1 - 1e-6 is 1, and its logarithm infinite.
+    with torch.autocast(refined.device.type, enabled=False):
+        inside = refined.clamp(1e-6, 1 - 1e-6)
+        entropy = -target * inside.log() - (1 - target) * (1 - inside).log()
+        mean_entropy = (weight * entropy).sum() / weight.sum().clamp_min(1e-6)
+        joined = (weight * (target + refined)).sum((1, 2, 3))
+        apart = (weight * (target - refined).abs()).sum((1, 2, 3))
+        # One pixel more on both sides of the fraction: nobody there and none found is a full match.
+        overlap = (joined - apart + 1) / (joined + apart + 1)
+        return mean_entropy + (1 - overlap).mean()
 
 
 def average_down(maps: Tensor, size: tuple[int, int]) -> Tensor:

@@ -10,14 +10,14 @@ from torch import Tensor, nn
 
 from model.checkpoint import load_checkpoint
 from model.errors import InvalidInputError
-from model.silhouette.network import StackedHourglass
+from model.silhouette.network import HourglassConfig, StackedHourglass
 from model.silhouette.predictor import ARCHITECTURE
 from training.engine.batches import num_steps
 from training.engine.precision import pick_device
 from training.engine.seeding import seed_everything
 from training.engine.tasks import SupervisedTask
 from training.silhouette.dataset import SilhouetteBatch
-from training.silhouette.losses import hourglass_loss
+from training.silhouette.losses import hourglass_loss, refinement_loss
 from training.silhouette.recipe import SilhouetteRecipe
 
 
@@ -34,7 +34,12 @@ def build(recipe: SilhouetteRecipe) -> SupervisedTask[SilhouetteBatch]:
     def objective(network: nn.Module, batch: SilhouetteBatch) -> dict[str, Tensor]:
         outputs: Sequence[Tensor] = network(batch.images)
         mask = batch.dressed if recipe.loss_mask == "dressed" else batch.naked
-        return {"loss": hourglass_loss(outputs, batch.confidence, mask, batch.weight)}
+        truth = (batch.confidence, mask, batch.weight)
+        stacks = hourglass_loss(outputs[: recipe.network.num_stacks], *truth)
+        if not recipe.network.refinement_width:
+            return {"loss": stacks}
+        refinement = refinement_loss(outputs[-1], *truth)
+        return {"loss": stacks + refinement, "stacks": stacks, "refinement": refinement}
 
     network = StackedHourglass(recipe.network)
     if recipe.initial is not None:
@@ -51,13 +56,12 @@ def build(recipe: SilhouetteRecipe) -> SupervisedTask[SilhouetteBatch]:
 
 def _start_from(network: StackedHourglass, checkpoint: Path) -> None:
     header, tensors = load_checkpoint(checkpoint, ARCHITECTURE)
-    wanted = dataclasses.asdict(network.config)
-    if header.config["network"] != wanted:
-        raise InvalidInputError(
-            f"{checkpoint} holds a network with {header.config['network']}; the recipe asks for "
-            f"{wanted}"
-        )
-    network.load_state_dict(tensors)
+    given, wanted = HourglassConfig(**header.config["network"]), network.config
+    # A refinement may be put on top of what has none.
+    added = bool(wanted.refinement_width) and not given.refinement_width
+    if given != (dataclasses.replace(wanted, refinement_width=0) if added else wanted):
+        raise InvalidInputError(f"{checkpoint} holds a {given}; the recipe asks for a {wanted}")
+    network.load_state_dict(tensors, strict=not added)
 
 
 def judge_maps(network: nn.Module, batches: Iterable[SilhouetteBatch]) -> dict[str, float]:
