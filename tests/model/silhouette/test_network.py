@@ -92,3 +92,46 @@ def test_a_batch_gives_what_its_pictures_give_alone() -> None:
     together = network(images)[-1]
     alone = torch.cat([network(image[None])[-1] for image in images])
     torch.testing.assert_close(together, alone, atol=1e-5, rtol=1e-5)
+
+
+def refined() -> StackedHourglass:
+    torch.manual_seed(0)
+    config = HourglassConfig(num_stacks=2, num_features=8, depth=3, refinement_width=6)
+    return StackedHourglass(config)
+
+
+@pytest.mark.parametrize("size", [(64, 64), (128, 96), (101, 75), (17, 34), (1, 1)])
+def test_a_refined_map_is_last_has_the_size_of_the_picture_and_lies_between_0_and_1(
+    size: tuple[int, int],
+) -> None:
+    *stacks, last = refined().eval()(torch.rand(2, 3, *size))
+    assert len(stacks) == 2
+    assert last.shape == (2, 1, *size)
+    assert last.dtype == torch.float32
+    assert 0 <= float(last.detach().min()) <= float(last.detach().max()) <= 1
+
+
+def test_refinement_adds_to_the_plain_network_and_changes_nothing_of_it() -> None:
+    plain, images = tiny(), torch.rand(1, 3, 64, 64)
+    network = refined().eval()
+    added = network.load_state_dict(plain.state_dict(), strict=False)
+    assert added.unexpected_keys == []
+    assert {name.split(".")[0] for name in added.missing_keys} == {"refinement"}
+    torch.testing.assert_close(network(images)[:2], plain(images))
+
+
+def test_a_refined_pixel_depends_on_its_own_pixel_of_the_picture() -> None:
+    """Not on its quarter-size cell alone, which is the reason for refining."""
+    network = refined().eval()
+    images = torch.rand(1, 3, 32, 32, requires_grad=True)
+    (gradient,) = torch.autograd.grad(network(images)[-1][0, 0, 13, 14], images)
+    (neighbour,) = torch.autograd.grad(network(images)[-1][0, 0, 12, 15], images)
+    assert gradient[0, :, 13, 14].abs().max() > 0
+    # Both lie in one cell of a quarter's resolution, and yet see the picture differently.
+    assert not torch.allclose(gradient, neighbour)
+
+
+def test_every_parameter_takes_part_in_the_refined_map_or_in_a_stack() -> None:
+    network = refined().train()
+    sum(output.square().sum() for output in network(torch.rand(2, 3, 64, 64))).backward()
+    assert [name for name, p in network.named_parameters() if p.grad is None] == []

@@ -269,3 +269,38 @@ def test_a_run_can_start_from_a_checkpoint(recipe: SilhouetteRecipe, tmp_path: P
         build(wider)
     with pytest.raises(FileNotFoundError):
         build(dataclasses.replace(recipe, initial=str(tmp_path / "none.safetensors")))
+
+
+def test_a_refinement_can_be_put_on_a_plain_checkpoint_and_not_be_taken_off(
+    recipe: SilhouetteRecipe, tmp_path: Path
+) -> None:
+    path = tmp_path / "checkpoint.safetensors"
+    header = CheckpointHeader("", {}, "", {}, {}, "", "")
+    plain = StackedHourglass(recipe.network)
+    save_silhouette_checkpoint(path, plain, 48, header)
+    network = dataclasses.replace(recipe.network, refinement_width=4)
+    refined = dataclasses.replace(recipe, initial=str(path), network=network)
+    started = build(refined)
+    found = started.network.state_dict()
+    for name, tensor in plain.state_dict().items():
+        torch.testing.assert_close(found[name], tensor)
+    assert any(name.startswith("refinement.") for name in found)
+    save_silhouette_checkpoint(path, StackedHourglass(network), 48, header)
+    with pytest.raises(InvalidInputError, match="refinement_width=4"):
+        build(dataclasses.replace(recipe, initial=str(path)))
+
+
+def test_a_refined_network_overfits_one_batch(recipe: SilhouetteRecipe) -> None:
+    batch = SilhouetteBatch(*(layer[:2] for layer in batches(recipe)[0]))
+    task = build(
+        SilhouetteRecipe(
+            stages=(Stage(32, steps=100, batch_size=2),),
+            network=HourglassConfig(num_stacks=1, num_features=16, depth=2, refinement_width=8),
+            optimisation=Optimisation(
+                learning_rate=0.01, weight_decay=0, warmup_steps=5, precision="fp32"
+            ),
+            device="cpu",
+        )
+    )
+    losses = [float(task.learn(batch)["refinement"]) for _ in range(100)]
+    assert losses[-1] < 0.3 * losses[0]

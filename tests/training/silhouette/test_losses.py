@@ -3,7 +3,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from training.silhouette.losses import hourglass_loss
+from training.silhouette.losses import hourglass_loss, refinement_loss
 
 SIZES = ((8, 8), (4, 4))
 
@@ -90,4 +90,67 @@ def test_the_gradient_is_right() -> None:
     outputs = [output.requires_grad_() for output in stacks(4)]
     assert torch.autograd.gradcheck(
         lambda *outs: hourglass_loss(outs, confidence, mask, weight), outputs
+    )
+
+
+def test_a_network_of_one_channel_has_the_first_half_of_the_loss() -> None:
+    confidence, output = maps(0, 2, 1, 8, 8), maps(1, 2, 1, 8, 8)
+    loss = hourglass_loss([output], confidence, torch.ones_like(confidence))
+    assert loss.item() == pytest.approx(((confidence - output) ** 2).mean().item())
+
+
+def test_the_refinements_loss_is_cross_entropy_and_soft_overlap_written_out() -> None:
+    confidence, refined, weight = (maps(i, 2, 1, 4, 5) for i in range(3))
+    mask = (maps(3, 2, 1, 4, 5) > 0.3).double()
+    t, p, w = (layer.numpy()[:, 0] for layer in (confidence * mask, refined, weight))
+    entropy = (w * -(t * np.log(p) + (1 - t) * np.log(1 - p))).sum() / w.sum()
+    overlaps = []
+    for i in range(2):
+        joined = (w[i] * np.abs(t[i] + p[i])).sum()
+        apart = (w[i] * np.abs(t[i] - p[i])).sum()
+        overlaps.append((joined - apart + 1) / (joined + apart + 1))
+    expected = entropy + 1 - np.mean(overlaps)
+    found = refinement_loss(refined, confidence, mask, weight)
+    assert found.item() == pytest.approx(expected, abs=1e-9)
+
+
+def test_the_soft_overlap_of_sharp_maps_is_their_intersection_over_union() -> None:
+    truth, found = torch.zeros(2, 1, 1, 40, 40, dtype=torch.float64)
+    truth[..., :20, :] = 1
+    found[..., 10:30, :] = 1
+    everywhere = torch.ones_like(truth)
+    # Of wrong certainty in half of the pixels, bounded by the clamp at 1e-6.
+    entropy = -0.5 * np.log(1e-6)
+    loss = refinement_loss(found, truth, everywhere).item()
+    assert loss - entropy == pytest.approx(1 - 400 / 1200, abs=2e-3)
+
+
+def test_pixels_of_a_refined_map_that_are_unknown_do_not_count() -> None:
+    confidence, refined = maps(0, 2, 1, 8, 8), maps(1, 2, 1, 8, 8)
+    weight = (maps(5, 2, 1, 8, 8) > 0.6).double()
+    other = torch.where(weight > 0, confidence, maps(9, 2, 1, 8, 8))
+    everywhere = torch.ones_like(weight)
+    known = refinement_loss(refined, confidence, everywhere, weight)
+    assert refinement_loss(refined, other, everywhere, weight).item() == pytest.approx(known.item())
+
+
+def test_finding_nobody_where_nobody_is_costs_nothing() -> None:
+    nobody = torch.zeros(2, 1, 8, 8)
+    assert refinement_loss(nobody, nobody, nobody).item() < 1e-5
+
+
+def test_a_certain_mistake_of_a_refined_map_has_a_finite_loss_and_gradient() -> None:
+    logits = torch.full((1, 1, 4, 4), 60.0, requires_grad=True)
+    loss = refinement_loss(logits.sigmoid(), torch.zeros(1, 1, 4, 4), torch.ones(1, 1, 4, 4))
+    loss.backward()
+    assert torch.isfinite(loss)
+    assert logits.grad is not None
+    assert torch.isfinite(logits.grad).all()
+
+
+def test_the_gradient_of_the_refinements_loss_is_right() -> None:
+    confidence, mask, weight = (maps(i, 2, 1, 6, 6) for i in range(3))
+    refined = (0.05 + 0.9 * maps(4, 2, 1, 6, 6)).requires_grad_()
+    assert torch.autograd.gradcheck(
+        lambda map_: refinement_loss(map_, confidence, mask, weight), [refined]
     )
