@@ -25,6 +25,7 @@ COMMANDS: dict[str, dict[str, Command]] = {
     "data": {
         "synth": Command("training.synthetic.export", "render dressed/naked pairs to disk"),
         "check": Command("training.datasets.shader_check", "look for faults in a SHADER folder"),
+        "keypoints": Command("training.datasets.detect_keypoints", "find the joints in CCP's photos"),
     },
     "fit": {
         "silhouette": Command("training.silhouette.fit", "train the silhouette network"),
@@ -32,6 +33,9 @@ COMMANDS: dict[str, dict[str, Command]] = {
     "evaluate": {
         "silhouette": Command("training.silhouette.evaluate", "measure a silhouette checkpoint"),
         "body": Command("training.body.evaluate", "vertex errors of predicted betas, per batch"),
+    },
+    "compare": {
+        "silhouette": Command("training.silhouette.compare", "train networks alike, in one table"),
     },
     "figures": {
         "silhouette": Command("training.silhouette.figures", "confidence map of a photo"),
@@ -44,6 +48,7 @@ SUMMARIES = {
     "data": "make and check data",
     "fit": "train a network",
     "evaluate": "measure on held-out data",
+    "compare": "train several networks alike",
     "figures": "draw",
 }
 

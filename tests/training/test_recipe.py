@@ -81,7 +81,7 @@ def test_a_silhouette_recipe_refuses_what_cannot_train(
 
 
 def test_a_recipe_survives_being_written_as_plain_values(tmp_path: Path) -> None:
-    recipe = load_recipe(RECIPES / "silhouette.toml", SilhouetteRecipe)
+    recipe = load_recipe(RECIPES / "silhouette_reference.toml", SilhouetteRecipe)
     assert parse_recipe(recipe_as_dict(recipe), SilhouetteRecipe, "there and back") == recipe
 
 

@@ -23,7 +23,7 @@ from training.silhouette.recipe import SilhouetteRecipe
 from training.silhouette.sources import packed_pairs, packed_photos
 from training.silhouette.task import build
 
-RECIPE = Path(__file__).parents[1] / "recipes" / "silhouette.toml"
+RECIPE = Path(__file__).parents[1] / "recipes" / "silhouette_reference.toml"
 CHECKPOINT_NAME = "silhouette.safetensors"
 LICENCE = "Apache-2.0"
 
@@ -31,7 +31,10 @@ LICENCE = "Apache-2.0"
 def configure(parser: argparse.ArgumentParser) -> None:
     """Options of `python -m training fit silhouette`."""
     parser.add_argument(
-        "recipe", nargs="?", type=Path, help="a TOML file (training/recipes/silhouette.toml)"
+        "recipe",
+        nargs="?",
+        type=Path,
+        help="a TOML file (training/recipes/silhouette_reference.toml)",
     )
     parser.add_argument(
         "--out", type=Path, default=Path("runs/silhouette"), help="the run's folder (%(default)s)"
@@ -74,6 +77,9 @@ def run(args: argparse.Namespace) -> int:
             f"  python -m training fit silhouette --out {args.out} --resume\n"
         )
         return 130
+    if recipe.baseline is not None:
+        sys.stdout.write(f"trained {folder.best}; a baseline makes no checkpoint to serve\n")
+        return 0
     export(folder, folder.path / CHECKPOINT_NAME)
     sys.stdout.write(f"wrote {folder.path / CHECKPOINT_NAME}\n")
     return 0
@@ -119,7 +125,8 @@ def export(folder: RunFolder, path: Path, input_size: int | None = None) -> None
             discrepancy, NeurIPS 2019).
 
     Raises:
-        InvalidInputError: Nothing was judged yet, or the size is under 16 pixels.
+        InvalidInputError: Nothing was judged yet, the size is under 16 pixels, or the network is a
+            baseline.
     """
     if input_size is not None and input_size < MINIMUM_SIDE:
         raise InvalidInputError(
@@ -127,6 +134,8 @@ def export(folder: RunFolder, path: Path, input_size: int | None = None) -> None
         )
     description = folder.describe()
     recipe = parse_recipe(description["recipe"], SilhouetteRecipe, str(folder.description))
+    if recipe.baseline is not None:
+        raise InvalidInputError(f"{folder.path} trained a baseline, which is not served")
     best = folder.load_best()
     network = StackedHourglass(recipe.network)
     network.load_state_dict(best["task"]["average"])

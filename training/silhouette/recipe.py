@@ -93,6 +93,8 @@ class SilhouetteRecipe:
     routine: Routine = field(default_factory=Routine)
     loss_mask: Literal["dressed", "naked"] = "dressed"
     """The n of the loss; with `naked`, as in the notebook, the decay in cloth is not learned."""
+    baseline: Literal["unet-efficientnet-b0"] | None = None
+    """Trained in the place of the network, with the refinement's loss, to compare with."""
     initial: str | None = None
     """Checkpoint that the weights start from; without it they are drawn from the seed."""
     seed: int = 0
@@ -100,10 +102,12 @@ class SilhouetteRecipe:
     """auto, cpu, cuda, cuda:1 ..."""
 
     def __post_init__(self) -> None:
-        """Refuse an experiment without steps.
+        """Refuse an experiment without steps, or a baseline from the hourglass's weights.
 
         Raises:
-            ValueError: There is no stage.
+            ValueError: There is no stage, or `initial` is given beside `baseline`.
         """
         if not self.stages:
             raise ValueError("at least one stage is needed")
+        if self.baseline is not None and self.initial is not None:
+            raise ValueError("a baseline cannot start from a checkpoint of another network")

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -18,6 +19,7 @@ from training.engine.seeding import seed_everything
 from training.engine.tasks import SupervisedTask
 from training.silhouette.dataset import SilhouetteBatch
 from training.silhouette.losses import hourglass_loss, refinement_loss
+from training.silhouette.networks import build_network, is_refined, num_stacks
 from training.silhouette.recipe import SilhouetteRecipe
 
 
@@ -35,14 +37,15 @@ def build(recipe: SilhouetteRecipe) -> SupervisedTask[SilhouetteBatch]:
         outputs: Sequence[Tensor] = network(batch.images)
         mask = batch.dressed if recipe.loss_mask == "dressed" else batch.naked
         truth = (batch.confidence, mask, batch.weight)
-        stacks = hourglass_loss(outputs[: recipe.network.num_stacks], *truth)
-        if not recipe.network.refinement_width:
-            return {"loss": stacks}
-        refinement = refinement_loss(outputs[-1], *truth)
-        return {"loss": stacks + refinement, "stacks": stacks, "refinement": refinement}
+        losses = {}
+        if coarse := num_stacks(recipe):
+            losses["stacks"] = hourglass_loss(outputs[:coarse], *truth)
+        if is_refined(recipe):
+            losses["refinement"] = refinement_loss(outputs[-1], *truth)
+        return {"loss": torch.stack([*losses.values()]).sum(), **losses}
 
-    network = StackedHourglass(recipe.network)
-    if recipe.initial is not None:
+    network = build_network(recipe)
+    if isinstance(network, StackedHourglass) and recipe.initial is not None:
         _start_from(network, Path(recipe.initial))
     return SupervisedTask(
         network=network,

@@ -1,0 +1,59 @@
+"""The network that a recipe asks for.
+
+B batch, H W input size.
+"""
+
+import importlib
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from model.silhouette.network import StackedHourglass
+from training.silhouette.recipe import SilhouetteRecipe
+
+
+class UNetBaseline(nn.Module):
+    """A U-Net with an EfficientNet-B0 encoder, without pretrained weights, to compare with.
+
+    Absadyk et al. (Frontiers in AI 2024, 10.3389/frai.2024.1336320) found it the best of four for a
+    neighbouring task, bodies under clothes as binary masks. It is not served.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        # Imported here: with timm behind it, that takes longer than all the rest of a short run.
+        smp = importlib.import_module("segmentation_models_pytorch")
+        self.unet: nn.Module = smp.Unet("efficientnet-b0", encoder_weights=None, classes=1)
+
+    def forward(self, images: Float[Tensor, "B 3 H W"]) -> list[Float[Tensor, "B 1 H W"]]:
+        """One map in [0, 1], float32; H and W must be multiples of 32."""
+        logits: Tensor = self.unet(images)
+        return [logits.float().sigmoid()]
+
+
+def build_network(recipe: SilhouetteRecipe) -> nn.Module:
+    """A new network, its weights drawn from torch's generator."""
+    return StackedHourglass(recipe.network) if recipe.baseline is None else UNetBaseline()
+
+
+def num_stacks(recipe: SilhouetteRecipe) -> int:
+    """How many of the network's outputs, from the first, are maps at a quarter of its input."""
+    return recipe.network.num_stacks if recipe.baseline is None else 0
+
+
+def is_refined(recipe: SilhouetteRecipe) -> bool:
+    """Whether the last output is a map at the input's own resolution."""
+    return recipe.baseline is not None or recipe.network.refinement_width > 0
+
+
+def giga_flops(network: nn.Module, side: int = 256) -> float:
+    """Floating-point operations for one picture, in 10^9; a multiply-add counts two."""
+    was_training = network.training
+    network.eval()
+    device = next(network.parameters()).device
+    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+        network(torch.zeros(1, 3, side, side, device=device))
+    network.train(was_training)
+    return float(counter.get_total_flops()) / 1e9
