@@ -75,6 +75,26 @@ def num_steps(stages: Sequence[Stage]) -> int:
     return sum(stage.steps for stage in stages)
 
 
+def check_shares(stages: Sequence[Stage], num_processes: int, accumulate: int) -> None:
+    """See that every batch can be shared out.
+
+    Args:
+        stages: Of the run.
+        num_processes: That have equal shares of each batch.
+        accumulate: Equal parts that each takes its share in.
+
+    Raises:
+        InvalidInputError: A batch size is no multiple of their product.
+    """
+    shares = num_processes * accumulate
+    for number, stage in enumerate(stages):
+        if stage.batch_size % shares:
+            raise InvalidInputError(
+                f"stages.{number}.batch_size is {stage.batch_size}; with {num_processes} "
+                f"process(es) and accumulate = {accumulate} it must be a multiple of {shares}"
+            )
+
+
 def batch_loader(
     samples: Dataset[Any], batches: Sampler[list[Any]], num_workers: int, device: torch.device
 ) -> DataLoader[Any]:
@@ -106,5 +126,9 @@ def batch_loader(
 
 
 def _leave_interrupts_to_the_loop(_worker: int) -> None:
-    """A terminal's Ctrl-C reaches every process; only the loop shall act on it."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """Ctrl-C, schedulers and torchrun signal every process; only the loop shall act on it.
+
+    Workers end when the loop ends, or when they find that it is gone.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)

@@ -6,7 +6,11 @@ from typing import Any
 
 
 class Interruption:
-    """Inside the `with` block the first signal is only noted; a second acts as it always did."""
+    """Inside the `with` block the first signal is only noted.
+
+    After it SIGINT acts as it always did: somebody at a keyboard insists. Another SIGTERM changes
+    nothing, since a cluster's scheduler and torchrun may each send one for the same stop.
+    """
 
     def __init__(self) -> None:
         self.signal: signal.Signals | None = None
@@ -23,7 +27,8 @@ class Interruption:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._restore()
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
 
     @property
     def requested(self) -> bool:
@@ -31,10 +36,6 @@ class Interruption:
         return self.signal is not None
 
     def _note(self, number: int, _frame: FrameType | None) -> None:
-        self.signal = signal.Signals(number)
-        self._restore()
-
-    def _restore(self) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
-        self._before = {}
+        if self.signal is None:
+            self.signal = signal.Signals(number)
+            signal.signal(signal.SIGINT, self._before[signal.SIGINT])

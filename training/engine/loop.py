@@ -4,15 +4,18 @@ import logging
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from signal import Signals
+from typing import TypeVar
 
-import torch
 from torch import Tensor
 from tqdm import tqdm
 
 from training.engine.interruption import Interruption
 from training.engine.logging import CurveLog
+from training.engine.progress import progress_bar, show
 from training.engine.run import RunFolder
+from training.engine.seeding import seed_step
+from training.engine.standing import Standing
 from training.engine.tasks import Task
 
 Batch = TypeVar("Batch", bound=tuple[Tensor, ...])
@@ -27,19 +30,24 @@ class Routine:
     save_every: int = 500
     log_every: int = 20
     num_workers: int = 1
-    """Processes that make samples."""
+    """Processes that make samples; for each process of torchrun."""
+    patience: int = 0
+    """Judgements without progress after which the run ends early; 0 never ends it."""
+    min_delta: float = 0.0
+    """By how much the score must rise to count as progress."""
 
     def __post_init__(self) -> None:
         """Refuse intervals that never come.
 
         Raises:
-            ValueError: One is not positive, or `num_workers` is negative.
+            ValueError: An interval is not positive, or something else is negative.
         """
         for name in ("judge_every", "save_every", "log_every"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be positive")
-        if self.num_workers < 0:
-            raise ValueError(f"num_workers is {self.num_workers}; it must not be negative")
+        for name in ("num_workers", "patience", "min_delta"):
+            if not getattr(self, name) >= 0:
+                raise ValueError(f"{name} is {getattr(self, name)}; it must not be negative")
 
 
 @dataclass(frozen=True)
@@ -49,9 +57,11 @@ class Outcome:
     step: int
     """Steps done."""
     finished: bool
-    """Else it was interrupted, and can be continued."""
+    """By its last step or for lack of progress; else it was interrupted, and can be continued."""
     metrics: dict[str, float]
     """Of the best weights so far."""
+    signal: Signals | None = None
+    """What interrupted it."""
 
 
 def fit(
@@ -61,6 +71,7 @@ def fit(
     num_steps: int,
     routine: Routine,
     run: RunFolder,
+    seed: int = 0,
 ) -> Outcome:
     """Train until `num_steps`, from wherever the run's folder says it is.
 
@@ -71,64 +82,67 @@ def fit(
         num_steps: Of the whole run.
         routine: What happens when.
         run: Where state and curves go.
+        seed: Of what is random while learning, such as dropout.
+
+    Raises:
+        CheckpointError: What was saved to continue from is damaged.
+        StorageError: The disk is full. What was saved before is whole.
     """
-    step, best = 0, -float("inf")
-    metrics: dict[str, float] = {}
+    standing = Standing()
     if (state := run.load_last()) is not None:
         task.load_state_dict(state["task"])
-        step, best, metrics = state["step"], state["best"], state["metrics"]
-        torch.set_rng_state(state["random"])
-        logger.info("continuing after step %d of %d", step, num_steps)
-
-    def save() -> None:
-        run.save_last(
-            {
-                "task": task.state_dict(),
-                "step": step,
-                "best": best,
-                "metrics": metrics,
-                "random": torch.get_rng_state(),
-            }
-        )
-
+        standing = Standing.from_state(state)
+        logger.info("continuing after step %d of %d", standing.step, num_steps)
+    run.clear_away()
+    finished = standing.is_over(num_steps, routine.patience)
     with (
         Interruption() as interruption,
-        CurveLog(run.path, step) as curves,
-        tqdm(total=num_steps, initial=step, desc="training", unit="step") as bar,
+        CurveLog(run.path, standing.step) as curves,
+        progress_bar(num_steps, standing.step) as bar,
     ):
         logged_at, num_samples = time.perf_counter(), 0
-        for batch in batches_from(step):
+        for batch in () if finished else batches_from(standing.step):
+            seed_step(seed, standing.step)
             scalars = task.learn(batch)
-            step += 1
+            standing.step += 1
+            step, is_last = standing.step, standing.step == num_steps
             num_samples += len(batch[0])
             bar.update()
-            if step % routine.log_every == 0 or step == num_steps:
+            if step % routine.log_every == 0 or is_last:
                 values = {name: float(value) for name, value in scalars.items()}
                 now = time.perf_counter()
                 values["samples_per_second"] = num_samples / (now - logged_at)
                 logged_at, num_samples = now, 0
                 curves.write("learned", step, values)
-                bar.set_postfix(_shown(values, ("loss", "samples_per_second")))
-            if step % routine.judge_every == 0 or step == num_steps:
+                show(bar, values)
+            if step % routine.judge_every == 0 or is_last:
                 judged = task.judge(judging())
                 curves.write("judged", step, judged)
                 tqdm.write(f"step {step}: " + _sentence(judged))
-                if judged["score"] > best:
-                    best, metrics = judged["score"], judged
+                if standing.judge(judged, routine.min_delta):
                     run.save_best({"task": task.state_dict(), "step": step, "metrics": judged})
                 logged_at, num_samples = time.perf_counter(), 0
-            if interruption.requested:
+            finished = standing.is_over(num_steps, routine.patience)
+            if finished or interruption.requested or step % routine.save_every == 0:
+                run.save_last({"task": task.state_dict(), **standing.as_state()})
+            if finished or interruption.requested:
                 break
-            if step % routine.save_every == 0 and step < num_steps:
-                save()
-        save()
-    if interruption.requested and step < num_steps:
-        logger.warning("interrupted after step %d of %d; the state is saved", step, num_steps)
-    return Outcome(step, step >= num_steps, metrics)
+    _report(standing, num_steps, finished)
+    return Outcome(standing.step, finished, standing.metrics, interruption.signal)
 
 
-def _shown(values: dict[str, float], names: tuple[str, ...]) -> dict[str, Any]:
-    return {name: f"{values[name]:.4g}" for name in names if name in values}
+def _report(standing: Standing, num_steps: int, finished: bool) -> None:
+    if not finished:
+        logger.warning(
+            "interrupted after step %d of %d; the state is saved", standing.step, num_steps
+        )
+    elif standing.step < num_steps:
+        logger.info(
+            "no progress in %d judgements; ended after step %d of %d",
+            standing.unimproved,
+            standing.step,
+            num_steps,
+        )
 
 
 def _sentence(values: dict[str, float]) -> str:

@@ -25,6 +25,10 @@ class Optimisation:
     """Largest norm of all gradients together."""
     average_decay: float = 0.999
     """Share of its own past that the average of the weights keeps in each step."""
+    accumulate: int = 1
+    """Parts that a step's batch is taken through the network in, one after the other, to need less
+    memory. Each part's loss is a mean over that part, each batch norm sees one part at a time; the
+    gradient is the mean of the parts'."""
     precision: Precision = "auto"
     """What the network computes in; weights are always float32."""
 
@@ -40,6 +44,8 @@ class Optimisation:
             raise ValueError(f"average_decay is {self.average_decay}; 0 <= decay < 1 is needed")
         if not self.clip_norm > 0:
             raise ValueError(f"clip_norm is {self.clip_norm}; it must be positive")
+        if self.accumulate < 1:
+            raise ValueError(f"accumulate is {self.accumulate}; it must be positive")
 
 
 def make_optimiser(network: nn.Module, settings: Optimisation) -> torch.optim.AdamW:

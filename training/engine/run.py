@@ -1,6 +1,7 @@
 """The folder of a run: what was asked, what came out, and where to continue."""
 
 import json
+import logging
 import platform
 import shlex
 import subprocess
@@ -12,9 +13,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from model.errors import InvalidInputError
-from training.engine.atomic import write_text
+from model.errors import CheckpointError, InvalidInputError
+from training.engine.atomic import leftovers, write_text
 from training.engine.state import load_state, save_state
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,11 @@ class RunFolder:
     def last(self) -> Path:
         """State after the last saved step."""
         return self.path / "last.safetensors"
+
+    @property
+    def previous(self) -> Path:
+        """State after the step that was saved before, for the case that the last is damaged."""
+        return self.path / "previous.safetensors"
 
     @property
     def best(self) -> Path:
@@ -46,7 +54,7 @@ class RunFolder:
             InvalidInputError: There is a run in the folder already.
         """
         folder = cls(path)
-        if folder.last.exists() or folder.best.exists():
+        if any(file.exists() for file in (folder.last, folder.previous, folder.best)):
             raise InvalidInputError(
                 f"{path} already holds a run; continue it with --resume or choose another --out"
             )
@@ -86,8 +94,41 @@ class RunFolder:
         return description
 
     def load_last(self) -> dict[str, Any] | None:
-        """State to continue from; None where nothing was saved yet."""
-        return load_state(self.last) if self.last.exists() else None
+        """State to continue from: the last one, or the one before where that is damaged.
+
+        Returns:
+            None where nothing was saved yet.
+
+        Raises:
+            CheckpointError: What was saved is damaged.
+        """
+        damages = []
+        for path in (self.last, self.previous):
+            if path.exists():
+                try:
+                    state = load_state(path)
+                except CheckpointError as error:
+                    damages.append(str(error))
+                    continue
+                for damage in damages:
+                    logger.warning("%s; going on from %s", damage, path.name)
+                return state
+        if damages:
+            raise CheckpointError("; ".join(damages) + "; nothing is left to continue from")
+        return None
+
+    def clear_away(self) -> None:
+        """Remove what killed processes left half written, and set damaged states aside.
+
+        To be called by the process that will save, before it does: a damaged state must not take
+        the place of a good one.
+        """
+        for path in (self.last, self.previous, self.best):
+            for leftover in leftovers(path):
+                leftover.unlink()
+        for path in (self.last, self.previous):
+            if path.exists() and not _is_whole(path):
+                path.replace(path.with_name(f"damaged-{path.name}"))
 
     def load_best(self) -> dict[str, Any]:
         """Weights and numbers with the best score.
@@ -100,12 +141,28 @@ class RunFolder:
         return load_state(self.best)
 
     def save_last(self, state: dict[str, Any]) -> None:
-        """Replace the state to continue from."""
-        save_state(self.last, state)
+        """Replace the state to continue from, and keep the one before.
+
+        Raises:
+            StorageError: The disk is full; what was saved before is untouched.
+        """
+        save_state(self.last, state, self.previous)
 
     def save_best(self, state: dict[str, Any]) -> None:
-        """Replace the best weights."""
+        """Replace the best weights.
+
+        Raises:
+            StorageError: The disk is full; what was saved before is untouched.
+        """
         save_state(self.best, state)
+
+
+def _is_whole(path: Path) -> bool:
+    try:
+        load_state(path)
+    except CheckpointError:
+        return False
+    return True
 
 
 def current_commit() -> str:

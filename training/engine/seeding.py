@@ -20,6 +20,19 @@ def sample_generator(seed: int, index: int) -> np.random.Generator:
 
 
 def seed_everything(seed: int) -> None:
-    """Seed what networks draw their first weights and their dropout from."""
+    """Seed what networks draw their first weights from."""
     random.seed(seed)
     torch.manual_seed(seed)
+
+
+def seed_step(seed: int, step: int) -> None:
+    """Seed what is random in a step, such as dropout, on every device.
+
+    The step alone decides it, so that nothing of it needs to be saved for a run to be continued.
+
+    Args:
+        seed: Of the run; not negative.
+        step: From 0.
+    """
+    words = np.random.SeedSequence((seed, step)).generate_state(2)
+    torch.manual_seed(int(words[0]) << 32 | int(words[1]))

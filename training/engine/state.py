@@ -1,8 +1,10 @@
 """Training state in a safetensors file: nested containers of tensors and plain values.
 
-An interrupted run is continued from such a file. Nothing in it can execute, unlike in a pickle.
+An interrupted run is continued from such a file. Nothing in it can execute, unlike in a pickle, and
+a digest tells a damaged file from a whole one.
 """
 
+import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,19 +15,34 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from model.checkpoint import digest
 from model.errors import CheckpointError
-from training.engine.atomic import replacing
+from training.engine.atomic import StorageError, replacing
 
-FORMAT = "habitus-training-state-1"
+FORMAT = "habitus-training-state-2"
+WITHOUT_DIGEST = "habitus-training-state-1"
+"""Of runs that were begun earlier; read, no longer written."""
 
 
-def save_state(path: Path, state: Mapping[str, Any]) -> None:
-    """Write nested dicts, lists and tuples of tensors, numbers, texts and None, in one step."""
+def save_state(path: Path, state: Mapping[str, Any], previous: Path | None = None) -> None:
+    """Write nested dicts, lists and tuples of tensors, numbers, texts and None, in one step.
+
+    Args:
+        path: Where to.
+        state: What to write.
+        previous: Where what was at `path` goes.
+
+    Raises:
+        StorageError: The disk is full; what was at `path` before is still there.
+    """
     tensors: dict[str, Tensor] = {}
-    structure = _describe(dict(state), tensors)
-    metadata = {"format": FORMAT, "structure": json.dumps(structure)}
-    with replacing(path) as temporary:
-        save_file(tensors, temporary, metadata)
+    structure = json.dumps(_describe(dict(state), tensors))
+    metadata = {"format": FORMAT, "structure": structure, "sha256": _seal(structure, tensors)}
+    with replacing(path, previous) as temporary:
+        try:
+            save_file(tensors, temporary, metadata)
+        except SafetensorError as error:
+            raise StorageError(f"{path} cannot be written: {error}") from error
 
 
 def load_state(path: Path) -> dict[str, Any]:
@@ -42,13 +59,21 @@ def load_state(path: Path) -> dict[str, Any]:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
-        raise CheckpointError(f"{path} is not a readable safetensors file: {error}") from error
-    if metadata.get("format") != FORMAT:
         raise CheckpointError(
-            f"{path} has the format {metadata.get('format')!r}; {FORMAT!r} is needed"
-        )
-    state: dict[str, Any] = _rebuild(json.loads(metadata["structure"]), tensors)
+            f"{path} is damaged, or not a safetensors file at all: {error}"
+        ) from error
+    kind, structure = metadata.get("format"), metadata.get("structure", "")
+    if kind not in (FORMAT, WITHOUT_DIGEST):
+        raise CheckpointError(f"{path} has the format {kind!r}; {FORMAT!r} is needed")
+    if kind == FORMAT and _seal(structure, tensors) != metadata.get("sha256"):
+        raise CheckpointError(f"{path} is damaged: its content does not have the digest in it")
+    state: dict[str, Any] = _rebuild(json.loads(structure), tensors)
     return state
+
+
+def _seal(structure: str, tensors: Mapping[str, Tensor]) -> str:
+    """SHA-256 over everything in the file."""
+    return hashlib.sha256(f"{digest(tensors)} {structure}".encode()).hexdigest()
 
 
 def _describe(value: Any, tensors: dict[str, Tensor]) -> Any:

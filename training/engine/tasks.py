@@ -72,23 +72,33 @@ class SupervisedTask(Generic[Batch]):
         self.step = 0
 
     def learn(self, batch: Batch) -> dict[str, Tensor]:
-        """Forward, backward, clip, step, average."""
+        """Forward, backward, clip, step, average.
+
+        Raises:
+            ValueError: The batch cannot be split as the accumulation asks.
+        """
         rate = learning_rate_at(self.step, self.num_steps, self.optimisation)
         for group in self.optimiser.param_groups:
             group["lr"] = rate
         self.network.train()
         self.optimiser.zero_grad(set_to_none=True)
-        with self._autocast():
-            scalars = self.objective(self.network, self._on_device(batch))
-        self.scaler.scale(scalars["loss"]).backward()
+        parts = split(batch, self.optimisation.accumulate)
+        found = [self._gather_gradient(part, 1 / len(parts)) for part in parts]
         self.scaler.unscale_(self.optimiser)
         norm = nn.utils.clip_grad_norm_(self.network.parameters(), self.optimisation.clip_norm)
         self.scaler.step(self.optimiser)
         self.scaler.update()
         self.average.follow(self.network, self.step)
         self.step += 1
-        logged = {name: value.detach() for name, value in scalars.items()}
+        logged = {name: torch.stack([part[name] for part in found]).mean() for name in found[0]}
         return logged | {"gradient_norm": norm.detach(), "learning_rate": torch.tensor(rate)}
+
+    def _gather_gradient(self, part: Batch, share: float) -> dict[str, Tensor]:
+        """Add a part's share to the gradient; what to log of it."""
+        with self._autocast():
+            scalars = self.objective(self.network, self._on_device(part))
+        self.scaler.scale(scalars["loss"] * share).backward()
+        return {name: value.detach() for name, value in scalars.items()}
 
     def judge(self, batches: Iterable[Batch]) -> dict[str, float]:
         """Judge the average of the weights."""
@@ -143,3 +153,15 @@ class SupervisedTask(Generic[Batch]):
             for tensor in batch
         )
         return type(batch)(*moved)
+
+
+def split(batch: Batch, num_parts: int) -> list[Batch]:
+    """Consecutive parts of a batch.
+
+    Raises:
+        ValueError: They would differ in size.
+    """
+    if len(batch[0]) % num_parts:
+        raise ValueError(f"{len(batch[0])} samples cannot be split into {num_parts} equal parts")
+    layers = [layer.chunk(num_parts) for layer in batch]
+    return [type(batch)(*part) for part in zip(*layers, strict=True)]

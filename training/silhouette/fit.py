@@ -13,7 +13,7 @@ from model.errors import InvalidInputError
 from model.image import MINIMUM_SIDE
 from model.silhouette.network import StackedHourglass
 from model.silhouette.predictor import save_silhouette_checkpoint
-from training.engine.batches import StagedBatches, batch_loader, num_steps
+from training.engine.batches import StagedBatches, batch_loader, check_shares, num_steps
 from training.engine.loop import Outcome
 from training.engine.loop import fit as run_loop
 from training.engine.run import RunFolder
@@ -58,7 +58,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Train, or continue, or only export; 130 when interrupted."""
+    """Train, or continue, or only export; 128 plus the signal when interrupted."""
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     if args.export:
         export(RunFolder.open(args.out), args.export, args.input_size)
@@ -71,12 +71,12 @@ def run(args: argparse.Namespace) -> int:
         recipe = _with_options(load_recipe(args.recipe or RECIPE, SilhouetteRecipe), args)
         folder = RunFolder.create(args.out, recipe_as_dict(recipe))
     outcome = train(recipe, folder)
-    if not outcome.finished:
+    if not outcome.finished and outcome.signal is not None:
         sys.stdout.write(
             f"stopped after step {outcome.step}; continue with\n"
             f"  python -m training fit silhouette --out {args.out} --resume\n"
         )
-        return 130
+        return 128 + outcome.signal
     if recipe.baseline is not None:
         sys.stdout.write(f"trained {folder.best}; a baseline makes no checkpoint to serve\n")
         return 0
@@ -86,7 +86,14 @@ def run(args: argparse.Namespace) -> int:
 
 
 def train(recipe: SilhouetteRecipe, folder: RunFolder) -> Outcome:
-    """Run an experiment from wherever its folder says it is."""
+    """Run an experiment from wherever its folder says it is.
+
+    Raises:
+        InvalidInputError: The recipe does not fit its data or itself.
+        CheckpointError: What was saved to continue from is damaged.
+        StorageError: The disk is full.
+    """
+    check_shares(recipe.stages, 1, recipe.optimisation.accumulate)
     task = build(recipe)
     samples = TrainingSamples(
         recipe,
@@ -110,6 +117,7 @@ def train(recipe: SilhouetteRecipe, folder: RunFolder) -> Outcome:
         num_steps=num_steps(recipe.stages),
         routine=recipe.routine,
         run=folder,
+        seed=recipe.seed,
     )
 
 

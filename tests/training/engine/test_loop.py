@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from model.errors import CheckpointError, InvalidInputError
 from training.engine.atomic import replacing
 from training.engine.averaging import WeightAverage
-from training.engine.batches import Stage, StagedBatches, num_steps
+from training.engine.batches import Stage, StagedBatches, check_shares, num_steps
 from training.engine.interruption import Interruption
 from training.engine.loop import Outcome, Routine, fit
 from training.engine.optimisation import Optimisation, learning_rate_at, make_optimiser
@@ -20,7 +20,7 @@ from training.engine.precision import autocast_dtype
 from training.engine.run import RunFolder
 from training.engine.seeding import sample_generator
 from training.engine.state import load_state, save_state
-from training.engine.tasks import SupervisedTask
+from training.engine.tasks import SupervisedTask, split
 
 CPU = torch.device("cpu")
 STEPS = 6
@@ -57,7 +57,7 @@ def make_task(
     network = nn.Sequential(
         nn.Conv2d(3, 4, 3, padding=1), nn.BatchNorm2d(4), nn.Dropout(dropout), nn.Conv2d(4, 1, 1)
     )
-    optimisation = Optimisation(precision="fp32", warmup_steps=2, **settings)
+    optimisation = Optimisation(precision="fp32", warmup_steps=2, **settings)  # type: ignore[arg-type]
     return SupervisedTask(network, squared_error, judgement, optimisation, steps, CPU)
 
 
@@ -104,6 +104,30 @@ def test_a_task_overfits_one_batch() -> None:
     task = make_task(steps=200, dropout=0.0, learning_rate=0.03, weight_decay=0.0)
     losses = [float(task.learn(points(0))["loss"]) for _ in range(200)]
     assert losses[-1] < 0.02 * losses[0]
+
+
+def test_accumulated_parts_move_the_weights_as_the_whole_batch_does() -> None:
+    tasks = []
+    for parts in (1, 4):
+        torch.manual_seed(0)
+        network = nn.Conv2d(3, 1, 1).double()  # without a batch norm, which would see the parts
+        settings = Optimisation(precision="fp32", warmup_steps=2, accumulate=parts)
+        tasks.append(SupervisedTask(network, squared_error, judgement, settings, STEPS, CPU))
+    for batch in points_from(0):
+        batch = Points(*(layer.double() for layer in batch))
+        whole, accumulated = (task.learn(batch) for task in tasks)
+        assert accumulated["loss"].item() == pytest.approx(whole["loss"].item(), abs=1e-12)
+    states = [task.network.state_dict() for task in tasks]
+    torch.testing.assert_close(states[0], states[1], rtol=0, atol=1e-12)
+
+
+def test_a_batch_that_cannot_be_shared_out_is_refused() -> None:
+    stages = (Stage(32, steps=1, batch_size=12), Stage(64, steps=1, batch_size=8))
+    check_shares(stages, num_processes=2, accumulate=2)
+    with pytest.raises(InvalidInputError, match=r"stages\.1\.batch_size is 8.*multiple of 12"):
+        check_shares(stages, num_processes=3, accumulate=4)
+    with pytest.raises(ValueError, match="8 samples cannot be split into 3 equal parts"):
+        split(points(0), 3)
 
 
 def test_the_best_weights_are_kept_and_are_the_average(tmp_path: Path) -> None:
@@ -199,7 +223,7 @@ def test_a_damaged_or_foreign_state_is_refused(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         load_state(path)
     path.write_bytes(b"PK\x03\x04 nothing of ours")
-    with pytest.raises(CheckpointError, match="not a readable safetensors file"):
+    with pytest.raises(CheckpointError, match="not a safetensors file at all"):
         load_state(path)
     with pytest.raises(ValueError, match="cannot hold a set"):
         save_state(path, {"a": {1, 2}})
@@ -248,7 +272,8 @@ def test_float16_is_for_cuda() -> None:
 
 
 @pytest.mark.parametrize(
-    "settings", [{"learning_rate": 0.0}, {"average_decay": 1.0}, {"clip_norm": -1.0}]
+    "settings",
+    [{"learning_rate": 0.0}, {"average_decay": 1.0}, {"clip_norm": -1.0}, {"accumulate": 0}],
 )
 def test_settings_that_cannot_train_are_refused(settings: dict[str, float]) -> None:
     with pytest.raises(ValueError, match=next(iter(settings))):

@@ -1,0 +1,61 @@
+"""How far a run has come, and whether going on is worth it."""
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass
+class Standing:
+    """Beside the task's state, all that continuing a run needs."""
+
+    step: int = 0
+    """Steps done."""
+    best: float = -float("inf")
+    """Highest score so far."""
+    metrics: dict[str, float] = field(default_factory=dict)
+    """Of the weights with that score."""
+    reference: float = -float("inf")
+    """Score of the last judgement that counted as progress."""
+    unimproved: int = 0
+    """Judgements since."""
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any]) -> "Standing":
+        """What `as_state` gave, among other things."""
+        names = {field.name for field in dataclasses.fields(cls)}
+        return cls(**{name: value for name, value in state.items() if name in names})
+
+    def as_state(self) -> dict[str, Any]:
+        """Plain values."""
+        return dataclasses.asdict(self)
+
+    def judge(self, metrics: dict[str, float], min_delta: float) -> bool:
+        """Take note of a judgement; whether it is the best so far.
+
+        Small steps add up: progress is measured from the last score that counted as progress, not
+        from the best one.
+
+        Args:
+            metrics: `score` among them, higher is better. One that is not a number is no progress.
+            min_delta: By how much a score must rise to count as progress.
+        """
+        score = metrics["score"]
+        if score > self.reference + min_delta:
+            self.reference, self.unimproved = score, 0
+        else:
+            self.unimproved += 1
+        if score > self.best:
+            self.best, self.metrics = score, metrics
+            return True
+        return False
+
+    def is_over(self, num_steps: int, patience: int) -> bool:
+        """Whether the last step is done, or progress has failed to come for too long.
+
+        Args:
+            num_steps: Of the whole run.
+            patience: Judgements without progress that are too many; 0 for no such limit.
+        """
+        return self.step >= num_steps or 0 < patience <= self.unimproved
