@@ -36,3 +36,43 @@ SMPL_24_PARENTS = (
     *(9, 9, 9, 12, 13, 14, 16, 17, 18, 19, 20, 21),
 )
 """Index of each joint's parent; the root has none (-1). Parents come before their children."""
+
+MEDIAPIPE_33_NAMES = (
+    "nose",
+    "left_eye_inner",
+    "left_eye",
+    "left_eye_outer",
+    "right_eye_inner",
+    "right_eye",
+    "right_eye_outer",
+    "left_ear",
+    "right_ear",
+    "mouth_left",
+    "mouth_right",
+    "left_shoulder",
+    "right_shoulder",
+    "left_elbow",
+    "right_elbow",
+    "left_wrist",
+    "right_wrist",
+    "left_pinky",
+    "right_pinky",
+    "left_index",
+    "right_index",
+    "left_thumb",
+    "right_thumb",
+    "left_hip",
+    "right_hip",
+    "left_knee",
+    "right_knee",
+    "left_ankle",
+    "right_ankle",
+    "left_heel",
+    "right_heel",
+    "left_foot_index",
+    "right_foot_index",
+)
+"""The landmarks of MediaPipe Pose, in its order. Left is the person's own left.
+
+Source: Bazarevsky et al., BlazePose, CVPR workshops 2020; MediaPipe's documentation.
+"""

@@ -1,0 +1,144 @@
+"""Finds the joints in every photo of Clothing Co-Parsing with MediaPipe, and stores them."""
+
+import argparse
+import hashlib
+import importlib.util
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from model.errors import HabitusError, InvalidInputError
+from training.datasets.bone_check import check_bones
+from training.datasets.ccp import ClothingCoParsing
+from training.datasets.ccp_keypoints import NOBODY, CcpKeypoints, Pose
+
+SAVE_EVERY = 50
+"""Photos, about two seconds: all that an interruption loses."""
+
+Detector = Callable[[np.ndarray], Pose]
+"""From (H, W, 3) uint8 RGB."""
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Options of `python -m training data keypoints`."""
+    parser.add_argument(
+        "--ccp", type=Path, required=True, metavar="DIR", help="folder of Clothing Co-Parsing"
+    )
+    parser.add_argument(
+        "--model",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="MediaPipe's pose_landmarker_full.task (also lite or heavy)",
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path("ccp_keypoints.npz"),
+        metavar="FILE",
+        help="where they go (%(default)s); photos that it holds already are not looked at again",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Look at what has not been looked at; compare the bones with the labels."""
+    dataset = ClothingCoParsing.open(args.ccp)
+    sha256 = hashlib.sha256(args.model.read_bytes()).hexdigest()
+    keypoints = stored_or_empty(args.out, args.model.name, sha256)
+    with mediapipe_detector(args.model) as detect:
+        keypoints = detect_all(dataset, detect, keypoints, args.out)
+    nobody = int(np.isnan(keypoints.landmarks[:, 0, 0]).sum())
+    report = check_bones(dataset, keypoints, dataset.numbers)
+    sys.stdout.write(
+        f"wrote {args.out}: {len(keypoints.numbers)} photos, {nobody} with nobody\n{report.text()}"
+    )
+    return 0
+
+
+def stored_or_empty(path: Path, model: str, sha256: str) -> CcpKeypoints:
+    """What an earlier run got done.
+
+    Raises:
+        InvalidInputError: The file is damaged, or was made with another landmarker.
+    """
+    if not path.exists():
+        return CcpKeypoints.empty(model, sha256)
+    stored = CcpKeypoints.load(path)
+    if stored.model_sha256 != sha256:
+        raise InvalidInputError(
+            f"{path} was made with another {stored.model} (sha256 {stored.model_sha256[:12]}); "
+            f"name another file, or delete it to begin anew with {model} ({sha256[:12]})"
+        )
+    return stored
+
+
+def detect_all(
+    dataset: ClothingCoParsing, detect: Detector, keypoints: CcpKeypoints, out: Path
+) -> CcpKeypoints:
+    """Add the photos that are missing; the file is brought up to date as the work goes on.
+
+    Args:
+        dataset: Its photos with pixel labels, test photos excepted.
+        detect: Finds the person in a picture.
+        keypoints: What is known already.
+        out: Where everything is stored.
+    """
+    known = set(keypoints.numbers.tolist())
+    missing = [number for number in dataset.numbers if number not in known]
+    with tqdm(total=len(dataset.numbers), initial=len(known), unit="photo", desc="poses") as bar:
+        for first in range(0, len(missing), SAVE_EVERY):
+            portion = missing[first : first + SAVE_EVERY]
+            sizes: list[tuple[int, int]] = []
+            poses: list[Pose] = []
+            for number in portion:
+                image = dataset.read(number).image
+                sizes.append((image.shape[0], image.shape[1]))
+                poses.append(detect(image))
+                bar.update()
+            keypoints = keypoints.extended(portion, sizes, poses)
+            keypoints.save(out)
+    return keypoints
+
+
+@contextmanager
+def mediapipe_detector(path: Path) -> Iterator[Detector]:
+    """MediaPipe's Pose Landmarker, for single pictures and one person.
+
+    Args:
+        path: The landmarker's `.task` file.
+
+    Raises:
+        HabitusError: mediapipe is not installed, or does not take the file.
+    """
+    if importlib.util.find_spec("mediapipe") is None:
+        raise HabitusError("mediapipe is not installed; pip install 'habitus[pose]' brings it")
+    from mediapipe import Image, ImageFormat
+    from mediapipe.tasks.python import BaseOptions, vision
+
+    options = vision.PoseLandmarkerOptions(
+        # As bytes: a path is looked up beside mediapipe's own files on some systems.
+        base_options=BaseOptions(model_asset_buffer=path.read_bytes()),
+        running_mode=vision.RunningMode.IMAGE,
+        num_poses=1,
+    )
+    try:
+        landmarker = vision.PoseLandmarker.create_from_options(options)
+    except (RuntimeError, ValueError) as error:
+        raise InvalidInputError(f"{path} is no pose landmarker: {error}") from error
+
+    def detect(image: np.ndarray) -> Pose:
+        picture = Image(image_format=ImageFormat.SRGB, data=np.ascontiguousarray(image))
+        people = landmarker.detect(picture).pose_landmarks
+        if not people:
+            return NOBODY
+        points = np.array([(p.x, p.y, p.visibility) for p in people[0]], np.float32)
+        return Pose(points[:, :2], np.clip(points[:, 2], 0, 1))
+
+    try:
+        yield detect
+    finally:
+        landmarker.close()
