@@ -2,6 +2,7 @@
 
 import json
 import logging
+import math
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -24,23 +25,27 @@ class PackedPictures:
     def __init__(self, folder: Path) -> None:
         """Open what `pack` wrote."""
         self.folder = folder
-        index = json.loads((folder / "index.json").read_text())
-        self._offsets: list[int] = index["offsets"]
-        self._shapes: list[tuple[int, int, int]] = [tuple(shape) for shape in index["shapes"]]
         self._pixels: np.ndarray | None = None
+        self._places: np.ndarray | None = None
 
     def __len__(self) -> int:
-        return len(self._offsets)
+        return len(self._open()[1])
 
     def __getitem__(self, number: int) -> np.ndarray:
         """A view into the file: not to be written to."""
-        if self._pixels is None:
+        pixels, places = self._open()
+        start, *shape = places[number].tolist()
+        return pixels[start : start + math.prod(shape)].reshape(shape)
+
+    def _open(self) -> tuple[np.ndarray, np.ndarray]:
+        """The pixels, and (N, 4) where each picture begins and its shape."""
+        if self._pixels is None or self._places is None:
             self._pixels = np.memmap(self.folder / "pixels.bin", np.uint8, "r")
-        start, shape = self._offsets[number], self._shapes[number]
-        return self._pixels[start : start + shape[0] * shape[1] * shape[2]].reshape(shape)
+            self._places = np.load(self.folder / "places.npy", mmap_mode="r", allow_pickle=False)
+        return self._pixels, self._places
 
     def __getstate__(self) -> dict[str, Any]:
-        return self.__dict__ | {"_pixels": None}
+        return {"folder": self.folder, "_pixels": None, "_places": None}
 
 
 def pack(
@@ -59,13 +64,12 @@ def pack(
         fingerprint: Changes when any picture would.
         description: For the progress bar.
     """
-    index = folder / "index.json"
-    if index.exists() and json.loads(index.read_text())["fingerprint"] == fingerprint:
+    complete = folder / "complete.json"
+    if complete.exists() and json.loads(complete.read_text())["fingerprint"] == fingerprint:
         logger.info("%s: packed already in %s", description, folder)
         return PackedPictures(folder)
-    index.unlink(missing_ok=True)
-    offsets: list[int] = []
-    shapes: list[tuple[int, ...]] = []
+    complete.unlink(missing_ok=True)
+    places: list[tuple[int, ...]] = []
     position = 0
     with (
         replacing(folder / "pixels.bin") as temporary,
@@ -78,10 +82,11 @@ def pack(
             for picture in pool.map(make, range(first, min(first + 64, count))):
                 assert picture.dtype == np.uint8
                 file.write(np.ascontiguousarray(picture).data)
-                offsets.append(position)
-                shapes.append(picture.shape)
+                places.append((position, *picture.shape))
                 position += picture.size
                 bar.update()
-    content = {"fingerprint": fingerprint, "offsets": offsets, "shapes": shapes}
-    write_text(index, json.dumps(content))
+    with replacing(folder / "places.npy") as temporary, temporary.open("wb") as file:
+        np.save(file, np.array(places, np.int64).reshape(-1, 4), allow_pickle=False)
+    # Last: where it is, the other two are whole.
+    write_text(complete, json.dumps({"fingerprint": fingerprint}))
     return PackedPictures(folder)

@@ -90,9 +90,19 @@ def iter_subjects(root: Path) -> Iterator[ShaderSubject]:
         InvalidInputError: It holds no batch folder.
     """
     for batch in iter_batches(root):
-        for folder in sorted(f for f in batch.iterdir() if f.is_dir()):
-            frames = picture_numbers(folder / "dressed") & picture_numbers(folder / "naked")
-            yield ShaderSubject(batch.name, folder.name, folder, tuple(sorted(frames)))
+        for folder in subject_folders(batch):
+            yield list_subject(folder)
+
+
+def subject_folders(batch: Path) -> list[Path]:
+    """The sample folders of a batch, by name."""
+    return sorted(folder for folder in batch.iterdir() if folder.is_dir())
+
+
+def list_subject(folder: Path) -> ShaderSubject:
+    """A sample folder and the frames in it."""
+    frames = picture_numbers(folder / "dressed") & picture_numbers(folder / "naked")
+    return ShaderSubject(folder.parent.name, folder.name, folder, tuple(sorted(frames)))
 
 
 def picture_numbers(folder: Path) -> set[int]:
@@ -103,15 +113,15 @@ def picture_numbers(folder: Path) -> set[int]:
     return {int(match.group(1)) for match in matches if match}
 
 
-def picture_path(subject: ShaderSubject, kind: str, frame: int) -> Path:
+def picture_path(folder: Path, kind: str, frame: int) -> Path:
     """Where a frame's picture lies.
 
     Args:
-        subject: Of a dataset.
+        folder: The subject's.
         kind: `dressed` or `naked`.
         frame: Its number.
     """
-    return subject.folder / kind / f"Image{frame:04d}.png"
+    return folder / kind / f"Image{frame:04d}.png"
 
 
 def read_rgba(path: Path) -> np.ndarray:
@@ -142,12 +152,17 @@ def read_pair(subject: ShaderSubject, frame: int) -> tuple[np.ndarray, np.ndarra
         FileNotFoundError: One of them is not there.
         InvalidInputError: One cannot be read, or their sizes differ.
     """
-    dressed = read_rgba(picture_path(subject, "dressed", frame))
-    naked = read_rgba(picture_path(subject, "naked", frame))
+    return read_pair_in(subject.folder, frame)
+
+
+def read_pair_in(folder: Path, frame: int) -> tuple[np.ndarray, np.ndarray]:
+    """The same, of the subject whose folder this is."""
+    dressed = read_rgba(picture_path(folder, "dressed", frame))
+    naked = read_rgba(picture_path(folder, "naked", frame))
     if dressed.shape != naked.shape:
         raise InvalidInputError(
-            f"frame {frame} of {subject.key}: dressed is {dressed.shape[:2]} and naked "
-            f"{naked.shape[:2]}; they must have the same size"
+            f"frame {frame} of {folder.parent.name}/{folder.name}: dressed is {dressed.shape[:2]} "
+            f"and naked {naked.shape[:2]}; they must have the same size"
         )
     return dressed, naked
 

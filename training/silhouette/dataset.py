@@ -86,7 +86,8 @@ class TrainingSamples(Dataset[SilhouetteBatch]):
         photo = _any(self.photos, rng)
         kind = rng.random()
         if kind < data.photo_fraction:
-            return photo_scene(photo, side, rng, settings, data.skin_weight), True
+            weights = (data.skin_weight, data.bone_weight)
+            return photo_scene(photo, side, rng, settings, *weights), True
         if kind < data.photo_fraction + data.empty_fraction:
             return empty_scene(photo, side, rng, settings), False
         pair = _any(self.pairs, rng)
@@ -115,7 +116,9 @@ class HeldOutSamples:
             return to_sample(scene, self.image_size, is_photo=False)
         assert self.photos is not None
         photo = self.photos[number - len(self.pairs)]
-        scene = known_scene(np.ascontiguousarray(photo[..., :3]), photo[..., 3], skin=1.0)
+        image = np.ascontiguousarray(photo[..., :3])
+        # What is judged is the labels' own word: no bones.
+        scene = known_scene(image, photo[..., 3], skin=1.0, bone=0.0)
         return to_sample(scene, self.image_size, is_photo=True)
 
     def batches(self, batch_size: int) -> Iterator[SilhouetteBatch]:

@@ -4,19 +4,21 @@ H W the picture's size.
 """
 
 import dataclasses
-import math
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image
 
 from model.image import MINIMUM_SIDE
 from model.silhouette.confidence import sigma_for, silhouette_confidence
 from training.silhouette.recipe import Augmentation
-from training.silhouette.sources import BACKGROUND, SKIN
-
-Box = tuple[float, float, float, float]
-"""Left, top, right, bottom, in pixels."""
+from training.silhouette.sources import BACKGROUND, BONE, SKIN
+from training.silhouette.windows import (
+    person_window,
+    picture_size,
+    random_window,
+    resized,
+    resized_label,
+)
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,7 @@ class Scene:
     dressed: np.ndarray
     """(H, W) bool; all True where it is not known."""
     naked: np.ndarray
-    """(H, W) bool; skin alone where the rest is not known."""
+    """(H, W) bool; skin, and bones that count, where the rest is not known."""
     weight: np.ndarray
     """(H, W) float32; 0 where the truth is not known."""
 
@@ -44,33 +46,15 @@ class Scene:
         )
 
 
-def picture_size(side: int, rng: np.random.Generator, settings: Augmentation) -> tuple[int, int]:
-    """(height, width) of a picture whose longer side is `side`."""
-    narrow, wide = settings.aspect
-    aspect = float(np.exp(rng.uniform(np.log(narrow), np.log(wide))))
-    if aspect <= 1:
-        return side, max(MINIMUM_SIDE, round(side * aspect))
-    return max(MINIMUM_SIDE, round(side / aspect)), side
-
-
-def random_window(
-    source: tuple[int, int],
-    size: tuple[int, int],
+def photo_scene(
+    photo: np.ndarray,
+    side: int,
     rng: np.random.Generator,
     settings: Augmentation,
-) -> Box:
-    """A part of a picture, in the proportions of `size`."""
-    scale = min(source[0] / size[0], source[1] / size[1])
-    scale *= rng.uniform(settings.least_window, 1)
-    height, width = size[0] * scale, size[1] * scale
-    left, top = rng.uniform(0, source[1] - width), rng.uniform(0, source[0] - height)
-    return left, top, min(left + width, source[1]), min(top + height, source[0])
-
-
-def photo_scene(
-    photo: np.ndarray, side: int, rng: np.random.Generator, settings: Augmentation, skin: float
+    skin: float,
+    bone: float,
 ) -> Scene:
-    """A part of a street photo: skin is body, background is not, the rest is unknown.
+    """A part of a street photo: skin and bones are body, background is not, the rest is unknown.
 
     Args:
         photo: (H, W, 7), an item of `StreetPhotos`.
@@ -78,6 +62,7 @@ def photo_scene(
         rng: Of this sample.
         settings: How far to go.
         skin: Weight of a skin pixel.
+        bone: Weight of a pixel on a bone; 0 leaves bones unknown.
     """
     source = (photo.shape[0], photo.shape[1])
     if rng.random() < settings.whole_probability:
@@ -91,20 +76,24 @@ def photo_scene(
         size = picture_size(side, rng, settings)
     box = random_window(source, size, rng, settings)
     image = resized(photo[..., :3], size, box)
-    return known_scene(image, resized_label(photo[..., 3], size, box), skin)
+    return known_scene(image, resized_label(photo[..., 3], size, box), skin, bone)
 
 
-def known_scene(image: np.ndarray, known: np.ndarray, skin: float) -> Scene:
+def known_scene(image: np.ndarray, known: np.ndarray, skin: float, bone: float) -> Scene:
     """The truth of a photo out of what is known of each pixel.
 
     Args:
         image: (H, W, 3) uint8.
-        known: (H, W) of UNKNOWN, BACKGROUND, SKIN.
+        known: (H, W) of UNKNOWN, BACKGROUND, SKIN, BONE.
         skin: Weight of a skin pixel.
+        bone: Weight of a pixel on a bone; 0 leaves bones unknown.
     """
     body = known == SKIN
     weight = (known == BACKGROUND).astype(np.float32)
     weight[body] = skin
+    if bone:
+        weight[known == BONE] = bone
+        body |= known == BONE
     return Scene(image, body.astype(np.float32), np.ones_like(body), body, weight)
 
 
@@ -187,71 +176,6 @@ def street_scene(
     naked[top:bottom, left:right] = resized(pair[..., 4], inner, box) > 127
     image = np.clip(street + 0.5, 0, 255).astype(np.uint8)
     return rendered_scene(image, dressed, naked)
-
-
-def person_window(
-    alpha: np.ndarray, size: tuple[int, int], rng: np.random.Generator, settings: Augmentation
-) -> tuple[Box, tuple[int, int, int, int]]:
-    """Where a person goes: the part of the rendered picture, and the pixels that it fills.
-
-    Args:
-        alpha: (H, W), the dressed silhouette in the rendered picture.
-        size: (height, width) of the scene.
-        rng: Of this sample.
-        settings: How far to go.
-    """
-    height, width = size
-    rows, columns = np.flatnonzero(alpha.any(1)), np.flatnonzero(alpha.any(0))
-    if not len(rows):
-        rows, columns = np.array([0, alpha.shape[0] - 1]), np.array([0, alpha.shape[1] - 1])
-    top, bottom, left, right = rows[0], rows[-1] + 1, columns[0], columns[-1] + 1
-    if rng.random() < settings.crop_probability:
-        wanted = height * rng.uniform(1, settings.largest_height)
-        # From the top cut (feet visible) to the bottom cut (head visible), mostly the head.
-        offset = -(wanted - height) * rng.beta(1, 2)
-    else:
-        wanted = height * rng.uniform(*settings.person_height)
-        offset = (height - wanted) * rng.uniform(0, 1)
-    scale = wanted / (bottom - top)
-    centre = width * rng.uniform(0.25, 0.75)
-    # Source pixel x lies at x * scale + shift_x of the scene.
-    shift_x = centre - scale * (left + right) / 2
-    shift_y = offset - scale * top
-    place = (
-        max(0, round(scale * left + shift_x)),
-        max(0, round(scale * top + shift_y)),
-        min(width, round(scale * right + shift_x)),
-        min(height, round(scale * bottom + shift_y)),
-    )
-    place = (place[0], place[1], max(place[2], place[0] + 1), max(place[3], place[1] + 1))
-    box = (
-        max(0.0, (place[0] - shift_x) / scale),
-        max(0.0, (place[1] - shift_y) / scale),
-        min(float(alpha.shape[1]), (place[2] - shift_x) / scale),
-        min(float(alpha.shape[0]), (place[3] - shift_y) / scale),
-    )
-    return box, place
-
-
-def resized(layer: np.ndarray, size: tuple[int, int], box: Box) -> np.ndarray:
-    """A part of a picture at another size, with antialiasing."""
-    return _resample(layer, size, box, Image.Resampling.BILINEAR)
-
-
-def resized_label(labels: np.ndarray, size: tuple[int, int], box: Box) -> np.ndarray:
-    """Likewise of labels: the label at each new pixel's centre."""
-    return _resample(labels, size, box, Image.Resampling.NEAREST)
-
-
-def _resample(
-    layer: np.ndarray, size: tuple[int, int], box: Box, method: Image.Resampling
-) -> np.ndarray:
-    # Only what is needed is copied out of the packed file.
-    left, top = math.floor(box[0]), math.floor(box[1])
-    part = layer[top : math.ceil(box[3]), left : math.ceil(box[2])]
-    picture = Image.fromarray(np.ascontiguousarray(part))
-    inner = (box[0] - left, box[1] - top, box[2] - left, box[3] - top)
-    return np.asarray(picture.resize(size[::-1], method, inner))
 
 
 def _light(cut: np.ndarray, behind: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -14,17 +14,23 @@ from PIL import Image
 
 from model.errors import InvalidInputError
 from training.datasets.backgrounds import paint_over
+from training.datasets.bones import bone_mask
 from training.datasets.ccp import ClothingCoParsing
+from training.datasets.ccp_keypoints import STORED, CcpKeypoints
+from training.datasets.frame_index import FrameIndex, FrameList
 from training.datasets.packed import PackedPictures, pack
-from training.datasets.shader import ShaderSubject, iter_subjects, read_pair
+from training.datasets.shader import ShaderSubject, read_pair_in
+from training.datasets.shader_scan import scan_shader
 from training.engine.seeding import sample_generator
 from training.silhouette.recipe import DataRecipe
 
-UNKNOWN, BACKGROUND, SKIN = 0, 1, 2
-"""What is known of a photo's pixel."""
+UNKNOWN, BACKGROUND, SKIN, BONE = 0, 1, 2, 3
+"""What is known of a photo's pixel: nothing; that it shows no body; that it is labelled as skin;
+that a bone lies behind it, whatever is worn there."""
 PAINT_VERSION = 1
 """Raised when painted-over photos would come out differently, so that none are kept from before."""
-
+BONES_VERSION = 1
+"""Raised likewise when bones would be drawn differently."""
 
 Item = TypeVar("Item")
 
@@ -41,7 +47,7 @@ class Pictures(Protocol):
 class RenderedPairs:
     """Rendered people as (H, W, 5): dressed RGBA and the naked alpha."""
 
-    frames: tuple[tuple[ShaderSubject, int], ...]
+    frames: FrameIndex
     side: int
     """Longer side at most, in pixels."""
 
@@ -50,7 +56,7 @@ class RenderedPairs:
 
     def __getitem__(self, number: int) -> np.ndarray:
         """Decode one pair."""
-        dressed, naked = read_pair(*self.frames[number])
+        dressed, naked = read_pair_in(*self.frames[number])
         return shrink(np.concatenate([dressed, naked[..., 3:]], axis=-1), self.side)
 
 
@@ -62,6 +68,8 @@ class StreetPhotos:
     numbers: tuple[int, ...]
     side: int
     """Longer side at most, in pixels."""
+    keypoints: CcpKeypoints | None = None
+    """With them, bones are known too."""
 
     def __len__(self) -> int:
         return len(self.numbers)
@@ -78,6 +86,9 @@ class StreetPhotos:
         # A pixel that mixes two labels is known to be neither.
         known[small[..., 3] > 250] = SKIN
         known[small[..., 4] > 250] = BACKGROUND
+        if self.keypoints is not None:
+            pose = self.keypoints.pose(self.numbers[number], photo.labels.shape)
+            known[bone_mask(pose, small[..., 4] > 0) & (known == UNKNOWN)] = BONE
         rng = sample_generator(0, self.numbers[number])
         return np.dstack([image, known, paint_over(image, person, rng)])
 
@@ -98,11 +109,15 @@ def shrink(layers: np.ndarray, side: int) -> np.ndarray:
 
 def is_held_out(subject: ShaderSubject, fraction: float) -> bool:
     """Whether a subject is kept from training; fixed by its name, whatever else there is."""
-    digest = hashlib.sha256(f"habitus-subjects-1/{subject.key}".encode()).digest()
+    return _is_held_out(subject.key, fraction)
+
+
+def _is_held_out(key: str, fraction: float) -> bool:
+    digest = hashlib.sha256(f"habitus-subjects-1/{key}".encode()).digest()
     return int.from_bytes(digest[:8], "big") < fraction * 2**64
 
 
-def rendered_pairs(recipe: DataRecipe, held_out: bool) -> RenderedPairs:
+def rendered_frames(recipe: DataRecipe, held_out: bool) -> FrameList:
     """All frames of the subjects to learn from, or of the held-out ones.
 
     Raises:
@@ -111,32 +126,36 @@ def rendered_pairs(recipe: DataRecipe, held_out: bool) -> RenderedPairs:
     """
     if not recipe.pairs:
         raise InvalidInputError("no rendered pairs: name their folder in data.pairs, or by --data")
-    frames = tuple(
-        (subject, frame)
-        for folder in recipe.pairs
-        for subject in iter_subjects(Path(folder))
-        if is_held_out(subject, recipe.validation_fraction) == held_out
-        for frame in subject.frames
+    scans = [scan_shader(Path(folder), Path(recipe.cache)) for folder in recipe.pairs]
+    fraction = recipe.validation_fraction
+    frames = FrameList.gather(
+        (
+            scan,
+            np.array([_is_held_out(key, fraction) == held_out for key in scan.subjects.tolist()]),
+        )
+        for scan in scans
     )
-    if not frames:
+    if not len(frames):
         kind = "held-out subject" if held_out else "subject to learn from"
         raise InvalidInputError(f"no {kind} in {', '.join(recipe.pairs)}")
-    return RenderedPairs(frames, recipe.pair_side)
+    return frames
 
 
 def packed_pairs(recipe: DataRecipe, held_out: bool) -> Pictures:
-    """The same, decoded once where the recipe says so."""
-    pairs = rendered_pairs(recipe, held_out)
+    """Rendered pairs to learn from, or so many held-out ones; decoded once if the recipe says so.
+
+    Raises:
+        FileNotFoundError: A folder is not there.
+        InvalidInputError: There is no frame.
+    """
+    frames = rendered_frames(recipe, held_out)
     if held_out:
-        pairs = RenderedPairs(spread(pairs.frames, recipe.max_validation), pairs.side)
+        frames = frames.select(np.array(spread(range(len(frames)), recipe.max_validation)))
+    pairs = RenderedPairs(frames.store(Path(recipe.cache)), recipe.pair_side)
     if not recipe.pack_pairs:
         return pairs
     name = "held-out pairs" if held_out else "pairs"
-    parts = [f"{s.folder.resolve()}/{frame}" for s, frame in pairs.frames]
-    stamps = [
-        str(s.folder.stat().st_mtime_ns) for s in {s.folder: s for s, _ in pairs.frames}.values()
-    ]
-    return _packed(pairs, recipe, name, [str(pairs.side), *parts, *stamps])
+    return _packed(pairs, recipe, name, [str(pairs.side), frames.digest])
 
 
 def packed_photos(recipe: DataRecipe, held_out: bool) -> PackedPictures | None:
@@ -155,9 +174,15 @@ def packed_photos(recipe: DataRecipe, held_out: bool) -> PackedPictures | None:
     if not numbers:
         kind = "held-out photo" if held_out else "photo to learn from"
         raise InvalidInputError(f"no {kind} in {recipe.photos}")
-    photos = StreetPhotos(dataset, numbers, recipe.photo_side)
     name = "held-out photos" if held_out else "photos"
-    parts = [str(dataset.root.resolve()), str(photos.side), str(PAINT_VERSION)]
+    parts = [str(dataset.root.resolve()), str(recipe.photo_side), str(PAINT_VERSION)]
+    keypoints = None
+    # Held-out photos are judged by their labels alone.
+    if recipe.bone_weight and not held_out:
+        path = Path(recipe.keypoints) if recipe.keypoints else STORED
+        keypoints = CcpKeypoints.load(path)
+        parts += ["bones", str(BONES_VERSION), keypoints.digest()]
+    photos = StreetPhotos(dataset, numbers, recipe.photo_side, keypoints)
     return _packed(photos, recipe, name, [*parts, *map(str, numbers)])
 
 

@@ -1,7 +1,4 @@
 import dataclasses
-import pickle
-from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,49 +6,31 @@ import torch
 
 from model.silhouette.confidence import sigma_for, silhouette_confidence
 from model.silhouette.predictor import preprocess
-from training.datasets.packed import PackedPictures, pack
-from training.engine.batches import SampleKey, Stage, StagedBatches, batch_loader
+from training.engine.batches import SampleKey, StagedBatches, batch_loader
 from training.silhouette.dataset import HeldOutSamples, SilhouetteBatch, TrainingSamples, to_sample
 from training.silhouette.photometry import vary
-from training.silhouette.recipe import Augmentation, DataRecipe, SilhouetteRecipe
+from training.silhouette.recipe import Augmentation, SilhouetteRecipe
 from training.silhouette.scenes import (
     Scene,
     empty_scene,
     known_scene,
     own_background_scene,
-    person_window,
     photo_scene,
     rendered_scene,
     street_scene,
 )
 from training.silhouette.sources import (
     BACKGROUND,
+    BONE,
     SKIN,
     UNKNOWN,
-    is_held_out,
     packed_pairs,
     packed_photos,
-    rendered_pairs,
-    spread,
 )
+from training.silhouette.windows import person_window
 
 SIDE = 32
 SETTINGS = Augmentation()
-
-
-@pytest.fixture
-def recipe(shader_folder: Path, ccp_folder: Path, tmp_path: Path) -> SilhouetteRecipe:
-    return SilhouetteRecipe(
-        stages=(Stage(image_size=32, steps=3, batch_size=4), Stage(48, steps=2, batch_size=2)),
-        data=DataRecipe(
-            pairs=(str(shader_folder),),
-            photos=str(ccp_folder),
-            validation_fraction=0.5,
-            pair_side=40,
-            photo_side=50,
-            cache=str(tmp_path / "cache"),
-        ),
-    )
 
 
 @pytest.fixture
@@ -131,7 +110,7 @@ def test_dataset_and_predictor_see_a_picture_alike(
 
 def test_the_letterbox_border_is_known_background(rng: np.random.Generator) -> None:
     image = rng.integers(0, 256, (32, 16, 3), dtype=np.uint8)
-    scene = known_scene(image, np.full((32, 16), SKIN, np.uint8), skin=5.0)
+    scene = known_scene(image, np.full((32, 16), SKIN, np.uint8), skin=5.0, bone=0.0)
     sample = to_sample(scene, SIDE, True)
     border = torch.ones(SIDE, dtype=torch.bool)
     border[8:24] = False
@@ -177,7 +156,7 @@ def test_a_person_may_be_cut_but_keeps_his_proportions(rng: np.random.Generator)
 
 
 def test_a_photos_cloth_is_unknown_and_its_skin_counts_more(rng: np.random.Generator) -> None:
-    scene = photo_scene(photo(), 40, rng, SETTINGS, skin=7.0)
+    scene = photo_scene(photo(), 40, rng, SETTINGS, skin=7.0, bone=3.0)
     skin, background = scene.weight == 7, scene.weight == 1
     assert (scene.confidence[skin] == 1).all()
     assert (scene.confidence[background] == 0).all()
@@ -220,50 +199,6 @@ def test_grey_pictures_have_no_colour(rng: np.random.Generator) -> None:
     assert np.ptp(varied, axis=-1).max() <= 1
 
 
-def test_held_out_subjects_are_never_learned_from(recipe: SilhouetteRecipe) -> None:
-    learned, held_out = (
-        {subject.key for subject, _ in rendered_pairs(recipe.data, flag).frames}
-        for flag in (False, True)
-    )
-    assert learned
-    assert held_out
-    assert not learned & held_out
-    assert len(learned | held_out) == 8
-    everyone = rendered_pairs(dataclasses.replace(recipe.data, validation_fraction=1.0), True)
-    assert all(is_held_out(subject, 1.0) for subject, _ in everyone.frames)
-
-
-def test_packed_pictures_are_the_decoded_ones(recipe: SilhouetteRecipe) -> None:
-    unpacked = dataclasses.replace(recipe.data, pack_pairs=False)
-    packed, decoded = packed_pairs(recipe.data, False), packed_pairs(unpacked, False)
-    assert isinstance(packed, PackedPictures)
-    assert len(packed) == len(decoded)
-    assert packed[0].shape == (40, 40, 5)
-    for number in range(len(packed)):
-        assert np.array_equal(packed[number], decoded[number])
-
-
-def test_pictures_are_packed_once_and_again_when_they_change(tmp_path: Path) -> None:
-    made: list[int] = []
-
-    def make(value: int) -> Callable[[int], np.ndarray]:
-        def picture(number: int) -> np.ndarray:
-            made.append(number)
-            return np.full((number + 1, 2, 3), value, np.uint8)
-
-        return picture
-
-    pack(3, make(1), tmp_path, "a", "packing")
-    again = pack(3, make(2), tmp_path, "a", "packing")
-    assert len(made) == 3
-    assert [again[n].shape for n in range(3)] == [(1, 2, 3), (2, 2, 3), (3, 2, 3)]
-    assert again[2].max() == 1
-    travelled = pickle.loads(pickle.dumps(again))
-    assert np.array_equal(travelled[1], again[1])
-    assert len(pickle.dumps(again)) < 1000
-    assert pack(3, make(2), tmp_path, "b", "packing")[2].max() == 2
-
-
 def test_held_out_samples_are_whole_and_in_order(recipe: SilhouetteRecipe) -> None:
     pairs = packed_pairs(recipe.data, True)
     photos = packed_photos(recipe.data, True)
@@ -278,7 +213,12 @@ def test_held_out_samples_are_whole_and_in_order(recipe: SilhouetteRecipe) -> No
     torch.testing.assert_close(together.images[:1], expected)
 
 
-def test_items_are_spread_evenly() -> None:
-    assert spread(range(10), 20) == tuple(range(10))
-    assert spread(range(10), 5) == (0, 2, 4, 6, 8)
-    assert len(spread(range(1000), 7)) == 7
+def test_bones_count_as_body_where_they_have_a_weight(rng: np.random.Generator) -> None:
+    image = rng.integers(0, 256, (4, 4, 3), dtype=np.uint8)
+    known = np.array([[UNKNOWN, BACKGROUND, SKIN, BONE]] * 4, np.uint8)
+    counted, ignored = (known_scene(image, known, skin=5.0, bone=bone) for bone in (2.0, 0.0))
+    assert counted.weight[0].tolist() == [0, 1, 5, 2]
+    assert counted.confidence[0].tolist() == [0, 0, 1, 1]
+    assert counted.naked[0].tolist() == [False, False, True, True]
+    assert ignored.weight[0].tolist() == [0, 1, 5, 0]
+    assert ignored.naked[0].tolist() == [False, False, True, False]

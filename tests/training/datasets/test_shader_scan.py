@@ -1,0 +1,170 @@
+import logging
+import os
+import pickle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from training.datasets.frame_index import FrameIndex, FrameList
+from training.datasets.shader import iter_subjects
+from training.datasets.shader_scan import ShaderScan, scan_shader
+from training.silhouette.recipe import DataRecipe
+from training.silhouette.sources import RenderedPairs, packed_pairs
+
+NUM_SUBJECTS, NUM_FRAMES = 20, 50
+
+
+def grow(root: Path, num_subjects: int) -> Path:
+    """Subjects of two batches with empty files for pictures; frame 7 has no naked picture."""
+    for number in range(num_subjects):
+        folder = root / f"{('male', 'female')[number % 2]}Batch001" / f"{number:04d}"
+        for kind in ("dressed", "naked"):
+            (folder / kind).mkdir(parents=True)
+            for frame in range(NUM_FRAMES):
+                if (kind, frame) != ("naked", 7):
+                    (folder / kind / f"Image{frame:04d}.png").touch()
+    return root
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return grow(tmp_path_factory.mktemp("data") / "shader", NUM_SUBJECTS)
+
+
+@pytest.fixture
+def listings(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Folders whose contents were listed."""
+    seen: list[str] = []
+
+    def counted(name: str) -> Any:
+        original = getattr(os, name)
+
+        def call(path: Any = ".") -> Any:
+            seen.append(str(path))
+            return original(path)
+
+        return call
+
+    for name in ("scandir", "listdir"):
+        monkeypatch.setattr(os, name, counted(name))
+    return seen
+
+
+def frames_of(scan: ShaderScan) -> list[tuple[str, int]]:
+    keys = scan.subjects[scan.subject_ids].tolist()
+    return list(zip(keys, scan.frames.tolist(), strict=True))
+
+
+def test_a_scan_finds_what_the_reader_lists(tree: Path, tmp_path: Path) -> None:
+    expected = [(s.key, frame) for s in iter_subjects(tree) for frame in s.frames]
+    assert len(expected) == NUM_SUBJECTS * (NUM_FRAMES - 1)
+    assert frames_of(scan_shader(tree, tmp_path)) == expected
+    assert frames_of(scan_shader(tree, tmp_path)) == expected
+
+
+def test_a_second_scan_lists_no_folder(
+    tree: Path, tmp_path: Path, listings: list[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    first = scan_shader(tree, tmp_path)
+    # The root, two batches, and two folders of pictures for every subject.
+    assert len(listings) >= 3 + 2 * NUM_SUBJECTS
+    listings.clear()
+    with caplog.at_level(logging.INFO):
+        again = scan_shader(tree, tmp_path)
+    assert listings == []
+    assert "scanned already, 980 frames" in caplog.text
+    assert frames_of(again) == frames_of(first)
+
+
+def test_the_training_data_of_a_known_folder_is_found_without_listing(
+    tree: Path, tmp_path: Path, listings: list[str]
+) -> None:
+    recipe = DataRecipe(
+        pairs=(str(tree),), pack_pairs=False, cache=str(tmp_path), validation_fraction=0.5
+    )
+    once = packed_pairs(recipe, False)
+    listings.clear()
+    again = packed_pairs(recipe, False)
+    assert [path for path in listings if path.startswith(str(tree))] == []
+    assert isinstance(once, RenderedPairs)
+    assert once == again
+
+
+@pytest.mark.parametrize("change", ["a frame more", "a frame less", "a subject", "a batch"])
+def test_a_changed_folder_is_scanned_again(tmp_path: Path, change: str) -> None:
+    root = grow(tmp_path / "shader", 4)
+    before = frames_of(scan_shader(root, tmp_path / "cache"))
+    subject = root / "maleBatch001" / "0000"
+    if change == "a frame more":
+        (subject / "naked" / "Image0007.png").touch()
+    elif change == "a frame less":
+        (subject / "dressed" / "Image0000.png").unlink()
+    else:
+        home = "maleBatch001" if change == "a subject" else "maleBatch002"
+        for kind in ("dressed", "naked"):
+            (root / home / "0040" / kind).mkdir(parents=True)
+            (root / home / "0040" / kind / "Image0000.png").touch()
+    after = frames_of(scan_shader(root, tmp_path / "cache"))
+    assert after == [(s.key, frame) for s in iter_subjects(root) for frame in s.frames]
+    assert after != before
+
+
+def test_a_damaged_scan_is_made_again(
+    tree: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    expected = frames_of(scan_shader(tree, tmp_path))
+    (file,) = tmp_path.glob("scan-*.npz")
+    file.write_bytes(file.read_bytes()[:300])
+    assert frames_of(scan_shader(tree, tmp_path)) == expected
+    assert "cannot be read and is made again" in caplog.text
+
+
+def test_what_a_worker_receives_does_not_grow_with_the_dataset(tmp_path: Path) -> None:
+    sizes = []
+    for name, count in (("small", 2), ("large", 20)):
+        root = grow(tmp_path / name, count)
+        recipe = DataRecipe(
+            pairs=(str(root),),
+            pack_pairs=False,
+            cache=str(tmp_path / "cache"),
+            validation_fraction=0.0,
+        )
+        pairs = packed_pairs(recipe, False)
+        assert len(pairs) == count * (NUM_FRAMES - 1)
+        # Also after it has been used here.
+        assert isinstance(pairs, RenderedPairs)
+        assert pairs.frames[0][0].is_dir()
+        sizes.append(len(pickle.dumps(pairs)))
+    assert sizes[0] == sizes[1] < 600
+
+
+def test_an_index_says_which_frame_a_number_is(tree: Path, tmp_path: Path) -> None:
+    scan = scan_shader(tree, tmp_path)
+    wanted = np.array([int(key[-4:]) % 3 == 0 for key in scan.subjects.tolist()])
+    frames = FrameList.gather([(scan, wanted)])
+    expected = [
+        (s.folder, frame) for s in iter_subjects(tree) if int(s.name) % 3 == 0 for frame in s.frames
+    ]
+    index = frames.store(tmp_path)
+    assert [index[number] for number in range(len(index))] == expected
+    travelled: FrameIndex = pickle.loads(pickle.dumps(index))
+    assert travelled[5] == expected[5]
+    chosen = frames.select(np.array([9, 3])).store(tmp_path)
+    assert [chosen[0], chosen[1]] == [expected[9], expected[3]]
+    assert chosen.folder != index.folder
+
+
+def test_two_datasets_follow_each_other(tree: Path, tmp_path: Path) -> None:
+    other = grow(tmp_path / "other", 3)
+    scans = [scan_shader(root, tmp_path / "cache") for root in (tree, other)]
+    everybody = [(scan, np.ones(len(scan.subjects), bool)) for scan in scans]
+    index = FrameList.gather(everybody).store(tmp_path / "cache")
+    expected = [
+        (s.folder, frame)
+        for root in (tree, other)
+        for s in iter_subjects(root)
+        for frame in s.frames
+    ]
+    assert [index[number] for number in range(len(index))] == expected
