@@ -1,37 +1,57 @@
-"""Measures a silhouette checkpoint on held-out people and photos, beside trivial baselines."""
+"""Measures a silhouette checkpoint on held-out people and photos, beside trivial baselines.
+
+    python -m training evaluate silhouette --data DIR --ccp DIR --out results
+    python -m training evaluate silhouette --data synthetic --subjects 400 --out results
+
+With --out every picture's score is kept as soon as it is known: a stopped run goes on where it was,
+and `--shard 1/4` to `--shard 4/4`, on one machine or several that share the folder, measure a
+quarter each. The same command without --shard then joins them. Rows of another checkpoint, or of
+pictures that have changed since, are not used.
+"""
 
 import argparse
 import dataclasses
 import json
+import shlex
 import sys
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-from tqdm import tqdm
-
-from model.checkpoint import load_checkpoint, save_checkpoint
 from model.errors import InvalidInputError
-from model.silhouette.confidence import sigma_for, silhouette_confidence, silhouette_mask
-from model.silhouette.predictor import ARCHITECTURE, SilhouettePredictor
+from model.silhouette.predictor import SilhouettePredictor
+from training.arguments import at_least
 from training.datasets.ccp import ClothingCoParsing
-from training.datasets.shader import ShaderSubject, iter_subjects, read_pair
 from training.engine.atomic import write_text
 from training.engine.precision import pick_device
-from training.silhouette.card import silhouette_card
+from training.silhouette.evaluation import Evaluation
+from training.silhouette.heldout import FolderPeople, SyntheticPeople, SyntheticSettings
 from training.silhouette.recipe import DataRecipe
-from training.silhouette.scores import PhotoScores, RenderedScores
-from training.silhouette.sources import is_held_out, spread
+from training.silhouette.record import record
+from training.silhouette.reports import without_nan
+from training.silhouette.shards import WHOLE, Shard
+from training.silhouette.tables import photo_text, rendered_text
 
 CHECKPOINT = Path("checkpoints/silhouette.safetensors")
+SYNTHETIC = "synthetic"
+"""The word that stands for rendering people as they are needed; ./synthetic is a folder."""
+_SYNTHETIC_OPTIONS = {
+    "subjects": ("num_subjects", "people"),
+    "frames": ("num_frames", "pictures of each"),
+    "size": ("size", "side of the pictures in pixels"),
+    "seed": ("seed", "of people that no training has seen"),
+}
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Options of `python -m training evaluate silhouette`."""
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.description = __doc__
     parser.add_argument("--checkpoint", type=Path, default=CHECKPOINT, help="(%(default)s)")
     parser.add_argument(
-        "--data", nargs="+", type=Path, default=[], metavar="DIR", help="SHADER-layout folders"
+        "--data",
+        nargs="+",
+        default=[],
+        metavar="DIR",
+        help=f"SHADER-layout folders, or the word `{SYNTHETIC}`: people are rendered as needed",
     )
     parser.add_argument("--ccp", type=Path, metavar="DIR", help="folder of Clothing Co-Parsing")
     parser.add_argument(
@@ -39,136 +59,97 @@ def configure(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="measure on every subject, for folders that were not trained on",
     )
-    parser.add_argument("--limit", type=int, metavar="N", help="so many pictures of each at most")
+    group = parser.add_argument_group(f"with --data {SYNTHETIC}")
+    for option, (name, words) in _SYNTHETIC_OPTIONS.items():
+        default = getattr(SyntheticSettings(), name)
+        group.add_argument(
+            f"--{option}",
+            type=at_least(0 if option == "seed" else 16 if option == "size" else 1),
+            metavar="N",
+            help=f"{words} ({default})",
+        )
+    parser.add_argument(
+        "--limit", type=at_least(1), metavar="N", help="so many pictures of each kind at most"
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        metavar="DIR",
+        help="write report.json, tables of all pictures, charts and the ten worst of each there",
+    )
+    parser.add_argument("--shard", type=Shard.parse, metavar="I/N", help="measure this part only")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the numbers there")
     parser.add_argument(
         "--record",
         metavar="SENTENCE",
-        help="write the numbers into the checkpoint's header and its card beside it; the sentence "
-        "tells machine and hours of the training",
+        help="write the numbers into the checkpoint's header, and its card and the worst photos "
+        "beside it; the sentence tells machine and hours of the training, GPU or cores",
+    )
+    parser.add_argument(
+        "--batch-size", type=at_least(1), default=16, metavar="N", help="(%(default)s)"
     )
     parser.add_argument("--device", default="auto", help="auto, cpu, cuda ... (%(default)s)")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print the tables."""
-    if not args.data and args.ccp is None:
-        raise InvalidInputError("nothing to measure on: give --data, --ccp, or both")
+    """Measure; print the tables and write what was asked for."""
+    _check(args)
     predictor = SilhouettePredictor.from_checkpoint(args.checkpoint, pick_device(args.device))
-    report: dict[str, Any] = {"checkpoint": args.checkpoint.name}
+    evaluation = Evaluation(predictor, args.out, args.shard or WHOLE, args.limit, args.batch_size)
     if args.data:
-        fraction = 1.0 if args.all_subjects else _validation_fraction(predictor)
-        frames = held_out_frames(args.data, fraction)
-        chosen = spread(frames, args.limit or len(frames))
-        report["rendered"] = measure_rendered(predictor, chosen)
-        report["rendered_pictures"] = len(chosen)
-        sys.stdout.write(rendered_table(report["rendered"], len(chosen)))
+        evaluation.measure_people(_people(args, predictor))
     if args.ccp is not None:
-        dataset = ClothingCoParsing.open(args.ccp)
-        numbers = dataset.validation_numbers()
-        report["photos"] = measure_photos(
-            predictor, dataset, spread(numbers, args.limit or len(numbers))
-        )
-        sys.stdout.write(photo_table(report["photos"]))
+        evaluation.measure_photos(ClothingCoParsing.open(args.ccp))
+    if args.shard is not None:
+        sys.stdout.write(f"part {args.shard.number} of {args.shard.total} is in {args.out}\n")
+        return 0
+    report = without_nan({"checkpoint": args.checkpoint.name} | evaluation.report)
+    if args.data:
+        sys.stdout.write(rendered_text(report))
+    if args.ccp is not None:
+        sys.stdout.write(photo_text(report["photos"]))
+    for path in filter(None, (args.json, args.out and args.out / "report.json")):
+        write_text(path, json.dumps(report, indent=2) + "\n")
+    if args.out is not None:
+        evaluation.write(args.out, report)
     if args.record is not None:
-        record(args.checkpoint, report, args.record)
-    if args.json:
-        write_text(args.json, json.dumps(report, indent=2) + "\n")
+        worst = evaluation.sheets["worst_photos"]()
+        record(args.checkpoint, report, _command(args), args.record, worst)
     return 0
 
 
-def record(path: Path, report: Mapping[str, Any], made_on: str) -> None:
-    """Put a report into a checkpoint's header, and write its card.
-
-    Raises:
-        InvalidInputError: The report lacks rendered people or photos.
-    """
-    if "rendered" not in report or "photos" not in report:
+def _check(args: argparse.Namespace) -> None:
+    """Refuse what cannot be done before anything is measured."""
+    if not args.data and args.ccp is None:
+        raise InvalidInputError("nothing to measure on: give --data, --ccp, or both")
+    if args.record is not None and not (args.data and args.ccp is not None):
         raise InvalidInputError("--record needs both --data and --ccp: the card shows both")
-    header, tensors = load_checkpoint(path, ARCHITECTURE)
-    step = header.metrics.get("step")
-    metrics = {name: value for name, value in report.items() if name != "checkpoint"}
-    header = dataclasses.replace(header, metrics=metrics | {"step": step})
-    save_checkpoint(path, tensors, header)
-    data = header.recipe["data"]
-    folders = " ".join(data["pairs"])
-    options = f"--data {folders} --ccp {data['photos']}"
-    card = silhouette_card(
-        header,
-        command=header.recipe["command"],
-        measured_by=f"python -m training evaluate silhouette {options}",
-        made_on=made_on,
-    )
-    write_text(path.with_suffix(".md"), card)
-
-
-def held_out_frames(folders: list[Path], fraction: float) -> tuple[tuple[ShaderSubject, int], ...]:
-    """The frames of held-out subjects.
-
-    Raises:
-        FileNotFoundError: A folder is not there.
-        InvalidInputError: There is no such frame.
-    """
-    frames = tuple(
-        (subject, frame)
-        for folder in folders
-        for subject in iter_subjects(folder)
-        if is_held_out(subject, fraction)
-        for frame in subject.frames
-    )
-    if not frames:
+    if args.shard is not None and args.out is None:
+        raise InvalidInputError("--shard needs --out: the parts meet in that folder")
+    if args.shard is not None and (args.record is not None or args.json is not None):
+        raise InvalidInputError("--shard measures a part; --json and --record need the whole")
+    if SYNTHETIC in args.data and len(args.data) > 1:
         raise InvalidInputError(
-            f"no held-out subject in {', '.join(map(str, folders))}; with --all-subjects every "
-            "subject counts"
+            f"--data takes folders or the word {SYNTHETIC!r}, not both; "
+            f"a folder of that name is ./{SYNTHETIC}"
         )
-    return frames
+    given = [f"--{o}" for o in _SYNTHETIC_OPTIONS if getattr(args, o) is not None]
+    if given and args.data != [SYNTHETIC]:
+        raise InvalidInputError(f"{', '.join(given)} go with --data {SYNTHETIC} only")
 
 
-def measure_rendered(
-    predictor: SilhouettePredictor, frames: tuple[tuple[ShaderSubject, int], ...]
-) -> dict[str, dict[str, float]]:
-    """Errors at the pictures' own resolution."""
-    scores = RenderedScores()
-    for subject, frame in tqdm(frames, desc="rendered people", unit="picture"):
-        dressed, naked = read_pair(subject, frame)
-        (result,) = predictor.predict_batch([np.ascontiguousarray(dressed[..., :3])])
-        sigma = sigma_for((dressed.shape[0], dressed.shape[1]))
-        target = silhouette_confidence(naked, dressed, sigma)
-        scores.add(result.confidence, target, silhouette_mask(dressed), silhouette_mask(naked))
-    return scores.summary()
-
-
-def measure_photos(
-    predictor: SilhouettePredictor, dataset: ClothingCoParsing, numbers: tuple[int, ...]
-) -> dict[str, float]:
-    """Confidence by label at the photos' own resolution."""
-    scores = PhotoScores()
-    skin, null = dataset.label_id("skin"), dataset.label_id("null")
-    for number in tqdm(numbers, desc="street photos", unit="photo"):
-        photo = dataset.read(number)
-        (result,) = predictor.predict_batch([photo.image])
-        scores.add(result.confidence, photo.labels == skin, photo.labels == null)
-    return scores.summary()
-
-
-def rendered_table(rows: Mapping[str, Mapping[str, float]], num_pictures: int) -> str:
-    """The network beside the baselines."""
-    lines = [f"{num_pictures} pictures of held-out people      error   in cloth    overlap"]
-    lines += [
-        f"{name:<38} {row['mean_error']:>8.4f} {row['cloth_error']:>10.4f} {row['overlap']:>10.4f}"
-        for name, row in rows.items()
-    ]
-    return "\n".join(lines) + "\n"
-
-
-def photo_table(numbers: Mapping[str, float]) -> str:
-    """Confidence by label."""
-    return (
-        f"{numbers['photos']:.0f} held-out street photos\n"
-        f"median confidence on skin        {numbers['median_skin']:.3f}\n"
-        f"median confidence on background  {numbers['median_background']:.3f}\n"
-        f"person against background, AUROC {numbers['auroc']:.4f}\n"
-    )
+def _people(
+    args: argparse.Namespace, predictor: SilhouettePredictor
+) -> FolderPeople | SyntheticPeople:
+    if args.data == [SYNTHETIC]:
+        given = {
+            name: getattr(args, option)
+            for option, (name, _) in _SYNTHETIC_OPTIONS.items()
+            if getattr(args, option) is not None
+        }
+        return SyntheticPeople(dataclasses.replace(SyntheticSettings(), **given))
+    fraction = 1.0 if args.all_subjects else _validation_fraction(predictor)
+    return FolderPeople([Path(folder) for folder in args.data], fraction)
 
 
 def _validation_fraction(predictor: SilhouettePredictor) -> float:
@@ -176,3 +157,14 @@ def _validation_fraction(predictor: SilhouettePredictor) -> float:
     recipe = predictor.header.recipe if predictor.header else {}
     fraction = recipe.get("data", {}).get("validation_fraction", DataRecipe().validation_fraction)
     return float(fraction)
+
+
+def _command(args: argparse.Namespace) -> str:
+    """What to type for the same numbers."""
+    words = ["--data", *args.data]
+    words += ["--all-subjects"] if args.all_subjects else []
+    for option in (*_SYNTHETIC_OPTIONS, "limit"):
+        value = getattr(args, option)
+        words += [] if value is None else [f"--{option}", str(value)]
+    words += ["--ccp", str(args.ccp)]
+    return f"python -m training evaluate silhouette {shlex.join(words)}"

@@ -1,137 +1,191 @@
-"""Numbers that say how good confidence maps are, gathered picture by picture.
+"""How good the confidence map of a rendered person is, whose truth is known everywhere.
+
+Beside the network stand two baselines that know the true silhouettes, which the network does not.
+One calls the whole dressed silhouette 1. The other has the body exactly, and in all cloth the one
+value that is best for the pictures that are summed up: their cloth's median target.
 
 H W a picture's size.
 """
 
+from typing import Any, NamedTuple
+
 import numpy as np
+from scipy.ndimage import distance_transform_edt
 
-BINS = 1000
-"""Values in [0, 1] are counted to a thousandth, so that no number of pictures fills the memory."""
+from model.silhouette.confidence import sigma_for, silhouette_confidence
+from training.silhouette.calibration import Reliability
+from training.silhouette.counts import LEVELS, LevelCounts, absolute_error, median
 
-
-class RenderedScores:
-    """Errors and overlaps over rendered people: the network's, and two baselines'.
-
-    The baselines know the true silhouettes. One calls the whole dressed silhouette 1. The other
-    has the body exactly, and the best single value in all cloth.
-    """
-
-    def __init__(self) -> None:
-        self._num_pictures = self._num_pixels = self._num_cloth = 0
-        self._errors = {"network": 0.0, "dressed silhouette": 0.0}
-        self._cloth_errors = {"network": 0.0, "dressed silhouette": 0.0}
-        self._overlaps = {"network": 0.0, "dressed silhouette": 0.0, "body": 0.0}
-        self._cloth_values = np.zeros(BINS + 1)
-
-    def add(
-        self, predicted: np.ndarray, target: np.ndarray, dressed: np.ndarray, naked: np.ndarray
-    ) -> None:
-        """One picture.
-
-        Args:
-            predicted: (H, W) in [0, 1].
-            target: (H, W) in [0, 1].
-            dressed: (H, W) bool.
-            naked: (H, W) bool.
-        """
-        cloth = dressed & ~naked
-        self._num_pictures += 1
-        self._num_pixels += target.size
-        self._num_cloth += int(cloth.sum())
-        for name, guess in (("network", predicted), ("dressed silhouette", dressed)):
-            error = np.abs(guess - target)
-            self._errors[name] += float(error.sum())
-            self._cloth_errors[name] += float(error[cloth].sum())
-            self._overlaps[name] += overlap(guess > 0.5, target > 0.5)
-        self._overlaps["body"] += overlap(naked, target > 0.5)
-        self._cloth_values += histogram(target[cloth])
-
-    def summary(self) -> dict[str, dict[str, float]]:
-        """Mean error over pixels, over cloth pixels, and mean overlap of what is above a half."""
-        cloth, pixels = max(1, self._num_cloth), max(1, self._num_pixels)
-        pictures = max(1, self._num_pictures)
-        rows = {
-            name: {
-                "mean_error": self._errors[name] / pixels,
-                "cloth_error": self._cloth_errors[name] / cloth,
-                "overlap": self._overlaps[name] / pictures,
-            }
-            for name in self._errors
-        }
-        constant = self._best_constant()
-        levels = np.linspace(0, 1, BINS + 1)
-        error = float((np.abs(levels - constant) * self._cloth_values).sum())
-        same_as = "dressed silhouette" if constant > 0.5 else "body"
-        rows["body and a constant in cloth"] = {
-            "mean_error": error / pixels,
-            "cloth_error": error / cloth,
-            "overlap": self._overlaps[same_as] / pictures,
-            "constant": constant,
-        }
-        return rows
-
-    def _best_constant(self) -> float:
-        """The median, which has the least mean absolute error."""
-        counted = np.cumsum(self._cloth_values)
-        return float(np.searchsorted(counted, counted[-1] / 2) / BINS)
+NETWORK, DRESSED, CONSTANT = "network", "dressed silhouette", "body and a constant in cloth"
 
 
-class PhotoScores:
-    """Confidence on the skin, the person and the background of labelled photos."""
+class Regions(NamedTuple):
+    """A number for each part of a picture."""
 
-    def __init__(self) -> None:
-        self._skin: list[float] = []
-        self._background: list[float] = []
-        self._person_values = np.zeros(BINS + 1)
-        self._background_values = np.zeros(BINS + 1)
+    picture: float
+    """All of it."""
+    cloth: float
+    """Dressed and not body."""
+    band: float
+    """Near the body's outline, on either side of it; see `boundary_band`."""
 
-    def add(self, predicted: np.ndarray, skin: np.ndarray, background: np.ndarray) -> None:
-        """One photo.
 
-        Args:
-            predicted: (H, W) in [0, 1].
-            skin: (H, W) bool, labelled so.
-            background: (H, W) bool, labelled as nothing; the rest is the person.
-        """
-        if skin.any():
-            self._skin.append(float(predicted[skin].mean()))
-        if background.any():
-            self._background.append(float(predicted[background].mean()))
-        self._person_values += histogram(predicted[~background])
-        self._background_values += histogram(predicted[background])
+class Overlaps(NamedTuple):
+    """Intersection over union with what the target has above a half."""
 
-    def summary(self) -> dict[str, float]:
-        """Medians over photos of the mean confidence, and how well it tells person from street."""
+    network: float
+    dressed: float
+    body: float
+
+
+class RenderedScore(NamedTuple):
+    """One picture's part in the sums, and what it is sorted by."""
+
+    pixels: Regions
+    network: Regions
+    """Sums of absolute errors."""
+    dressed: Regions
+    """Likewise, of the dressed silhouette as the map."""
+    overlaps: Overlaps
+    cloth_targets: LevelCounts
+    band_targets: LevelCounts
+    """Of the cloth inside the band."""
+    reliability: Reliability
+    """Over the whole picture."""
+    cloth_reliability: Reliability
+    looseness: float | None
+    """(dressed area - naked area) / naked area; None without a body in the picture."""
+    azimuth_deg: float | None
+    """See `training.silhouette.breakdown.azimuth_deg`; None where it is not known."""
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain lists and numbers; `from_json` reads them."""
         return {
-            "photos": len(self._background),
-            "median_skin": float(np.median(self._skin)) if self._skin else float("nan"),
-            "median_background": (
-                float(np.median(self._background)) if self._background else float("nan")
-            ),
-            "auroc": area_under_curve(self._person_values, self._background_values),
+            name: value.as_json() if isinstance(value, LevelCounts | Reliability) else value
+            for name, value in self._asdict().items()
         }
 
+    @classmethod
+    def from_json(cls, content: dict[str, Any]) -> "RenderedScore":
+        """What `as_json` gave."""
+        return cls(
+            pixels=Regions(*content["pixels"]),
+            network=Regions(*content["network"]),
+            dressed=Regions(*content["dressed"]),
+            overlaps=Overlaps(*content["overlaps"]),
+            cloth_targets=LevelCounts.from_json(content["cloth_targets"]),
+            band_targets=LevelCounts.from_json(content["band_targets"]),
+            reliability=Reliability.from_json(content["reliability"]),
+            cloth_reliability=Reliability.from_json(content["cloth_reliability"]),
+            looseness=content["looseness"],
+            azimuth_deg=content["azimuth_deg"],
+        )
 
-def histogram(values: np.ndarray) -> np.ndarray:
-    """Counts of values in [0, 1], to the nearest thousandth."""
-    rounded = np.rint(np.clip(values, 0, 1) * BINS).astype(np.int64)
-    return np.bincount(rounded, minlength=BINS + 1)
 
-
-def area_under_curve(positives: np.ndarray, negatives: np.ndarray) -> float:
-    """Probability that a positive has the higher value than a negative; ties count half.
-
-    Source: Mann, Whitney, Annals of Mathematical Statistics 18, 1947.
+def score_rendered(
+    predicted: np.ndarray, dressed: np.ndarray, naked: np.ndarray, azimuth_deg: float | None
+) -> RenderedScore:
+    """Compare a map with the truth that the two silhouettes define.
 
     Args:
-        positives: Counts by value, ascending.
-        negatives: Likewise.
+        predicted: (H, W) in [0, 1].
+        dressed: (H, W) bool.
+        naked: (H, W) bool.
+        azimuth_deg: How far the person is turned away, where that is known.
     """
-    if not positives.sum() or not negatives.sum():
-        return float("nan")
-    below = np.cumsum(negatives) - negatives
-    wins = float((positives * (below + 0.5 * negatives)).sum())
-    return wins / (float(positives.sum()) * float(negatives.sum()))
+    size = (naked.shape[0], naked.shape[1])
+    target = silhouette_confidence(naked, dressed, sigma_for(size))
+    cloth, band = dressed & ~naked, boundary_band(naked)
+    body_area = int(naked.sum())
+
+    def sums(values: np.ndarray) -> Regions:
+        picture = float(values.sum(dtype=np.float64))
+        cloth_sum = float(values[cloth].sum(dtype=np.float64))
+        return Regions(picture, cloth_sum, float(values[band].sum(dtype=np.float64)))
+
+    return RenderedScore(
+        pixels=sums(np.ones(size)),
+        network=sums(np.abs(predicted - target)),
+        dressed=sums(np.abs(dressed - target)),
+        overlaps=Overlaps(*(overlap(m, target > 0.5) for m in (predicted > 0.5, dressed, naked))),
+        cloth_targets=LevelCounts.of(target[cloth]),
+        band_targets=LevelCounts.of(target[cloth & band]),
+        reliability=Reliability.of(predicted, target),
+        cloth_reliability=Reliability.of(predicted[cloth], target[cloth]),
+        looseness=(int(dressed.sum()) - body_area) / body_area if body_area else None,
+        azimuth_deg=azimuth_deg,
+    )
+
+
+def boundary_band(naked: np.ndarray) -> np.ndarray:
+    """(H, W) bool: pixels within one sigma of the body's outline, inside it or outside.
+
+    That is 4 pixels in a picture of 256 (`sigma_for`), so the band is the same at any resolution;
+    in one of less than 64 it is a pixel on either side. A pixel's distance is that to the nearest
+    pixel on the outline's other side, which is 1 at the outline. The picture's own edge is no
+    outline.
+
+    Args:
+        naked: (H, W) bool.
+    """
+    if naked.all() or not naked.any():
+        return np.zeros(naked.shape, bool)
+    distance = np.where(naked, distance_transform_edt(naked), distance_transform_edt(~naked))
+    return distance <= max(1.0, sigma_for((naked.shape[0], naked.shape[1])))
+
+
+class RenderedTotals:
+    """Errors and overlaps over pictures: the network's, and the two baselines'."""
+
+    def __init__(self) -> None:
+        self.num_pictures = 0
+        self._pixels = np.zeros(3)
+        self._errors = {NETWORK: np.zeros(3), DRESSED: np.zeros(3)}
+        self._overlaps = np.zeros(3)
+        self._cloth_targets = np.zeros(LEVELS + 1)
+        self._band_targets = np.zeros(LEVELS + 1)
+
+    def add(self, score: RenderedScore) -> None:
+        """One picture more."""
+        self.num_pictures += 1
+        self._pixels += score.pixels
+        self._errors[NETWORK] += score.network
+        self._errors[DRESSED] += score.dressed
+        self._overlaps += score.overlaps
+        score.cloth_targets.add_to(self._cloth_targets)
+        score.band_targets.add_to(self._band_targets)
+
+    def summary(self) -> dict[str, dict[str, float]]:
+        """Mean errors over all pixels, cloth pixels and the band's; mean overlap over pictures."""
+        overlaps = Overlaps(*(self._overlaps / max(1, self.num_pictures)))
+        constant = median(self._cloth_targets)
+        in_cloth = absolute_error(self._cloth_targets, constant)
+        in_band = absolute_error(self._band_targets, constant)
+        rows = {
+            NETWORK: self._row(self._errors[NETWORK], overlaps.network),
+            DRESSED: self._row(self._errors[DRESSED], overlaps.dressed),
+            CONSTANT: self._row(
+                np.array([in_cloth, in_cloth, in_band]),
+                overlaps.dressed if constant > 0.5 else overlaps.body,
+            ),
+        }
+        rows[CONSTANT]["constant"] = constant
+        return rows
+
+    def _row(self, errors: np.ndarray, mean_overlap: float) -> dict[str, float]:
+        means = Regions(*(errors / np.maximum(1, self._pixels)).tolist())
+        return {
+            "mean_error": means.picture,
+            "cloth_error": means.cloth,
+            "band_error": means.band,
+            "overlap": float(mean_overlap),
+        }
+
+
+def cloth_ratio(summary: dict[str, dict[str, float]]) -> float:
+    """The network's error in cloth over the better baseline's; NaN where a baseline has none."""
+    baseline = min(summary[DRESSED]["cloth_error"], summary[CONSTANT]["cloth_error"])
+    return summary[NETWORK]["cloth_error"] / baseline if baseline else float("nan")
 
 
 def overlap(one: np.ndarray, other: np.ndarray) -> float:

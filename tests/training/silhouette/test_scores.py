@@ -1,21 +1,26 @@
+import json
+
 import numpy as np
 import pytest
 
+from model.silhouette.confidence import sigma_for, silhouette_confidence
 from training.silhouette.scores import (
-    PhotoScores,
-    RenderedScores,
-    area_under_curve,
-    histogram,
+    CONSTANT,
+    DRESSED,
+    NETWORK,
+    RenderedScore,
+    RenderedTotals,
+    boundary_band,
+    cloth_ratio,
     overlap,
+    score_rendered,
 )
 
 
-def test_the_area_is_the_share_of_pairs_in_order(rng: np.random.Generator) -> None:
-    positives, negatives = rng.integers(0, 30, 40) / 30, rng.integers(0, 25, 50) / 30
-    pairs = [(p > n) + 0.5 * (p == n) for p in positives for n in negatives]
-    found = area_under_curve(histogram(positives), histogram(negatives))
-    assert found == pytest.approx(np.mean(pairs))
-    assert np.isnan(area_under_curve(histogram(positives), histogram(np.empty(0))))
+def disc(side: int, radius: float) -> np.ndarray:
+    rows, columns = np.mgrid[:side, :side] - (side - 1) / 2
+    inside: np.ndarray = np.hypot(rows, columns) <= radius
+    return inside
 
 
 def test_overlap_is_intersection_over_union() -> None:
@@ -25,44 +30,70 @@ def test_overlap_is_intersection_over_union() -> None:
     assert overlap(~one & one, ~one & one) == 1
 
 
-def test_rendered_scores_are_those_of_a_loop(rng: np.random.Generator) -> None:
-    scores = RenderedScores()
-    pictures = []
-    for _ in range(3):
-        naked = np.zeros((12, 10), bool)
-        naked[3:9, 4:6] = True
-        dressed = naked.copy()
-        dressed[4:11, 2:8] = True
-        cloth = dressed & ~naked
-        target = np.where(naked, 1, np.where(cloth, np.round(rng.random((12, 10)), 3), 0))
-        predicted = rng.random((12, 10))
-        scores.add(predicted, target, dressed, naked)
-        pictures.append((predicted, target, dressed, naked, cloth))
-    summary = scores.summary()
-    errors = np.concatenate([abs(p - t).ravel() for p, t, *_ in pictures])
-    in_cloth = np.concatenate([abs(p - t)[c] for p, t, _, _, c in pictures])
-    assert summary["network"]["mean_error"] == pytest.approx(errors.mean())
-    assert summary["network"]["cloth_error"] == pytest.approx(in_cloth.mean())
-    assert summary["network"]["overlap"] == pytest.approx(
+def test_the_band_is_within_a_64th_of_the_side_of_a_discs_edge() -> None:
+    side, radius = 256, 60
+    rows, columns = np.mgrid[:side, :side] - (side - 1) / 2
+    off = np.abs(np.hypot(rows, columns) - radius)
+    band = boundary_band(disc(side, radius))
+    # Distances run between pixel centres, hence the pixel of tolerance.
+    assert band[off < 3].all()
+    assert not band[off > 5].any()
+    assert not boundary_band(np.zeros((8, 8), bool)).any()
+    assert not boundary_band(np.ones((8, 8), bool)).any()
+
+
+def test_looseness_is_the_ring_over_the_disc() -> None:
+    naked, dressed = disc(200, 50), disc(200, 70)
+    score = score_rendered(naked.astype(np.float32), dressed, naked, None)
+    assert score.looseness == pytest.approx((70**2 - 50**2) / 50**2, rel=0.02)
+    assert score_rendered(np.zeros((8, 8)), disc(8, 2), disc(8, -1), None).looseness is None
+
+
+def test_totals_are_those_of_a_loop_over_all_pixels(rng: np.random.Generator) -> None:
+    totals, pictures = RenderedTotals(), []
+    for radius in (12, 15, 20):
+        naked, dressed = disc(64, 10), disc(64, radius)
+        target = silhouette_confidence(naked, dressed, sigma_for((64, 64)))
+        predicted = rng.random((64, 64))
+        score = score_rendered(predicted, dressed, naked, 10.0)
+        totals.add(RenderedScore.from_json(json.loads(json.dumps(score.as_json()))))
+        pictures.append((predicted, target, dressed, dressed & ~naked, boundary_band(naked)))
+    summary = totals.summary()
+    assert totals.num_pictures == 3
+
+    def mean(*parts: np.ndarray) -> float:
+        return float(np.concatenate([part.ravel() for part in parts]).mean())
+
+    errors = [abs(p - t) for p, t, *_ in pictures]
+    cloths, bands = [c for *_, c, _ in pictures], [b for *_, b in pictures]
+    network = summary[NETWORK]
+    assert network["mean_error"] == pytest.approx(mean(*errors))
+    for name, parts in (("cloth_error", cloths), ("band_error", bands)):
+        found = [e[part] for e, part in zip(errors, parts, strict=True)]
+        assert network[name] == pytest.approx(mean(*found))
+    assert network["overlap"] == pytest.approx(
         np.mean([overlap(p > 0.5, t > 0.5) for p, t, *_ in pictures])
     )
-    full = np.concatenate([(1 - t)[c] for _, t, _, _, c in pictures])
-    assert summary["dressed silhouette"]["cloth_error"] == pytest.approx(full.mean())
-    values = np.concatenate([t[c] for _, t, _, _, c in pictures])
-    constant = summary["body and a constant in cloth"]
-    best = min(abs(values - k).mean() for k in np.linspace(0, 1, 1001))
-    assert constant["cloth_error"] == pytest.approx(best)
-    assert constant["mean_error"] == pytest.approx(best * len(values) / errors.size)
+    dressed_error = mean(*[(1 - t)[c] for _, t, _, c, _ in pictures])
+    assert summary[DRESSED]["cloth_error"] == pytest.approx(dressed_error)
+    values = np.concatenate([t[c] for _, t, _, c, _ in pictures])
+    in_band = np.concatenate([t[c & b] for _, t, _, c, b in pictures])
+    best = min(np.linspace(0, 1, 1001), key=lambda k: np.abs(values - k).mean())
+    constant, least = summary[CONSTANT], np.abs(values - best).mean()
+    # Targets are counted to the nearest thousandth.
+    assert constant["cloth_error"] == pytest.approx(least, abs=5e-4)
+    num_pixels, num_band = 3 * 64 * 64, sum(int(b.sum()) for b in bands)
+    assert constant["mean_error"] == pytest.approx(least * len(values) / num_pixels, abs=5e-4)
+    band_error = np.abs(in_band - constant["constant"]).sum() / num_band
+    assert constant["band_error"] == pytest.approx(band_error, abs=5e-4)
+    better = min(dressed_error, float(least))
+    assert cloth_ratio(summary) == pytest.approx(network["cloth_error"] / better, rel=2e-3)
 
 
-def test_photo_scores_are_medians_over_photos() -> None:
-    scores = PhotoScores()
-    skin = np.array([[True, False, False, False]])
-    background = np.array([[False, False, True, True]])
-    for value in (0.2, 0.8, 0.9):
-        scores.add(np.array([[value, 0.5, 0.1, value / 2]]), skin, background)
-    summary = scores.summary()
-    assert summary["photos"] == 3
-    assert summary["median_skin"] == pytest.approx(0.8)
-    assert summary["median_background"] == pytest.approx((0.1 + 0.4) / 2)
-    assert 0.5 < summary["auroc"] < 1
+def test_a_perfect_map_has_no_error_and_whole_overlap() -> None:
+    naked, dressed = disc(64, 10), disc(64, 20)
+    totals = RenderedTotals()
+    target = silhouette_confidence(naked, dressed, sigma_for((64, 64)))
+    totals.add(score_rendered(target, dressed, naked, None))
+    network = totals.summary()[NETWORK]
+    assert network == {"mean_error": 0, "cloth_error": 0, "band_error": 0, "overlap": 1}

@@ -1,0 +1,223 @@
+"""Pictures to measure on that training has not seen: from disk, rendered when needed, photos.
+
+H W a picture's size.
+"""
+
+import functools
+import hashlib
+import importlib.metadata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple, Protocol, TypeVar
+
+import numpy as np
+
+from model.errors import InvalidInputError
+from model.silhouette.confidence import silhouette_mask
+from training.datasets.ccp import CcpPhoto, ClothingCoParsing
+from training.datasets.shader import (
+    ShaderSubject,
+    iter_subjects,
+    picture_path,
+    read_pair,
+    read_truth,
+    truth_path,
+)
+from training.silhouette.breakdown import azimuth_deg
+from training.silhouette.sources import is_held_out
+from training.synthetic.scene import Synthesizer
+
+SYNTHETIC_SEED = 1_907_301_977
+"""Of the people that are rendered to be measured on. Recipes and `data synth` count from 0."""
+
+Item_co = TypeVar("Item_co", covariant=True)
+
+
+class HeldOut(Protocol[Item_co]):
+    """Pictures by index."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int, /) -> Item_co: ...
+
+    def key(self, index: int, /) -> str:
+        """Names the picture; what follows the last slash is a frame's or a photo's number."""
+
+    def stamp(self, index: int, /) -> str:
+        """Another one means that the picture under this key may have changed."""
+
+
+class RenderedPicture(NamedTuple):
+    """A picture whose silhouettes are known."""
+
+    image: np.ndarray
+    """(H, W, 3) uint8 RGB."""
+    dressed: np.ndarray
+    """(H, W) bool."""
+    naked: np.ndarray
+    """(H, W) bool."""
+    azimuth_deg: float | None
+    """How far the person is turned away; None where no ground truth says it."""
+
+
+class FolderPeople:
+    """Frames of folders in the SHADER layout."""
+
+    def __init__(self, folders: Sequence[Path], fraction: float) -> None:
+        """List the frames of held-out subjects.
+
+        Args:
+            folders: In the SHADER layout.
+            fraction: Share of subjects that training held out; 1 for folders that it did not see.
+
+        Raises:
+            FileNotFoundError: A folder is not there.
+            InvalidInputError: There is no such frame.
+        """
+        self._frames: tuple[tuple[Path, ShaderSubject, int], ...] = tuple(
+            (folder, subject, frame)
+            for folder in folders
+            for subject in iter_subjects(folder)
+            if is_held_out(subject, fraction)
+            for frame in subject.frames
+        )
+        if not self._frames:
+            raise InvalidInputError(
+                f"no held-out subject in {', '.join(map(str, folders))}; with --all-subjects every "
+                "subject counts"
+            )
+        # Frames of a subject follow one another, and their ground truth is one file.
+        self._azimuths = functools.lru_cache(maxsize=8)(_azimuths)
+
+    def __len__(self) -> int:
+        return len(self._frames)
+
+    def key(self, index: int) -> str:
+        """Folder, batch, subject, frame."""
+        folder, subject, frame = self._frames[index]
+        return f"{folder.as_posix()}/{subject.key}/{frame}"
+
+    def stamp(self, index: int) -> str:
+        """Sizes and times of both files."""
+        _, subject, frame = self._frames[index]
+        return _stamp(*(picture_path(subject.folder, k, frame) for k in ("dressed", "naked")))
+
+    def __getitem__(self, index: int) -> RenderedPicture:
+        """Decode one frame.
+
+        Raises:
+            FileNotFoundError: It is not there any more.
+            InvalidInputError: It cannot be read.
+            AssetError: The subject's ground truth is damaged.
+        """
+        _, subject, frame = self._frames[index]
+        dressed, naked = read_pair(subject, frame)
+        azimuths = self._azimuths(subject)
+        return RenderedPicture(
+            np.ascontiguousarray(dressed[..., :3]),
+            silhouette_mask(dressed),
+            silhouette_mask(naked),
+            azimuths[frame] if frame < len(azimuths) else None,
+        )
+
+
+def _azimuths(subject: ShaderSubject) -> tuple[float, ...]:
+    """Of every frame of a subject; empty without ground truth."""
+    if truth_path(subject) is None:
+        return ()
+    return tuple(azimuth_deg(pose[:3]) for pose in read_truth(subject).poses)
+
+
+@dataclass(frozen=True)
+class SyntheticSettings:
+    """What decides every pixel of people who are rendered as they are needed."""
+
+    num_subjects: int = 200
+    """People, half of each gender."""
+    num_frames: int = 5
+    """Pictures of each."""
+    size: int = 256
+    """Side of the pictures in pixels."""
+    seed: int = SYNTHETIC_SEED
+
+
+class SyntheticPeople:
+    """People rendered as they are needed; nothing is written to disk."""
+
+    def __init__(self, settings: SyntheticSettings) -> None:
+        self._settings = settings
+        self._code = _generator_digest()
+        # Built with the first picture: a run that has every number already needs no renderer.
+        self._synthesizer = functools.cache(lambda: Synthesizer(settings.seed))
+        # Frames of a subject follow one another, and making the subject takes most of the time.
+        self._subject = functools.lru_cache(maxsize=1)(lambda n: self._synthesizer().subject(n))
+
+    def __len__(self) -> int:
+        return self._settings.num_subjects * self._settings.num_frames
+
+    def key(self, index: int) -> str:
+        """Seed, size, subject, frame."""
+        subject, frame = divmod(index, self._settings.num_frames)
+        return f"synthetic/{self._settings.seed}/{self._settings.size}/{subject}/{frame}"
+
+    def stamp(self, index: int) -> str:  # noqa: ARG002  (the same for all)
+        """Digest of the code that renders."""
+        return self._code
+
+    def __getitem__(self, index: int) -> RenderedPicture:
+        """Render one picture."""
+        number = divmod(index, self._settings.num_frames)
+        side = self._settings.size
+        frame = self._synthesizer().frame(self._subject(number[0]), number, (side, side))
+        return RenderedPicture(
+            np.ascontiguousarray(frame.dressed[..., :3]),
+            silhouette_mask(frame.dressed),
+            silhouette_mask(frame.naked),
+            azimuth_deg(frame.pose[:3]),
+        )
+
+
+class StreetPhotos:
+    """Photos of Clothing Co-Parsing that are kept out of training."""
+
+    def __init__(self, dataset: ClothingCoParsing) -> None:
+        """List them.
+
+        Raises:
+            InvalidInputError: There are none.
+        """
+        self.dataset = dataset
+        self._numbers = dataset.validation_numbers()
+        if not self._numbers:
+            raise InvalidInputError(f"no held-out photo in {dataset.root}")
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    def key(self, index: int) -> str:
+        """The photo's number."""
+        return f"ccp/{self._numbers[index]:04d}"
+
+    def stamp(self, index: int) -> str:
+        """Sizes and times of the photo and its labels."""
+        name = f"{self._numbers[index]:04d}"
+        labels = self.dataset.root / "annotations" / "pixel-level" / f"{name}.mat"
+        return _stamp(self.dataset.root / "photos" / f"{name}.jpg", labels)
+
+    def __getitem__(self, index: int) -> CcpPhoto:
+        """Decode one photo and its labels."""
+        return self.dataset.read(self._numbers[index])
+
+
+def _stamp(*paths: Path) -> str:
+    found = [path.stat() for path in paths]
+    return " ".join(f"{stat.st_size}-{stat.st_mtime_ns}" for stat in found)
+
+
+def _generator_digest() -> str:
+    """Of the code that renders people: with other code, other people come out of the same seed."""
+    sha = hashlib.sha256(importlib.metadata.version("anny").encode())
+    for path in sorted((Path(__file__).parents[1] / "synthetic").glob("*.py")):
+        sha.update(path.name.encode() + b"\0" + path.read_bytes())
+    return sha.hexdigest()[:16]

@@ -1,0 +1,167 @@
+"""How good a confidence map of a labelled street photo is, where its labels say something certain.
+
+Clothing Co-Parsing labels every pixel. `skin` is body, `null` is not; the person is every pixel
+with another label than `null`, hair, shoes and bags included. Inside garments the true map is not
+known, but its course is: cloth near the outer edge is further from the body than in the middle.
+
+H W a photo's size.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy.ndimage import distance_transform_edt
+
+from model.silhouette.confidence import sigma_for
+from training.silhouette.counts import LEVELS, LevelCounts, area_under_curve
+
+GARMENTS = ("skirt", "dress", "coat")
+"""Labels of clothes that hang or stand off the body. Exactly these, without look-alikes such as
+`cape`, `jacket` or `romper`."""
+MIDDLE_SHARE = 0.25
+"""The deepest part of a garment that counts as its middle."""
+
+
+class PhotoScore(NamedTuple):
+    """One photo's part in the sums."""
+
+    skin: float | None
+    """Mean confidence on skin; None without any."""
+    background: float | None
+    """Mean confidence on null; None without any."""
+    person_values: LevelCounts
+    background_values: LevelCounts
+    has_garment: bool
+    """Whether any pixel is labelled as one of GARMENTS."""
+    garment_edge: float | None
+    """Mean confidence near the garment's outer edge; None where `garment_parts` finds none."""
+    garment_middle: float | None
+    """Mean confidence in its middle, likewise."""
+
+    @property
+    def contrast(self) -> float | None:
+        """Confidence on skin less that on null; photos are ranked by it. None if either is."""
+        if self.skin is None or self.background is None:
+            return None
+        return self.skin - self.background
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain lists and numbers; `from_json` reads them."""
+        return {
+            name: value.as_json() if isinstance(value, LevelCounts) else value
+            for name, value in self._asdict().items()
+        }
+
+    @classmethod
+    def from_json(cls, content: dict[str, Any]) -> "PhotoScore":
+        """What `as_json` gave."""
+        counted = ("person_values", "background_values")
+        return cls(**(content | {name: LevelCounts.from_json(content[name]) for name in counted}))
+
+
+def score_photo(
+    predicted: np.ndarray, skin: np.ndarray, background: np.ndarray, garment: np.ndarray
+) -> PhotoScore:
+    """Read a map off where the labels are.
+
+    Args:
+        predicted: (H, W) in [0, 1].
+        skin: (H, W) bool.
+        background: (H, W) bool, labelled `null`; the rest is the person.
+        garment: (H, W) bool, labelled as one of GARMENTS.
+    """
+    parts = garment_parts(garment, background)
+    return PhotoScore(
+        skin=_mean(predicted, skin),
+        background=_mean(predicted, background),
+        person_values=LevelCounts.of(predicted[~background]),
+        background_values=LevelCounts.of(predicted[background]),
+        has_garment=bool(garment.any()),
+        garment_edge=_mean(predicted, parts[0]) if parts else None,
+        garment_middle=_mean(predicted, parts[1]) if parts else None,
+    )
+
+
+def garment_parts(
+    garment: np.ndarray, background: np.ndarray
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """Outer edge and middle of a garment, each (H, W) bool.
+
+    A pixel's depth is its Euclidean distance to the nearest background pixel. The outer edge is
+    what is no deeper than one sigma (1/64 of the photo's longer side, `sigma_for`, but at least a
+    pixel): at that distance the target has lost 40 %. The middle is the deepest quarter of the
+    garment's pixels. Seams to skin, hair, bags or other garments are no outer edge, nor is the
+    photo's own border.
+
+    None where that says nothing: no garment, no background, no outer edge (a skirt under a coat),
+    or a middle that lies in the edge because the garment shows only as a narrow strip.
+
+    Args:
+        garment: (H, W) bool.
+        background: (H, W) bool.
+    """
+    if not garment.any() or not background.any():
+        return None
+    depth = distance_transform_edt(~background)
+    near = max(1.0, sigma_for((garment.shape[0], garment.shape[1])))
+    edge = garment & (depth <= near)
+    deep = float(np.quantile(depth[garment], 1 - MIDDLE_SHARE))
+    if not edge.any() or deep <= near:
+        return None
+    return edge, garment & (depth >= deep)
+
+
+class PhotoTotals:
+    """Confidence on the skin, the person and the background over photos."""
+
+    def __init__(self) -> None:
+        self.num_photos = 0
+        self._skin: list[float] = []
+        self._background: list[float] = []
+        self._garments: list[tuple[float, float]] = []
+        self._num_with_garment = 0
+        self._person_values = np.zeros(LEVELS + 1)
+        self._background_values = np.zeros(LEVELS + 1)
+
+    def add(self, score: PhotoScore) -> None:
+        """One photo more."""
+        self.num_photos += 1
+        if score.skin is not None:
+            self._skin.append(score.skin)
+        if score.background is not None:
+            self._background.append(score.background)
+        self._num_with_garment += score.has_garment
+        if score.garment_edge is not None and score.garment_middle is not None:
+            self._garments.append((score.garment_edge, score.garment_middle))
+        score.person_values.add_to(self._person_values)
+        score.background_values.add_to(self._background_values)
+
+    def summary(self) -> dict[str, float]:
+        """What the photos say; NaN where none says anything.
+
+        `median_skin` and `median_background` are medians over photos of a photo's mean confidence.
+        `auroc` is over all pixels of all photos, person against background. `garment_edge_lower` is
+        the share, of the photos with both parts of a garment (`garment_photos`), in which the mean
+        confidence of the outer edge is below that of the middle; `garment_unclear` more photos show
+        such a garment without both parts.
+        """
+        lower = [edge < middle for edge, middle in self._garments]
+        return {
+            "photos": self.num_photos,
+            "median_skin": _median(self._skin),
+            "median_background": _median(self._background),
+            "auroc": area_under_curve(self._person_values, self._background_values),
+            "garment_photos": len(lower),
+            "garment_unclear": self._num_with_garment - len(lower),
+            "garment_edge_lower": float(np.mean(lower)) if lower else float("nan"),
+            "median_garment_edge": _median([edge for edge, _ in self._garments]),
+            "median_garment_middle": _median([middle for _, middle in self._garments]),
+        }
+
+
+def _mean(values: np.ndarray, where: np.ndarray) -> float | None:
+    return float(values[where].mean(dtype=np.float64)) if where.any() else None
+
+
+def _median(values: list[float]) -> float:
+    return float(np.median(values)) if values else float("nan")
