@@ -18,6 +18,7 @@ from training.engine.seeding import sample_generator
 from training.silhouette.photometry import vary
 from training.silhouette.recipe import SilhouetteRecipe
 from training.silhouette.scenes import (
+    BodyWeights,
     Scene,
     empty_scene,
     known_scene,
@@ -86,8 +87,8 @@ class TrainingSamples(Dataset[SilhouetteBatch]):
         photo = _any(self.photos, rng)
         kind = rng.random()
         if kind < data.photo_fraction:
-            weights = (data.skin_weight, data.bone_weight)
-            return photo_scene(photo, side, rng, settings, *weights), True
+            weights = BodyWeights(data.skin_weight, data.bone_weight, data.close_weight)
+            return photo_scene(photo, side, rng, settings, weights), True
         if kind < data.photo_fraction + data.empty_fraction:
             return empty_scene(photo, side, rng, settings), False
         pair = _any(self.pairs, rng)
@@ -117,8 +118,8 @@ class HeldOutSamples:
         assert self.photos is not None
         photo = self.photos[number - len(self.pairs)]
         image = np.ascontiguousarray(photo[..., :3])
-        # What is judged is the labels' own word: no bones.
-        scene = known_scene(image, photo[..., 3], skin=1.0, bone=0.0)
+        # Judged are skin and background alone.
+        scene = known_scene(image, photo[..., 3], BodyWeights(skin=1.0))
         return to_sample(scene, self.image_size, is_photo=True)
 
     def batches(self, batch_size: int) -> Iterator[SilhouetteBatch]:

@@ -25,9 +25,13 @@ class DataRecipe:
     empty_fraction: float = 0.03
     """Share of samples that are painted-over photos without anybody."""
     skin_weight: float = 8.0
-    """What a skin pixel of a photo counts; a background pixel counts 1. Skin is 2 % of a photo."""
+    """What a skin pixel of a photo counts; a background pixel counts 1. Skin is 3 % of a photo."""
     bone_weight: float = 0.0
-    """What a pixel on a bone counts, where garments hide the body; 0 leaves it unknown."""
+    """What a pixel on a bone counts, where garments hide the body: 2 % of a photo; 0 leaves it
+    unknown."""
+    close_weight: float = 0.0
+    """What a pixel counts that is labelled as something close to the body: shoes, stockings,
+    leggings ... 1.5 % of a photo; 0 leaves it unknown."""
     keypoints: str | None = None
     """File of `data keypoints` that the bones come from; without it, the one that comes with the
     package, for the photos with pixel labels."""
@@ -49,7 +53,7 @@ class DataRecipe:
         """Refuse shares that are none.
 
         Raises:
-            ValueError: A share is outside of [0, 1], or the bones' weight is negative.
+            ValueError: A share is outside of [0, 1], or a weight is negative.
         """
         for name in (
             "photo_fraction",
@@ -59,8 +63,9 @@ class DataRecipe:
         ):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} is {getattr(self, name)}; 0 to 1 is needed")
-        if not self.bone_weight >= 0:
-            raise ValueError(f"bone_weight is {self.bone_weight}; 0 or more is needed")
+        for name in ("bone_weight", "close_weight"):
+            if not getattr(self, name) >= 0:
+                raise ValueError(f"{name} is {getattr(self, name)}; 0 or more is needed")
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import numpy as np
 from model.image import MINIMUM_SIDE
 from model.silhouette.confidence import sigma_for, silhouette_confidence
 from training.silhouette.recipe import Augmentation
-from training.silhouette.sources import BACKGROUND, BONE, SKIN
+from training.silhouette.sources import BACKGROUND, BONE, CLOSE, SKIN
 from training.silhouette.windows import (
     person_window,
     picture_size,
@@ -19,6 +19,17 @@ from training.silhouette.windows import (
     resized,
     resized_label,
 )
+
+
+@dataclass(frozen=True)
+class BodyWeights:
+    """What pixels of a photo count that are known to be body; background counts 1."""
+
+    skin: float
+    bone: float = 0.0
+    """0 leaves bones unknown."""
+    close: float = 0.0
+    """Of what lies on the body; 0 leaves it unknown."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +43,7 @@ class Scene:
     dressed: np.ndarray
     """(H, W) bool; all True where it is not known."""
     naked: np.ndarray
-    """(H, W) bool; skin, and bones that count, where the rest is not known."""
+    """(H, W) bool; of a photo, all that is known to be body and counts."""
     weight: np.ndarray
     """(H, W) float32; 0 where the truth is not known."""
 
@@ -51,18 +62,16 @@ def photo_scene(
     side: int,
     rng: np.random.Generator,
     settings: Augmentation,
-    skin: float,
-    bone: float,
+    weights: BodyWeights,
 ) -> Scene:
-    """A part of a street photo: skin and bones are body, background is not, the rest is unknown.
+    """A part of a street photo: what is known of its pixels, as far as it counts.
 
     Args:
         photo: (H, W, 7), an item of `StreetPhotos`.
         side: Longer side of the scene.
         rng: Of this sample.
         settings: How far to go.
-        skin: Weight of a skin pixel.
-        bone: Weight of a pixel on a bone; 0 leaves bones unknown.
+        weights: Of what is known to be body.
     """
     source = (photo.shape[0], photo.shape[1])
     if rng.random() < settings.whole_probability:
@@ -76,24 +85,24 @@ def photo_scene(
         size = picture_size(side, rng, settings)
     box = random_window(source, size, rng, settings)
     image = resized(photo[..., :3], size, box)
-    return known_scene(image, resized_label(photo[..., 3], size, box), skin, bone)
+    return known_scene(image, resized_label(photo[..., 3], size, box), weights)
 
 
-def known_scene(image: np.ndarray, known: np.ndarray, skin: float, bone: float) -> Scene:
+def known_scene(image: np.ndarray, known: np.ndarray, weights: BodyWeights) -> Scene:
     """The truth of a photo out of what is known of each pixel.
 
     Args:
         image: (H, W, 3) uint8.
-        known: (H, W) of UNKNOWN, BACKGROUND, SKIN, BONE.
-        skin: Weight of a skin pixel.
-        bone: Weight of a pixel on a bone; 0 leaves bones unknown.
+        known: (H, W) of UNKNOWN, BACKGROUND, SKIN, BONE, CLOSE.
+        weights: Of what is known to be body.
     """
     body = known == SKIN
     weight = (known == BACKGROUND).astype(np.float32)
-    weight[body] = skin
-    if bone:
-        weight[known == BONE] = bone
-        body |= known == BONE
+    weight[body] = weights.skin
+    for kind, weight_of_kind in ((BONE, weights.bone), (CLOSE, weights.close)):
+        if weight_of_kind:
+            weight[known == kind] = weight_of_kind
+            body |= known == kind
     return Scene(image, body.astype(np.float32), np.ones_like(body), body, weight)
 
 

@@ -7,6 +7,7 @@ from scipy.io import savemat
 
 from model.errors import InvalidInputError
 from training.datasets.ccp import ClothingCoParsing, is_test, is_validation
+from training.silhouette.sources import CLOSE_LABELS
 
 
 def test_labels_are_known_by_their_names(ccp_folder: Path) -> None:
@@ -22,6 +23,16 @@ def test_a_photo_comes_with_its_labels(ccp_folder: Path) -> None:
     assert photo.image.shape == (60, 40, 3)
     assert photo.labels.shape == (60, 40)
     assert (photo.labels == 2).sum() == 80
+
+
+def test_fine_labels_are_the_files_own(ccp_folder: Path) -> None:
+    stored = np.arange(60 * 40).reshape(60, 40) % 4
+    savemat(ccp_folder / "annotations/pixel-level/0003.mat", {"groundtruth": stored.astype("u1")})
+    photo = ClothingCoParsing.open(ccp_folder).read(3)
+    assert photo.labels.dtype == np.uint8
+    assert np.array_equal(photo.labels, stored)
+    with Image.open(ccp_folder / "photos" / "0003.jpg") as picture:
+        assert np.array_equal(photo.image, np.asarray(picture))
 
 
 def test_test_photos_are_never_given_out(ccp_folder: Path) -> None:
@@ -102,4 +113,7 @@ def test_the_real_dataset_is_as_its_authors_say(shared_data: Path) -> None:
     assert 70 <= len(dataset.validation_numbers()) <= 110
     photo = dataset.read(dataset.numbers[0])
     assert Image.fromarray(photo.image).width == 550
+    assert dataset.label_names[0] == "null"
+    assert len(set(dataset.label_names)) == 59
+    assert set(dataset.label_names) >= CLOSE_LABELS
     assert 0.5 < (photo.labels == dataset.label_id("null")).mean() < 0.95

@@ -11,6 +11,7 @@ from training.silhouette.dataset import HeldOutSamples, SilhouetteBatch, Trainin
 from training.silhouette.photometry import vary
 from training.silhouette.recipe import Augmentation, SilhouetteRecipe
 from training.silhouette.scenes import (
+    BodyWeights,
     Scene,
     empty_scene,
     known_scene,
@@ -22,6 +23,7 @@ from training.silhouette.scenes import (
 from training.silhouette.sources import (
     BACKGROUND,
     BONE,
+    CLOSE,
     SKIN,
     UNKNOWN,
     packed_pairs,
@@ -110,7 +112,7 @@ def test_dataset_and_predictor_see_a_picture_alike(
 
 def test_the_letterbox_border_is_known_background(rng: np.random.Generator) -> None:
     image = rng.integers(0, 256, (32, 16, 3), dtype=np.uint8)
-    scene = known_scene(image, np.full((32, 16), SKIN, np.uint8), skin=5.0, bone=0.0)
+    scene = known_scene(image, np.full((32, 16), SKIN, np.uint8), BodyWeights(5.0))
     sample = to_sample(scene, SIDE, True)
     border = torch.ones(SIDE, dtype=torch.bool)
     border[8:24] = False
@@ -156,7 +158,7 @@ def test_a_person_may_be_cut_but_keeps_his_proportions(rng: np.random.Generator)
 
 
 def test_a_photos_cloth_is_unknown_and_its_skin_counts_more(rng: np.random.Generator) -> None:
-    scene = photo_scene(photo(), 40, rng, SETTINGS, skin=7.0, bone=3.0)
+    scene = photo_scene(photo(), 40, rng, SETTINGS, BodyWeights(7.0))
     skin, background = scene.weight == 7, scene.weight == 1
     assert (scene.confidence[skin] == 1).all()
     assert (scene.confidence[background] == 0).all()
@@ -213,12 +215,13 @@ def test_held_out_samples_are_whole_and_in_order(recipe: SilhouetteRecipe) -> No
     torch.testing.assert_close(together.images[:1], expected)
 
 
-def test_bones_count_as_body_where_they_have_a_weight(rng: np.random.Generator) -> None:
-    image = rng.integers(0, 256, (4, 4, 3), dtype=np.uint8)
-    known = np.array([[UNKNOWN, BACKGROUND, SKIN, BONE]] * 4, np.uint8)
-    counted, ignored = (known_scene(image, known, skin=5.0, bone=bone) for bone in (2.0, 0.0))
-    assert counted.weight[0].tolist() == [0, 1, 5, 2]
-    assert counted.confidence[0].tolist() == [0, 0, 1, 1]
-    assert counted.naked[0].tolist() == [False, False, True, True]
-    assert ignored.weight[0].tolist() == [0, 1, 5, 0]
-    assert ignored.naked[0].tolist() == [False, False, True, False]
+def test_what_is_known_counts_as_body_where_it_has_a_weight(rng: np.random.Generator) -> None:
+    image = rng.integers(0, 256, (1, 5, 3), dtype=np.uint8)
+    known = np.array([[UNKNOWN, BACKGROUND, SKIN, BONE, CLOSE]], np.uint8)
+    scene = known_scene(image, known, BodyWeights(5.0, 2.0, 3.0))
+    assert scene.weight.tolist() == [[0, 1, 5, 2, 3]]
+    assert scene.confidence.tolist() == [[0, 0, 1, 1, 1]]
+    assert scene.naked.tolist() == [[False, False, True, True, True]]
+    scene = known_scene(image, known, BodyWeights(5.0))
+    assert scene.weight.tolist() == [[0, 1, 5, 0, 0]]
+    assert scene.naked.tolist() == [[False, False, True, False, False]]
