@@ -42,17 +42,27 @@ class SampleKey:
 
 
 class StagedBatches(Sampler[list[SampleKey]]):
-    """The keys of each step's samples, from any step on."""
+    """The keys of each step's samples, from any step on.
 
-    def __init__(self, stages: Sequence[Stage], first_step: int = 0) -> None:
+    Each of N processes takes every Nth sample of a batch: everybody's first part of a share is then
+    together the first part of the batch, as accumulation needs it.
+    """
+
+    def __init__(
+        self, stages: Sequence[Stage], first_step: int = 0, rank: int = 0, num_processes: int = 1
+    ) -> None:
         """Plan a run.
 
         Args:
             stages: In order.
             first_step: From 0; where to continue.
+            rank: Of this process, from 0.
+            num_processes: That share each batch.
         """
         self.stages = tuple(stages)
         self.first_step = first_step
+        self.rank = rank
+        self.num_processes = num_processes
 
     def __len__(self) -> int:
         """Steps that are left."""
@@ -64,7 +74,9 @@ class StagedBatches(Sampler[list[SampleKey]]):
         for stage in self.stages:
             for _ in range(stage.steps):
                 if step >= self.first_step:
-                    numbers = range(index, index + stage.batch_size)
+                    numbers = range(index, index + stage.batch_size)[
+                        self.rank :: self.num_processes
+                    ]
                     yield [SampleKey(number, stage.image_size) for number in numbers]
                 step += 1
                 index += stage.batch_size

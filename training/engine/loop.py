@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from signal import Signals
 from typing import TypeVar
@@ -10,6 +11,15 @@ from typing import TypeVar
 from torch import Tensor
 from tqdm import tqdm
 
+from model.errors import InvalidInputError
+from training.engine.distributed import (
+    from_first,
+    is_first,
+    largest,
+    means,
+    num_processes,
+    rank,
+)
 from training.engine.interruption import Interruption
 from training.engine.logging import CurveLog
 from training.engine.progress import progress_bar, show
@@ -59,7 +69,7 @@ class Outcome:
     finished: bool
     """By its last step or for lack of progress; else it was interrupted, and can be continued."""
     metrics: dict[str, float]
-    """Of the best weights so far."""
+    """Of the best weights so far; in the first process."""
     signal: Signals | None = None
     """What interrupted it."""
 
@@ -75,9 +85,13 @@ def fit(
 ) -> Outcome:
     """Train until `num_steps`, from wherever the run's folder says it is.
 
+    Every process of torchrun comes here. The first one judges, writes and talks; all learn from
+    their shares of the batches, and stop after the same step.
+
     Args:
         task: Fresh; its state is read from the run's folder where there is one.
-        batches_from: The batches of this and all later steps; the same for the same step.
+        batches_from: This process's share of the batches of this and all later steps; the same for
+            the same step.
         judging: The held-out batches, the same each time.
         num_steps: Of the whole run.
         routine: What happens when.
@@ -86,49 +100,77 @@ def fit(
 
     Raises:
         CheckpointError: What was saved to continue from is damaged.
+        InvalidInputError: Processes on several machines do not share the run's folder.
         StorageError: The disk is full. What was saved before is whole.
+    """
+    standing = _resume(task, run, num_steps)
+    first = is_first()
+    if first:
+        run.clear_away()
+    finished = standing.is_over(num_steps, routine.patience)
+    interrupted = 0
+    with (
+        Interruption() as interruption,
+        CurveLog(run.path, standing.step) if first else nullcontext() as curves,
+        progress_bar(num_steps, standing.step, shown=first) as bar,
+    ):
+        logged_at, num_samples = time.perf_counter(), 0
+        for batch in () if finished else batches_from(standing.step):
+            seed_step(seed, standing.step, rank())
+            scalars = task.learn(batch)
+            standing.step += 1
+            step, is_last = standing.step, standing.step == num_steps
+            num_samples += len(batch[0]) * num_processes()
+            bar.update()
+            if step % routine.log_every == 0 or is_last:
+                values = means(scalars)
+                now = time.perf_counter()
+                values["samples_per_second"] = num_samples / (now - logged_at)
+                logged_at, num_samples = now, 0
+                show(bar, values)
+                if curves is not None:
+                    curves.write("learned", step, values)
+            if step % routine.judge_every == 0 or is_last:
+                judged = task.judge(judging()) if first else {}
+                judged["score"] = from_first(judged.get("score", 0.0))
+                improved = standing.judge(judged, routine.min_delta)
+                if curves is not None:
+                    curves.write("judged", step, judged)
+                    tqdm.write(f"step {step}: " + _sentence(judged))
+                    if improved:
+                        run.save_best({"task": task.state_dict(), "step": step, "metrics": judged})
+                logged_at, num_samples = time.perf_counter(), 0
+            finished = standing.is_over(num_steps, routine.patience)
+            interrupted = largest(interruption.signal or 0)
+            over = finished or interrupted > 0
+            if first and (over or step % routine.save_every == 0):
+                run.save_last({"task": task.state_dict(), **standing.as_state()})
+            if over:
+                break
+    _report(standing, num_steps, finished)
+    signal = Signals(interrupted) if interrupted else None
+    return Outcome(standing.step, finished, standing.metrics, signal)
+
+
+def _resume(task: Task[Batch], run: RunFolder, num_steps: int) -> Standing:
+    """Bring the task to where the run was saved.
+
+    Raises:
+        CheckpointError: What was saved is damaged.
+        InvalidInputError: Another process finds another state.
     """
     standing = Standing()
     if (state := run.load_last()) is not None:
         task.load_state_dict(state["task"])
         standing = Standing.from_state(state)
         logger.info("continuing after step %d of %d", standing.step, num_steps)
-    run.clear_away()
-    finished = standing.is_over(num_steps, routine.patience)
-    with (
-        Interruption() as interruption,
-        CurveLog(run.path, standing.step) as curves,
-        progress_bar(num_steps, standing.step) as bar,
-    ):
-        logged_at, num_samples = time.perf_counter(), 0
-        for batch in () if finished else batches_from(standing.step):
-            seed_step(seed, standing.step)
-            scalars = task.learn(batch)
-            standing.step += 1
-            step, is_last = standing.step, standing.step == num_steps
-            num_samples += len(batch[0])
-            bar.update()
-            if step % routine.log_every == 0 or is_last:
-                values = {name: float(value) for name, value in scalars.items()}
-                now = time.perf_counter()
-                values["samples_per_second"] = num_samples / (now - logged_at)
-                logged_at, num_samples = now, 0
-                curves.write("learned", step, values)
-                show(bar, values)
-            if step % routine.judge_every == 0 or is_last:
-                judged = task.judge(judging())
-                curves.write("judged", step, judged)
-                tqdm.write(f"step {step}: " + _sentence(judged))
-                if standing.judge(judged, routine.min_delta):
-                    run.save_best({"task": task.state_dict(), "step": step, "metrics": judged})
-                logged_at, num_samples = time.perf_counter(), 0
-            finished = standing.is_over(num_steps, routine.patience)
-            if finished or interruption.requested or step % routine.save_every == 0:
-                run.save_last({"task": task.state_dict(), **standing.as_state()})
-            if finished or interruption.requested:
-                break
-    _report(standing, num_steps, finished)
-    return Outcome(standing.step, finished, standing.metrics, interruption.signal)
+    # Nobody writes before everybody has read.
+    if (furthest := largest(standing.step)) > standing.step:
+        raise InvalidInputError(
+            f"{run.path} is at step {standing.step} here and at step {furthest} for another "
+            "process; all machines must share the folder"
+        )
+    return standing
 
 
 def _report(standing: Standing, num_steps: int, finished: bool) -> None:

@@ -1,8 +1,12 @@
 """Which number format a network computes in on a device."""
 
+import platform
+from pathlib import Path
 from typing import Literal
 
 import torch
+
+from training.engine.distributed import is_launched, local_rank
 
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
 
@@ -43,7 +47,22 @@ def _cpu_multiplies_bfloat16() -> bool:
 
 
 def pick_device(name: str) -> torch.device:
-    """The device of that name; `auto` is CUDA where there is one, else the CPU."""
+    """The device of that name; `auto` is CUDA where there is one, else the CPU.
+
+    Under torchrun `cuda` is the device with the number that this process has on its machine.
+    """
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
+    if name == "cuda" and is_launched():
+        return torch.device("cuda", local_rank())
     return torch.device(name)
+
+
+def device_name(device: torch.device) -> str:
+    """What the maker calls it."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()

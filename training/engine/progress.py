@@ -10,12 +10,13 @@ TERMINAL_SECONDS, FILE_SECONDS = 0.5, 60.0
 """Least time between two states of the bar. In a file each one stays."""
 
 
-def progress_bar(num_steps: int, step: int) -> "tqdm[Any]":
+def progress_bar(num_steps: int, step: int, shown: bool) -> "tqdm[Any]":
     """Steps done, steps a second, and the time that is left.
 
     Args:
         num_steps: Of the whole run.
         step: Steps done before.
+        shown: Whether to draw it; of several processes one does.
     """
     seconds = TERMINAL_SECONDS if sys.stderr.isatty() else FILE_SECONDS
     return tqdm(
@@ -25,6 +26,7 @@ def progress_bar(num_steps: int, step: int) -> "tqdm[Any]":
         unit="step",
         mininterval=seconds,
         maxinterval=max(10.0, seconds),
+        disable=not shown,
     )
 
 

@@ -15,6 +15,8 @@ import torch
 
 from model.errors import CheckpointError, InvalidInputError
 from training.engine.atomic import leftovers, write_text
+from training.engine.distributed import num_processes
+from training.engine.precision import device_name
 from training.engine.state import load_state, save_state
 
 logger = logging.getLogger(__name__)
@@ -43,7 +45,7 @@ class RunFolder:
 
     @property
     def description(self) -> Path:
-        """The recipe as it was used, the commit, the versions."""
+        """The recipe as it was used, the commit, the versions, the devices."""
         return self.path / "run.json"
 
     @classmethod
@@ -92,6 +94,23 @@ class RunFolder:
         except json.JSONDecodeError as error:
             raise InvalidInputError(f"{self.description} is damaged: {error}") from error
         return description
+
+    def note_session(self, device: torch.device) -> None:
+        """Add to the description what trains from now on: begun, or continued.
+
+        Args:
+            device: Of this process.
+        """
+        description = self.describe()
+        session = {
+            "commit": current_commit(),
+            "torch": torch.__version__,
+            "device": device_name(device),
+            "num_processes": num_processes(),
+            "num_threads": torch.get_num_threads(),
+        }
+        description["sessions"] = [*description.get("sessions", []), session]
+        write_text(self.description, json.dumps(description, indent=2) + "\n")
 
     def load_last(self) -> dict[str, Any] | None:
         """State to continue from: the last one, or the one before where that is damaged.

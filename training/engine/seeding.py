@@ -25,14 +25,15 @@ def seed_everything(seed: int) -> None:
     torch.manual_seed(seed)
 
 
-def seed_step(seed: int, step: int) -> None:
+def seed_step(seed: int, step: int, rank: int) -> None:
     """Seed what is random in a step, such as dropout, on every device.
 
-    The step alone decides it, so that nothing of it needs to be saved for a run to be continued.
+    Nothing else decides it, so that nothing of it needs to be saved for a run to be continued.
 
     Args:
         seed: Of the run; not negative.
         step: From 0.
+        rank: Of this process, from 0.
     """
-    words = np.random.SeedSequence((seed, step)).generate_state(2)
+    words = np.random.SeedSequence((seed, step, rank)).generate_state(2)
     torch.manual_seed(int(words[0]) << 32 | int(words[1]))

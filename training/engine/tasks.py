@@ -1,12 +1,16 @@
 """What the loop asks of a task, and the task that most capabilities are."""
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Generic, Protocol, TypeVar
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
 
 from training.engine.averaging import WeightAverage
+from training.engine.batch_norm import synchronise_batch_norms
+from training.engine.distributed import num_processes
 from training.engine.optimisation import Optimisation, learning_rate_at, make_optimiser
 from training.engine.precision import autocast_dtype
 
@@ -36,7 +40,11 @@ class Task(Protocol[BatchContra]):
 
 
 class SupervisedTask(Generic[Batch]):
-    """One network, one objective, one optimiser, and the average of the weights."""
+    """One network, one objective, one optimiser, and the average of the weights.
+
+    Among several processes each learns from its share of a batch; gradients are their mean, batch
+    norms see everybody's share, and the weights stay the same in all of them.
+    """
 
     def __init__(
         self,
@@ -51,7 +59,9 @@ class SupervisedTask(Generic[Batch]):
 
         Args:
             network: Moved to the device.
-            objective: Network and batch to scalars; `loss` is what is minimised.
+            objective: Network and batch to scalars; `loss` is what is minimised. The mean over
+                equal shares must be that of the whole: `distributed.weighted_mean` for what is
+                weighted.
             judgement: Network in evaluation mode and held-out batches to numbers; `score` among
                 them, higher is better.
             optimisation: How weights change.
@@ -61,6 +71,9 @@ class SupervisedTask(Generic[Batch]):
         # Convolutions run up to half again as fast with the channels last in memory.
         self.network: nn.Module = network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = WeightAverage(self.network, optimisation.average_decay)
+        if num_processes() > 1:
+            self.network = synchronise_batch_norms(self.network, device)
+        self.shared = share(self.network, device)
         self.optimiser = make_optimiser(self.network, optimisation)
         self.objective = objective
         self.judgement = judgement
@@ -83,7 +96,8 @@ class SupervisedTask(Generic[Batch]):
         self.network.train()
         self.optimiser.zero_grad(set_to_none=True)
         parts = split(batch, self.optimisation.accumulate)
-        found = [self._gather_gradient(part, 1 / len(parts)) for part in parts]
+        found = [self._add_gradient(part, 1 / len(parts)) for part in parts[:-1]]
+        found.append(self._add_gradient(parts[-1], 1 / len(parts), exchange=True))
         self.scaler.unscale_(self.optimiser)
         norm = nn.utils.clip_grad_norm_(self.network.parameters(), self.optimisation.clip_norm)
         self.scaler.step(self.optimiser)
@@ -93,11 +107,21 @@ class SupervisedTask(Generic[Batch]):
         logged = {name: torch.stack([part[name] for part in found]).mean() for name in found[0]}
         return logged | {"gradient_norm": norm.detach(), "learning_rate": torch.tensor(rate)}
 
-    def _gather_gradient(self, part: Batch, share: float) -> dict[str, Tensor]:
-        """Add a part's share to the gradient; what to log of it."""
-        with self._autocast():
-            scalars = self.objective(self.network, self._on_device(part))
-        self.scaler.scale(scalars["loss"] * share).backward()
+    def _add_gradient(self, part: Batch, share: float, exchange: bool = False) -> dict[str, Tensor]:
+        """Add a part's share to the gradient; what to log of it.
+
+        Args:
+            part: Of a batch.
+            share: Of its loss.
+            exchange: Whether processes put their gradients together after this part.
+        """
+        alone: AbstractContextManager[None] = nullcontext()
+        if isinstance(self.shared, DistributedDataParallel) and not exchange:
+            alone = self.shared.no_sync()
+        with alone:
+            with self._autocast():
+                scalars = self.objective(self.shared, self._on_device(part))
+            self.scaler.scale(scalars["loss"] * share).backward()
         return {name: value.detach() for name, value in scalars.items()}
 
     def judge(self, batches: Iterable[Batch]) -> dict[str, float]:
@@ -165,3 +189,16 @@ def split(batch: Batch, num_parts: int) -> list[Batch]:
         raise ValueError(f"{len(batch[0])} samples cannot be split into {num_parts} equal parts")
     layers = [layer.chunk(num_parts) for layer in batch]
     return [type(batch)(*part) for part in zip(*layers, strict=True)]
+
+
+def share(network: nn.Module, device: torch.device) -> nn.Module:
+    """The network with the gradient of all processes; itself where there is one process.
+
+    From its second step on DDP sums gradients in the order in which they came in the first. With
+    more than two processes a continued run may therefore differ from an unbroken one in a last bit.
+    """
+    if num_processes() == 1:
+        return network
+    return DistributedDataParallel(
+        network, device_ids=[device.index] if device.type == "cuda" else None
+    )

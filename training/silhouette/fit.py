@@ -14,8 +14,16 @@ from model.image import MINIMUM_SIDE
 from model.silhouette.network import StackedHourglass
 from model.silhouette.predictor import save_silhouette_checkpoint
 from training.engine.batches import StagedBatches, batch_loader, check_shares, num_steps
+from training.engine.distributed import (
+    first_process_first,
+    is_first,
+    joined_processes,
+    num_processes,
+    rank,
+)
 from training.engine.loop import Outcome
 from training.engine.loop import fit as run_loop
+from training.engine.precision import pick_device
 from training.engine.run import RunFolder
 from training.recipe import load_recipe, parse_recipe, recipe_as_dict
 from training.silhouette.dataset import HeldOutSamples, SilhouetteBatch, TrainingSamples
@@ -65,24 +73,34 @@ def run(args: argparse.Namespace) -> int:
         sys.stdout.write(f"wrote {args.export}\n")
         return 0
     if args.resume:
-        folder = RunFolder.open(args.out)
-        recipe = _resumed_recipe(args, folder)
+        recipe = _resumed_recipe(args, RunFolder.open(args.out))
     else:
         recipe = _with_options(load_recipe(args.recipe or RECIPE, SilhouetteRecipe), args)
-        folder = RunFolder.create(args.out, recipe_as_dict(recipe))
-    outcome = train(recipe, folder)
-    if not outcome.finished and outcome.signal is not None:
+    with joined_processes(pick_device(recipe.device)):
+        if not is_first():
+            logging.getLogger().setLevel(logging.WARNING)
+        with first_process_first():
+            if is_first() and not args.resume:
+                RunFolder.create(args.out, recipe_as_dict(recipe))
+        folder = RunFolder.open(args.out)
+        outcome = train(recipe, folder)
+        if is_first():
+            _conclude(recipe, folder, outcome)
+    return 0 if outcome.finished or outcome.signal is None else 128 + outcome.signal
+
+
+def _conclude(recipe: SilhouetteRecipe, folder: RunFolder, outcome: Outcome) -> None:
+    """Say how a run ended, and export what it trained."""
+    if not outcome.finished:
         sys.stdout.write(
             f"stopped after step {outcome.step}; continue with\n"
-            f"  python -m training fit silhouette --out {args.out} --resume\n"
+            f"  python -m training fit silhouette --out {folder.path} --resume\n"
         )
-        return 128 + outcome.signal
-    if recipe.baseline is not None:
+    elif recipe.baseline is not None:
         sys.stdout.write(f"trained {folder.best}; a baseline makes no checkpoint to serve\n")
-        return 0
-    export(folder, folder.path / CHECKPOINT_NAME)
-    sys.stdout.write(f"wrote {folder.path / CHECKPOINT_NAME}\n")
-    return 0
+    else:
+        export(folder, folder.path / CHECKPOINT_NAME)
+        sys.stdout.write(f"wrote {folder.path / CHECKPOINT_NAME}\n")
 
 
 def train(recipe: SilhouetteRecipe, folder: RunFolder) -> Outcome:
@@ -93,21 +111,24 @@ def train(recipe: SilhouetteRecipe, folder: RunFolder) -> Outcome:
         CheckpointError: What was saved to continue from is damaged.
         StorageError: The disk is full.
     """
-    check_shares(recipe.stages, 1, recipe.optimisation.accumulate)
+    check_shares(recipe.stages, num_processes(), recipe.optimisation.accumulate)
     task = build(recipe)
-    samples = TrainingSamples(
-        recipe,
-        packed_pairs(recipe.data, held_out=False),
-        packed_photos(recipe.data, held_out=False),
-    )
-    held_out = HeldOutSamples(
-        packed_pairs(recipe.data, held_out=True),
-        packed_photos(recipe.data, held_out=True),
-        recipe.stages[-1].image_size,
-    )
+    with first_process_first():
+        if is_first():
+            folder.note_session(task.device)
+        samples = TrainingSamples(
+            recipe,
+            packed_pairs(recipe.data, held_out=False),
+            packed_photos(recipe.data, held_out=False),
+        )
+        held_out = HeldOutSamples(
+            packed_pairs(recipe.data, held_out=True),
+            packed_photos(recipe.data, held_out=True),
+            recipe.stages[-1].image_size,
+        )
 
     def batches_from(step: int) -> DataLoader[SilhouetteBatch]:
-        batches = StagedBatches(recipe.stages, step)
+        batches = StagedBatches(recipe.stages, step, rank(), num_processes())
         return batch_loader(samples, batches, recipe.routine.num_workers, task.device)
 
     return run_loop(

@@ -9,6 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from training.engine.distributed import weighted_mean
+
 
 def hourglass_loss(
     outputs: Sequence[Tensor],
@@ -52,7 +54,7 @@ def hourglass_loss(
         error = (wanted - predicted[:, 0:1]) ** 2
         if predicted.shape[1] > 1:
             error = error + (wanted - (1 - predicted[:, 1:2])) ** 2
-        total = total + (known * error).sum() / known.sum().clamp_min(1e-6)
+        total = total + weighted_mean(error, known)
     return total
 
 
@@ -83,7 +85,7 @@ def refinement_loss(
     with torch.autocast(refined.device.type, enabled=False):
         inside = refined.clamp(1e-6, 1 - 1e-6)
         entropy = -target * inside.log() - (1 - target) * (1 - inside).log()
-        mean_entropy = (weight * entropy).sum() / weight.sum().clamp_min(1e-6)
+        mean_entropy = weighted_mean(entropy, weight)
         joined = (weight * (target + refined)).sum((1, 2, 3))
         apart = (weight * (target - refined).abs()).sum((1, 2, 3))
         # One pixel more on both sides of the fraction: nobody there and none found is a full match.

@@ -1,5 +1,6 @@
 import json
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -35,6 +36,21 @@ class WarmProcess:
 
     def run(self, function: str, **values: Any) -> int:
         return self.wait(self.start(function, **values))
+
+    def start_together(self, number: int, function: str, **values: Any) -> list[int]:
+        """The children that torchrun would start, each with the environment that it would give."""
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = str(free.getsockname()[1])
+        common = {"WORLD_SIZE": str(number), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+        return [
+            self.start(function, common | {"RANK": str(rank), "LOCAL_RANK": str(rank)}, **values)
+            for rank in range(number)
+        ]
+
+    def run_together(self, number: int, function: str, **values: Any) -> list[int]:
+        """Their exit statuses."""
+        return [self.wait(child) for child in self.start_together(number, function, **values)]
 
     def close(self) -> None:
         assert self._process.stdin is not None

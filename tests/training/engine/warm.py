@@ -19,13 +19,20 @@ import torch
 import torch._dynamo
 from torch import Tensor, nn
 
-import training.silhouette.fit
 from model.errors import HabitusError
+from model.silhouette.network import HourglassConfig
 from training.__main__ import main
+from training.engine.batches import Stage
+from training.engine.distributed import joined_processes, means, num_processes, rank
 from training.engine.loop import Routine, fit
 from training.engine.optimisation import Optimisation
 from training.engine.run import RunFolder
+from training.engine.state import save_state
 from training.engine.tasks import SupervisedTask
+from training.silhouette import fit as silhouette_fit
+from training.silhouette.dataset import SilhouetteBatch
+from training.silhouette.recipe import SilhouetteRecipe
+from training.silhouette.task import build
 
 
 class Points(NamedTuple):
@@ -73,6 +80,37 @@ def train(folder: str, steps: int, largest_file: int | None = None) -> int:
     return 0 if outcome.signal is None else 128 + outcome.signal
 
 
+def silhouettes(step: int, side: int, dtype: torch.dtype) -> SilhouetteBatch:
+    """Eight samples that count very differently, as photos and rendered people do."""
+    generator = torch.Generator().manual_seed(step)
+    layers = torch.rand(7, 8, 1, side, side, generator=generator, dtype=dtype)
+    count = torch.tensor([8.0, 1, 0, 3, 1, 1, 0.1, 1], dtype=dtype).view(-1, 1, 1, 1)
+    weight = count * (layers[3] > 0.3)
+    images = layers[4:].squeeze(2).transpose(0, 1)
+    naked = (layers[1] > 0.6).to(dtype)
+    return SilhouetteBatch(images, layers[0], naked, naked, weight, torch.zeros(8) > 0)
+
+
+def learn(out: str, steps: int, dtype: str, accumulate: int = 1) -> int:
+    """Take the silhouette network some steps on, alone or as one of several processes."""
+    torch.set_default_dtype(getattr(torch, dtype))
+    recipe = SilhouetteRecipe(
+        stages=(Stage(32, steps, batch_size=8),),
+        network=HourglassConfig(num_stacks=1, num_features=8, depth=1, refinement_width=4),
+        optimisation=Optimisation(precision="fp32", warmup_steps=2, accumulate=accumulate),
+        device="cpu",
+    )
+    with joined_processes(torch.device("cpu")):
+        task = build(recipe)
+        curves = []
+        for step in range(steps):
+            batch = silhouettes(step, 32, torch.get_default_dtype())
+            share = SilhouetteBatch(*(layer[rank() :: num_processes()] for layer in batch))
+            curves.append(means(task.learn(share)))
+        save_state(Path(f"{out}-{rank()}"), {"task": task.state_dict(), "curves": curves})
+    return 0
+
+
 def command(arguments: list[str]) -> int:
     return main(arguments)
 
@@ -95,7 +133,7 @@ def start(request: dict[str, Any]) -> int:
 
 if __name__ == "__main__":
     assert torch._dynamo
-    assert training.silhouette.fit
+    assert silhouette_fit
     for line in sys.stdin:
         request = json.loads(line)
         if "start" in request:

@@ -1,0 +1,176 @@
+"""Two processes that share a batch train the network that one process trains."""
+
+import copy
+import csv
+import json
+import os
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from training.engine.batch_norm import synchronise_batch_norms
+from training.engine.batches import Stage, StagedBatches
+from training.engine.distributed import weighted_mean
+from training.engine.precision import pick_device
+from training.engine.state import load_state
+
+from .conftest import WarmProcess
+
+CPU = torch.device("cpu")
+RECIPE = """
+device = "cpu"
+[network]
+num_stacks = 1
+num_features = 8
+depth = 1
+[data]
+validation_fraction = 0.5
+cache = "{cache}"
+[optimisation]
+precision = "fp32"
+[routine]
+judge_every = 5
+save_every = 1
+log_every = 1
+num_workers = 0
+[[stages]]
+image_size = 16
+steps = {steps}
+batch_size = 4
+"""
+
+
+def learned(warm: WarmProcess, folder: Path, processes: int, **values: Any) -> list[dict[str, Any]]:
+    """What each process has after ten steps."""
+    out = folder / f"{processes}-processes"
+    if processes == 1:
+        assert warm.run("learn", out=str(out), steps=10, **values) == 0
+    else:
+        statuses = warm.run_together(processes, "learn", out=str(out), steps=10, **values)
+        assert statuses == [0] * processes, warm.log.read_text()
+    return [load_state(Path(f"{out}-{rank}")) for rank in range(processes)]
+
+
+@pytest.mark.parametrize("accumulate", [1, 2])
+def test_two_processes_learn_what_one_learns(
+    warm: WarmProcess, tmp_path: Path, accumulate: int
+) -> None:
+    # In double precision: in a single one a ReLU that rounding opens or closes, and Adam's division
+    # of a gradient of zero by its own rounding error, soon set any two orders of summation apart,
+    # within one process too.
+    (alone,) = learned(warm, tmp_path, 1, dtype="float64", accumulate=accumulate)
+    first, second = learned(warm, tmp_path, 2, dtype="float64", accumulate=accumulate)
+    torch.testing.assert_close(first, second, rtol=0, atol=0)
+    torch.testing.assert_close(first["curves"], alone["curves"], rtol=0, atol=1e-8)
+    torch.testing.assert_close(first["task"], alone["task"], rtol=0, atol=1e-8)
+
+
+@pytest.fixture
+def fit(shader_folder: Path, ccp_folder: Path, tmp_path: Path) -> list[str]:
+    recipe = tmp_path / "recipe.toml"
+    recipe.write_text(RECIPE.format(cache=tmp_path / "cache", steps=20))
+    return [
+        *("fit", "silhouette", str(recipe)),
+        *("--data", str(shader_folder), "--ccp", str(ccp_folder), "--out"),
+    ]
+
+
+def losses(run: Path) -> list[float]:
+    with (run / "learned.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [int(row["step"]) for row in rows] == list(range(1, len(rows) + 1))
+    return [float(row["loss"]) for row in rows]
+
+
+def test_a_shared_run_that_one_process_is_told_to_stop_goes_on_as_if_it_were_unbroken(
+    warm: WarmProcess, fit: list[str], tmp_path: Path
+) -> None:
+    alone, unbroken, broken = (tmp_path / name for name in ("alone", "unbroken", "broken"))
+    assert warm.run("command", arguments=[*fit, str(alone)]) == 0
+    assert warm.run_together(2, "command", arguments=[*fit, str(unbroken)]) == [0, 0]
+    children = warm.start_together(2, "command", arguments=[*fit, str(broken)])
+    deadline = time.monotonic() + 60
+    while not (broken / "previous.safetensors").exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.001)
+    os.kill(children[1], signal.SIGTERM)
+    assert [warm.wait(child) for child in children] == [128 + signal.SIGTERM] * 2
+    assert 2 <= len(losses(broken)) < 20
+    resume = [*fit, str(broken), "--resume"]
+    assert warm.run_together(2, "command", arguments=resume) == [0, 0]
+    for name in ("last", "best"):
+        states = [load_state(run / f"{name}.safetensors") for run in (broken, unbroken)]
+        torch.testing.assert_close(states[0], states[1], rtol=0, atol=0)
+    assert losses(broken) == losses(unbroken)
+    # The first batch is that of one process, sample by sample, with the same weights.
+    assert losses(unbroken)[0] == pytest.approx(losses(alone)[0], abs=1e-5)
+    assert (unbroken / "silhouette.safetensors").exists()
+    sessions = json.loads((broken / "run.json").read_text())["sessions"]
+    assert [session["num_processes"] for session in sessions] == [2, 2]
+    assert all(session["device"] for session in sessions)
+
+
+def test_a_batch_that_processes_cannot_share_is_refused(
+    warm: WarmProcess, fit: list[str], tmp_path: Path
+) -> None:
+    statuses = warm.run_together(3, "command", arguments=[*fit, str(tmp_path / "run")])
+    assert statuses == [1, 1, 1]
+    message = "stages.0.batch_size is 4; with 3 process(es) and accumulate = 1"
+    assert message in warm.log.read_text()
+
+
+def test_shares_make_up_the_batch_and_parts_of_shares_its_parts() -> None:
+    stages = (Stage(32, steps=2, batch_size=8), Stage(64, steps=1, batch_size=4))
+    whole = list(StagedBatches(stages))
+    shares = [list(StagedBatches(stages, 0, rank, num_processes=2)) for rank in range(2)]
+    for step, batch in enumerate(whole):
+        found = [share[step] for share in shares]
+        assert {key.index for keys in found for key in keys} == {key.index for key in batch}
+        half = len(batch) // 2
+        firsts = {key.index for keys in found for key in keys[: half // 2]}
+        assert firsts == {key.index for key in batch[:half]}
+
+
+def test_a_synchronised_batch_norm_alone_is_a_batch_norm() -> None:
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.BatchNorm2d(3), nn.ReLU(), nn.BatchNorm2d(3, momentum=0.3)).double()
+    shared = synchronise_batch_norms(copy.deepcopy(network), CPU)
+    assert not any(type(module) is nn.BatchNorm2d for module in shared.modules())
+    assert list(shared.state_dict()) == list(network.state_dict())
+    for training in (True, True, False):
+        inputs = torch.randn(4, 3, 5, 6, dtype=torch.float64) * 3 + 7
+        outputs = []
+        for candidate in (network.train(training), shared.train(training)):
+            values = inputs.clone().requires_grad_()
+            found = candidate(values)
+            (found**3).sum().backward()
+            gradients = [parameter.grad for parameter in candidate.parameters()]
+            outputs.append([found, values.grad, gradients])
+        torch.testing.assert_close(outputs[0], outputs[1])
+    torch.testing.assert_close(shared.state_dict(), network.state_dict())
+
+
+def test_batch_norms_of_an_unknown_kind_are_refused() -> None:
+    with pytest.raises(ValueError, match="BatchNorm1d cannot be shared"):
+        synchronise_batch_norms(nn.Sequential(nn.BatchNorm1d(3)), CPU)
+    with pytest.raises(ValueError, match="needs weights, running statistics"):
+        synchronise_batch_norms(nn.BatchNorm2d(3, affine=False), CPU)
+
+
+def test_a_weighted_mean_is_over_what_counts() -> None:
+    values, weights = torch.tensor([1.0, 2.0, 100.0]), torch.tensor([3.0, 1.0, 0.0])
+    assert weighted_mean(values, weights).item() == pytest.approx(5 / 4)
+    assert weighted_mean(values, torch.zeros(3)).item() == 0
+
+
+def test_each_process_takes_the_device_with_its_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert pick_device("cuda") == torch.device("cuda")
+    for name, value in {"RANK": "5", "WORLD_SIZE": "8", "LOCAL_RANK": "1"}.items():
+        monkeypatch.setenv(name, value)
+    assert pick_device("cuda") == torch.device("cuda", 1)
+    assert pick_device("cpu") == CPU
