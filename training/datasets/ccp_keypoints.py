@@ -151,7 +151,7 @@ class CcpKeypoints:
         if index == len(self.numbers) or self.numbers[index] != number:
             raise InvalidInputError(
                 f"the keypoints are of {len(self.numbers)} other photos, not of photo {number}; "
-                "make them with python -m training data keypoints"
+                "make them with python -m training data keypoints, and name them in data.keypoints"
             )
         height, width = self.sizes[index].tolist()
         if (height, width) != size:

@@ -115,7 +115,7 @@ def mediapipe_detector(path: Path) -> Iterator[Detector]:
         HabitusError: mediapipe is not installed, or does not take the file.
     """
     if importlib.util.find_spec("mediapipe") is None:
-        raise HabitusError("mediapipe is not installed; pip install 'habitus[pose]' brings it")
+        raise HabitusError("mediapipe is not installed; pip install -e '.[pose]' brings it")
     from mediapipe import Image, ImageFormat
     from mediapipe.tasks.python import BaseOptions, vision
 

@@ -143,10 +143,12 @@ def test_the_stored_keypoints_fit_the_photos(shared_data: Path) -> None:
             assert stored.pose(number, (photo.height, photo.width)).found
 
 
-@pytest.mark.skipif(HAS_MEDIAPIPE, reason="mediapipe is installed")
-def test_without_mediapipe_the_command_says_how_to_get_it(tmp_path: Path) -> None:
+def test_without_mediapipe_the_command_says_how_to_get_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with (
-        pytest.raises(HabitusError, match=r"pip install 'habitus\[pose\]'"),
+        pytest.raises(HabitusError, match=r"pip install -e '\.\[pose\]'"),
         mediapipe_detector(tmp_path / "model.task"),
     ):
         pass
