@@ -15,7 +15,7 @@ CAPABILITIES = {
         "training/{}/losses.py",
         "training/{}/task.py",
         "training/{}/evaluate.py",
-        "training/recipes/{}.toml",
+        "training/recipes/{}_reference.toml",
         "training/recipes/{}_smoke.toml",
         "app/routes/{}.py",
         "app/schemas/{}.py",
