@@ -185,7 +185,10 @@ def _trained_on(recipe: SilhouetteRecipe) -> str:
     rendered = "rendered people in the SHADER layout"
     if recipe.data.photos is None:
         return rendered
-    return f"{rendered}; street photos of Clothing Co-Parsing (Apache-2.0)"
+    photos = f"{rendered}; street photos of Clothing Co-Parsing (Apache-2.0)"
+    if not recipe.data.bone_weight:
+        return photos
+    return f"{photos} with bones between the landmarks that MediaPipe (Apache-2.0) finds in them"
 
 
 def _with_options(recipe: SilhouetteRecipe, args: argparse.Namespace) -> SilhouetteRecipe:
