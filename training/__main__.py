@@ -25,7 +25,7 @@ COMMANDS: dict[str, dict[str, Command]] = {
     "data": {
         "synth": Command("training.synthetic.export", "render dressed/naked pairs to disk"),
         "check": Command("training.datasets.shader_check", "look for faults in a SHADER folder"),
-        "keypoints": Command("training.datasets.detect_keypoints", "find the joints in CCP's photos"),
+        "keypoints": Command("training.datasets.detect_keypoints", "find joints in CCP's photos"),
     },
     "fit": {
         "silhouette": Command("training.silhouette.fit", "train the silhouette network"),
