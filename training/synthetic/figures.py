@@ -9,7 +9,8 @@ from PIL import Image
 from tqdm import tqdm
 
 from model.silhouette.confidence import sigma_for, silhouette_confidence
-from training.synthetic.scene import Picture, Synthesizer
+from training.synthetic.composing import Picture
+from training.synthetic.scene import Synthesizer
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

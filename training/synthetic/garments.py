@@ -32,6 +32,10 @@ class Fit:
     """Folds in half a turn around the body."""
 
 
+Drape = Callable[[Floats], Floats]
+"""Vertices (S, 3) of a garment that clings -> of the same garment hanging."""
+
+
 @dataclass(frozen=True)
 class Garment:
     """A garment on a body in T-pose."""
@@ -43,7 +47,7 @@ class Garment:
     faces: Ints
     """(F, 3)"""
     lbs_weights: Floats
-    """(S, 24)"""
+    """(S, 24), or (S, 26): behind SMPL's joints the hands again, for what hangs down from them."""
     cut: Cut
     """Where its cloth is; also says which skin it covers."""
     fabric: Fabric
@@ -57,6 +61,7 @@ def sew(
     fabric: Fabric,
     rng: np.random.Generator,
     hem: Callable[[Floats], Floats] | None = None,
+    drape: Drape | None = None,
 ) -> Garment | None:
     """Cut a shell and push it outwards.
 
@@ -68,6 +73,7 @@ def sew(
         fabric: What it is made of.
         rng: Decides the ease and the folds.
         hem: Rest positions -> progress from its top (0) to its hem (1); none: no flare, no folds.
+        drape: How it hangs; none: it clings.
 
     Returns:
         The garment; nothing where the outline holds no triangle.
@@ -93,6 +99,8 @@ def sew(
         offset += fit.flare * progress**1.3
         offset += fit.folds * progress * (0.5 + 0.5 * np.sin(phase))
     vertices = (vertices + normals * offset[:, None]).astype(np.float32)
+    if drape is not None:
+        vertices = drape(vertices)
     return Garment(vertices, vertex_normals(vertices, faces), faces, weights, cut, fabric)
 
 

@@ -1,0 +1,148 @@
+# mypy: ignore-errors
+"""The rasteriser's kernels. Warp compiles them: their types are Warp's, not Python's.
+
+A triangle that is seen by a pixel leaves a key there: its depth first, its number behind, so that
+the least key is the nearest triangle, whatever the order in which they come.
+
+N vertices, F triangles, P pixels (or samples of pixels).
+"""
+
+import warp as wp
+
+EMPTY = wp.constant(wp.int64(0x7FFFFFFFFFFFFFFF))
+"""No triangle."""
+FACES = wp.constant(wp.int64(1 << 22))
+"""More triangles than any scene has."""
+STEPS_PER_METRE = wp.constant(wp.float32(1.0e6))
+
+
+@wp.func
+def edge(a: wp.vec3, b: wp.vec3, x: float, y: float):
+    """Twice the area of the triangle a, b, (x, y)."""
+    return (b[0] - a[0]) * (y - a[1]) - (b[1] - a[1]) * (x - a[0])
+
+
+@wp.kernel
+def rasterise(
+    points: wp.array(dtype=wp.vec3),
+    faces: wp.array(dtype=wp.int32),
+    first_face: int,
+    height: int,
+    width: int,
+    perspective: int,
+    keys: wp.array(dtype=wp.int64),
+):
+    """Let one triangle leave its key in each pixel whose centre it covers, where it is nearest.
+
+    Args:
+        points: (N,) x and y in pixels; third, 1 / depth for a pinhole (0: behind it), else depth.
+        faces: (3F,) of all triangles.
+        first_face: The first triangle to draw.
+        height: Of the picture, in pixels.
+        width: Likewise.
+        perspective: 1 for a pinhole, 0 for parallel rays.
+        keys: (P,) in and out.
+    """
+    number = first_face + wp.tid()
+    a = points[faces[3 * number]]
+    b = points[faces[3 * number + 1]]
+    c = points[faces[3 * number + 2]]
+    left = wp.max(int(wp.ceil(wp.min(a[0], wp.min(b[0], c[0])) - 0.5)), 0)
+    right = wp.min(int(wp.floor(wp.max(a[0], wp.max(b[0], c[0])) - 0.5)), width - 1)
+    if left > right:
+        return
+    top = wp.max(int(wp.ceil(wp.min(a[1], wp.min(b[1], c[1])) - 0.5)), 0)
+    bottom = wp.min(int(wp.floor(wp.max(a[1], wp.max(b[1], c[1])) - 0.5)), height - 1)
+    if top > bottom:
+        return
+    if perspective == 1 and wp.min(a[2], wp.min(b[2], c[2])) <= 0.0:
+        return
+    area = edge(a, b, c[0], c[1])
+    if wp.abs(area) < 1.0e-9:
+        return
+    inverse = 1.0 / area
+    for row in range(top, bottom + 1):
+        y = float(row) + 0.5
+        for column in range(left, right + 1):
+            x = float(column) + 0.5
+            u = edge(b, c, x, y) * inverse
+            v = edge(c, a, x, y) * inverse
+            w = edge(a, b, x, y) * inverse
+            if u >= 0.0 and v >= 0.0 and w >= 0.0:
+                depth = u * a[2] + v * b[2] + w * c[2]
+                if perspective == 1:
+                    depth = 1.0 / depth
+                key = wp.int64(depth * STEPS_PER_METRE) * FACES + wp.int64(number)
+                place = row * width + column
+                if key < keys[place]:
+                    wp.atomic_min(keys, place, key)
+
+
+@wp.kernel
+def resolve(
+    keys: wp.array(dtype=wp.int64),
+    points: wp.array(dtype=wp.vec3),
+    faces: wp.array(dtype=wp.int32),
+    width: int,
+    face: wp.array(dtype=wp.int32),
+    barycentric: wp.array(dtype=wp.vec3),
+):
+    """Each pixel's triangle and where in it the pixel's ray meets it.
+
+    Args:
+        keys: (P,) left by a pinhole's `rasterise`.
+        points: (N,) as there.
+        faces: (3F,) of all triangles.
+        width: Of the picture, in pixels.
+        face: (P,) out, or -1.
+        barycentric: (P,) out, the weights of the triangle's corners in space.
+    """
+    place = wp.tid()
+    key = keys[place]
+    if key == EMPTY:
+        face[place] = -1
+        return
+    number = int(key % FACES)
+    a = points[faces[3 * number]]
+    b = points[faces[3 * number + 1]]
+    c = points[faces[3 * number + 2]]
+    x = float(place % width) + 0.5
+    y = float(place // width) + 0.5
+    weights = wp.vec3(edge(b, c, x, y) * a[2], edge(c, a, x, y) * b[2], edge(a, b, x, y) * c[2])
+    face[place] = number
+    barycentric[place] = weights / (weights[0] + weights[1] + weights[2])
+
+
+@wp.kernel
+def receive_light(
+    points: wp.array(dtype=wp.vec3),
+    keys: wp.array(dtype=wp.int64),
+    side: int,
+    bias: float,
+    spread: float,
+    lit: wp.array(dtype=wp.float32),
+):
+    """How much of the light reaches points: the share of 3 x 3 taps that nothing stands before.
+
+    Args:
+        points: (P,) x and y in the light's picture, third, depth.
+        keys: (side * side,) left by a parallel `rasterise`.
+        side: Of the light's picture, in pixels.
+        bias: How much nearer to the light, in metres, something must be to stand before a point.
+        spread: Between the taps, in pixels.
+        lit: (P,) out, in [0, 1].
+    """
+    index = wp.tid()
+    point = points[index]
+    reached = wp.float32(0.0)
+    for i in range(3):
+        for j in range(3):
+            column = int(wp.floor(point[0] + spread * float(i - 1)))
+            row = int(wp.floor(point[1] + spread * float(j - 1)))
+            free = 1.0
+            if column >= 0 and row >= 0 and column < side and row < side:
+                key = keys[row * side + column]
+                if key != EMPTY and float(key / FACES) / STEPS_PER_METRE < point[2] - bias:
+                    free = 0.0
+            reached += free
+    lit[index] = reached / 9.0
