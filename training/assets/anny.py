@@ -123,6 +123,11 @@ class AnnyBody:
         """(V,) index of each vertex in MakeHuman's base mesh of 19,158."""
         self._template = _y_up(self._anny.template_vertices).to(dtype)
         self._blendshapes = _y_up(self._anny.blendshapes).to(dtype)
+        surface = self.faces.unique()
+        self._heights = (
+            self._template[surface, 1].contiguous(),
+            self._blendshapes[:, surface, 1].contiguous(),
+        )
         heads = torch.cat([self._anny.template_bone_heads[None], self._anny.bone_heads_blendshapes])
         joints = torch.stack(
             [heads[:, self._bones_at(name)].mean(1) for name in SMPL_24_JOINT_NAMES], dim=1
@@ -168,8 +173,7 @@ class AnnyBody:
 
     def heights(self, phenotypes: dict[str, Tensor]) -> Tensor:
         """Standing height of each body in metres, (B,)."""
-        up = self._blend(phenotypes, self._template[:, 1], self._blendshapes[..., 1])
-        surface = up[:, self.faces.unique()]
+        surface = self._blend(phenotypes, *self._heights)
         return surface.amax(1) - surface.amin(1)
 
     def rest(self, phenotypes: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
@@ -184,8 +188,10 @@ class AnnyBody:
         return self._raise_arms(vertices - pelvis, joints - pelvis)
 
     def _blend(self, phenotypes: dict[str, Tensor], base: Tensor, shapes: Tensor) -> Tensor:
-        coefficients = self._anny.get_phenotype_blendshape_coefficients(**phenotypes)
-        return base + torch.einsum("bk,k...->b...", coefficients.to(self.dtype), shapes)
+        coefficients = self._anny.get_phenotype_blendshape_coefficients(**phenotypes).to(self.dtype)
+        # A few bodies need but a small part of all shapes.
+        used = torch.nonzero(coefficients.any(dim=0))[:, 0]
+        return base + torch.einsum("bk,k...->b...", coefficients[:, used], shapes[used])
 
     def _raise_arms(self, vertices: Tensor, joints: Tensor) -> tuple[Tensor, Tensor]:
         """Turn A-pose into T-pose: each segment of an arm is laid along the X axis."""

@@ -30,6 +30,7 @@ SHELLS = {"tights": 0, "skirt": 2, "hair": 2}
 class Shell:
     """A surface that follows the body: a linear map of the base mesh's vertices."""
 
+    name: str
     weights: scipy.sparse.csr_array
     """(S, V): each vertex as a mean of base vertices."""
     faces: Ints
@@ -49,11 +50,20 @@ class RestBody:
     female: bool
     surface: Floats
     """(B, 3) the vertices of the naked body alone."""
+    surfaces: dict[str, tuple[Floats, Floats]]
+    """What `surface_of` has found so far, by the shell's name."""
 
     def joint(self, name: str) -> Floats:
         """Position of one of SMPL's joints, (3,)."""
         position: Floats = self.joints[SMPL_24_JOINT_NAMES.index(name)]
         return position
+
+    def surface_of(self, shell: Shell) -> tuple[Floats, Floats]:
+        """Vertices (S, 3) and unit normals (S, 3) of a shell on this body."""
+        if shell.name not in self.surfaces:
+            vertices = (shell.weights @ self.vertices).astype(np.float32)
+            self.surfaces[shell.name] = vertices, vertex_normals(vertices, shell.faces)
+        return self.surfaces[shell.name]
 
 
 class BodySource:
@@ -72,9 +82,11 @@ class BodySource:
         identity = scipy.sparse.eye_array(len(self.lbs_weights), format="csr", dtype=np.float32)
         self.dominant: Ints = self.lbs_weights[np.unique(self.faces)].argmax(1)
         """(B,) the joint that moves each vertex of the naked body most."""
-        self.body = _shell(identity, self.faces, self.lbs_weights, 0)
+        self.body = _shell("body", identity, self.faces, self.lbs_weights, 0)
         self.shells = {
-            name: _shell(identity, _triangles(groups[f"helper-{name}"]), self.lbs_weights, times)
+            name: _shell(
+                name, identity, _triangles(groups[f"helper-{name}"]), self.lbs_weights, times
+            )
             for name, times in SHELLS.items()
         }
 
@@ -95,7 +107,7 @@ class BodySource:
         vertices, joints = self._anny.rest(chosen)
         rest = vertices[0].numpy()
         surface = (self.body.weights @ rest).astype(np.float32)
-        return RestBody(rest, joints[0].numpy(), female, surface)
+        return RestBody(rest, joints[0].numpy(), female, surface, {})
 
 
 def vertex_normals(vertices: Floats, faces: Ints) -> Floats:
@@ -114,12 +126,14 @@ def vertex_normals(vertices: Floats, faces: Ints) -> Floats:
     return unit
 
 
-def _shell(base: scipy.sparse.csr_array, faces: Ints, lbs_weights: Floats, times: int) -> Shell:
+def _shell(
+    name: str, base: scipy.sparse.csr_array, faces: Ints, lbs_weights: Floats, times: int
+) -> Shell:
     used, faces = np.unique(faces, return_inverse=True)
     weights = base[used]
     for _ in range(times):
         weights, faces = _subdivide(weights, faces.reshape(-1, 3))
-    return Shell(weights, faces.reshape(-1, 3), (weights @ lbs_weights).astype(np.float32))
+    return Shell(name, weights, faces.reshape(-1, 3), (weights @ lbs_weights).astype(np.float32))
 
 
 def _subdivide(weights: scipy.sparse.csr_array, faces: Ints) -> tuple[scipy.sparse.csr_array, Ints]:

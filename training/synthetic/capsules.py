@@ -100,11 +100,13 @@ class Capsules:
         rotations = axis_angle_to_matrix(torch.from_numpy(poses))
         world = forward_kinematics(rotations, rest, SMPL_24_PARENTS).numpy()[:, self._moved_by]
         local = self._bones - self._joints[self._moved_by][:, None]
-        ends = np.einsum("ckij,kej->ckei", world[..., :3, :3], local) + world[:, :, None, :3, 3]
+        ends = local @ world[..., :3, :3].swapaxes(-1, -2) + world[:, :, None, :3, 3]
         share = np.linspace(0, 1, POINTS)[:, None]
         points = ends[:, :, :1] * (1 - share) + ends[:, :, 1:] * share
         one, two = points[:, self._pairs[:, 0]], points[:, self._pairs[:, 1]]
-        apart = np.linalg.norm(one[..., :, None, :] - two[..., None, :, :], axis=-1).min((-1, -2))
+        squares = (one**2).sum(-1)[..., :, None] + (two**2).sum(-1)[..., None, :]
+        squares = squares - 2 * one @ two.swapaxes(-1, -2)
+        apart = np.sqrt(np.maximum(squares.reshape(*squares.shape[:2], -1).min(-1), 0))
         allowed = self._radii[self._pairs].sum(1) - TOLERANCE
         deepest: Floats = (allowed - apart).max(1)
         return deepest

@@ -14,22 +14,42 @@ Picture = NDArray[np.uint8]
 def compose(
     shaded: Floats, pixels: Ints, is_person: NDArray[np.bool_], backdrop: Floats, samples: int
 ) -> tuple[Floats, Picture]:
-    """Sample by sample: the picture (H, W, 3) in sRGB and the person's alpha (H, W, 1)."""
+    """Sample by sample: the picture (H, W, 3) in sRGB and the person's alpha (H, W, 1).
+
+    A pixel of which the person has at least half shows the person alone, and any other nothing of
+    them, so that the person can be laid over another backdrop without a halo.
+
+    Args:
+        shaded: (P, 3) colours in sRGB.
+        pixels: (P,) flat indices of the samples.
+        is_person: (P,) or else something that stands in front.
+        backdrop: (H, W, 3) in sRGB.
+        samples: Along each side of a pixel.
+    """
     height, width = backdrop.shape[:2]
-    fine = np.zeros((height * samples * width * samples, 5), np.float32)
-    fine[pixels, :3] = shaded
-    fine[pixels, 3] = is_person
-    fine[pixels, 4] = 1
-    # Colours are summed apart from what is behind, so that a pixel that is the person's is not
-    # mixed with the backdrop: the alpha can be laid over another one without a halo.
-    own = fine * fine[:, 3:4]
-    mean = _mean(fine.reshape(height * samples, width * samples, 5), samples)
-    person = _mean(own.reshape(height * samples, width * samples, 5), samples)
-    inside = mean[..., 3:4] >= 0.5
-    alone = person[..., :3] / np.maximum(person[..., 3:4], 1e-6)
-    props = mean - person
-    elsewhere = props[..., :3] + (1 - props[..., 4:]) * backdrop
-    return np.where(inside, alone, elsewhere), inside * np.uint8(255)
+    row, column = np.divmod(pixels, width * samples)
+    place = row // samples * width + column // samples
+
+    def share(where: NDArray[np.bool_]) -> tuple[Floats, Floats]:
+        """How much of each pixel (H, W, 1) these samples have, and their sum of colours."""
+        count = np.bincount(place[where], minlength=height * width)
+        summed = [
+            np.bincount(place[where], shaded[where, channel], height * width)
+            for channel in range(3)
+        ]
+        shape = (height, width, -1)
+        return count.reshape(shape) / samples**2, np.stack(summed, -1).reshape(shape) / samples**2
+
+    person, own = share(is_person)
+    things, others = share(~is_person)
+    inside = person >= 0.5
+    picture = np.where(
+        inside,
+        own / np.maximum(person, 1e-6),
+        # The person's samples are left out, whatever is there has their place.
+        (others + (1 - person - things) * backdrop) / np.maximum(1 - person, 1e-6),
+    )
+    return picture, inside * np.uint8(255)
 
 
 def silhouette(mask: NDArray[np.bool_], samples: int, colour: Floats) -> Picture:

@@ -132,7 +132,7 @@ ACTIVITIES: dict[str, Activity] = {
     ),
 }
 """How often each is drawn, and what it is; people stand more often than all else."""
-CANDIDATES, ROUNDS = 4, 6
+CANDIDATES, ROUNDS = 2, 12
 """Poses drawn at a time, and how often that is done before the least bad one is taken."""
 
 

@@ -23,6 +23,56 @@ def edge(a: wp.vec3, b: wp.vec3, x: float, y: float):
 
 
 @wp.kernel
+def project(
+    vertices: wp.array(dtype=wp.vec3),
+    focal: float,
+    middle: wp.vec2,
+    nearest: float,
+    points: wp.array(dtype=wp.vec3),
+):
+    """Through a pinhole.
+
+    Args:
+        vertices: (N,) in the camera's frame.
+        focal: In pixels.
+        middle: Of the picture, in pixels.
+        nearest: Depth from which on a vertex counts as behind the pinhole.
+        points: (N,) out: x and y in pixels, 1 / depth, or 0 behind the pinhole.
+    """
+    index = wp.tid()
+    vertex = vertices[index]
+    depth = -vertex[2]
+    inverse = 1.0 / wp.max(depth, nearest)
+    x = middle[0] + focal * vertex[0] * inverse
+    y = middle[1] - focal * vertex[1] * inverse
+    if depth < nearest:
+        inverse = 0.0
+    points[index] = wp.vec3(x, y, inverse)
+
+
+@wp.kernel
+def project_parallel(
+    vertices: wp.array(dtype=wp.vec3),
+    frame: wp.mat33,
+    low: wp.vec3,
+    scale: float,
+    points: wp.array(dtype=wp.vec3),
+):
+    """Along parallel rays.
+
+    Args:
+        vertices: (N,) in the camera's frame.
+        frame: Rows: the picture's two directions, then the rays'.
+        low: What lies at pixel (1, 1) and depth 0, in that frame.
+        scale: Pixels a metre.
+        points: (N,) out: x and y in pixels, depth in metres.
+    """
+    index = wp.tid()
+    seen = frame * vertices[index] - low
+    points[index] = wp.vec3(seen[0] * scale + 1.0, seen[1] * scale + 1.0, seen[2])
+
+
+@wp.kernel
 def rasterise(
     points: wp.array(dtype=wp.vec3),
     faces: wp.array(dtype=wp.int32),

@@ -6,7 +6,6 @@ sizes most triangles are smaller than a pixel.
 H W the picture's size, V vertices, F triangles, P pixels (or samples) that are filled, N points.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,14 +14,22 @@ import warp as wp
 
 from training.synthetic.bodies import Floats, Ints
 from training.synthetic.cameras import Camera
-from training.synthetic.raster_kernels import EMPTY, FACES, rasterise, receive_light, resolve
+from training.synthetic.raster_kernels import (
+    EMPTY,
+    FACES,
+    project,
+    project_parallel,
+    rasterise,
+    receive_light,
+    resolve,
+)
 
 NOTHING, MAXIMUM_FACES = int(EMPTY.value), int(FACES.value)
 NEAREST = 0.05
 """Metres; a triangle that comes nearer to the camera is not drawn."""
-LIGHT_MAP_SIDE = 224
-"""Pixels; a person of two metres then has a shadow map of about a centimetre's grain."""
-BIAS = 0.02
+LIGHT_MAP_SIDE = 144
+"""Pixels; a person of two metres then has a shadow map of a centimetre and a half's grain."""
+BIAS = 0.03
 """Metres; what is nearer to a point casts no shadow on it."""
 
 
@@ -42,8 +49,18 @@ class Hits:
     """Share of the naked body's pixels that props hide, in [0, 1]."""
 
 
-Surface = tuple[Floats, Ints]
-"""Vertices (V, 3) in the camera's frame, and triangles (F, 3)."""
+@dataclass(frozen=True)
+class Mesh:
+    """A scene where the renderer can see it: the body's triangles, the clothes', the props'."""
+
+    vertices: Any
+    """(V,) Warp array of vec3."""
+    faces: Any
+    """(3F,) Warp array of int32."""
+    ends: tuple[int, int, int]
+    """Of the body's triangles, of the clothes', of all."""
+    host: Floats
+    """(V, 3) the vertices once more, in this process's memory."""
 
 
 class Renderer:
@@ -60,66 +77,69 @@ class Renderer:
         wp.init()
         self.device = wp.get_device(device)
 
-    def draw(
-        self, body: Surface, cloth: Surface, props: Surface, camera: Camera, samples: int = 1
-    ) -> Hits:
+    def load(self, vertices: Floats, faces: Ints, ends: tuple[int, int, int]) -> Mesh:
+        """A scene as the renderer wants it.
+
+        Args:
+            vertices: (V, 3) in the camera's frame.
+            faces: (F, 3): first the body's; then those of all that is worn; then props', which
+                hide the person where they are nearer, naked and dressed.
+            ends: Of these three parts.
+        """
+        indices = wp.array(faces.astype(np.int32, copy=False).ravel(), device=self.device)
+        return Mesh(self._vectors(vertices), indices, ends, vertices)
+
+    def draw(self, mesh: Mesh, camera: Camera, samples: int = 1) -> Hits:
         """One ray through the middle of each pixel, or of each of samples x samples parts of it.
 
         Args:
-            body: The naked body.
-            cloth: All that is worn.
-            props: All else; hides the person where it is nearer, naked and dressed.
+            mesh: From `load`.
             camera: Who looks.
             samples: Along each side of a pixel; the result has samples times the size.
         """
         height, width = (side * samples for side in camera.size)
-        parts = (body, cloth, props)
-        points = self._points(project(np.concatenate([part[0] for part in parts]), camera, samples))
-        faces = self._indices(parts)
-        end_of_body, end_of_cloth, end = np.cumsum([len(part[1]) for part in parts]).tolist()
-        bare = self._empty(height * width)
-        size = (height, width)
-        self._rasterise(points, faces, (0, end_of_body), size, True, bare)
+        size, num = (height, width), height * width
+        points = wp.empty_like(mesh.vertices)
+        middle = wp.vec2(width / 2, height / 2)
+        inputs = [mesh.vertices, camera.focal * samples, middle, NEAREST, points]
+        self._launch(project, len(points), inputs)
+        body, worn, end = mesh.ends
+        bare = self._empty(num)
+        self._rasterise(points, mesh.faces, (0, body), size, True, bare)
         dressed = wp.clone(bare)
         unhidden = int((bare.numpy() != NOTHING).sum())
-        self._rasterise(points, faces, (end_of_body, end_of_cloth), size, True, dressed)
+        self._rasterise(points, mesh.faces, (body, worn), size, True, dressed)
         for keys in (bare, dressed):
-            self._rasterise(points, faces, (end_of_cloth, end), size, True, keys)
-        face = wp.empty(height * width, dtype=wp.int32, device=self.device)
-        barycentric = wp.empty(height * width, dtype=wp.vec3, device=self.device)
-        wp.launch(
-            resolve,
-            dim=height * width,
-            inputs=[dressed, points, faces, width, face, barycentric],
-            device=self.device,
-        )
+            self._rasterise(points, mesh.faces, (worn, end), size, True, keys)
+        face = wp.empty(num, dtype=wp.int32, device=self.device)
+        barycentric = wp.empty(num, dtype=wp.vec3, device=self.device)
+        self._launch(resolve, num, [dressed, points, mesh.faces, width, face, barycentric])
         found, bare_keys = face.numpy(), bare.numpy()
-        naked = (bare_keys != NOTHING) & (bare_keys % MAXIMUM_FACES < end_of_body)
+        naked = (bare_keys != NOTHING) & (bare_keys % MAXIMUM_FACES < body)
         pixels = np.flatnonzero(found >= 0)
         return Hits(
-            naked.reshape(height, width),
+            naked.reshape(size),
             pixels,
             found[pixels],
             barycentric.numpy()[pixels],
             1 - int(naked.sum()) / max(unhidden, 1),
         )
 
-    def light_map(self, surfaces: Sequence[Surface], direction: Floats) -> "LightMap":
+    def light_map(self, mesh: Mesh, direction: Floats) -> "LightMap":
         """What the light meets first.
 
         Args:
-            surfaces: What casts shadows.
+            mesh: What casts shadows.
             direction: (3,) unit vector towards the light.
         """
         frame = _frame_towards(direction)
-        seen = np.concatenate([vertices for vertices, _ in surfaces]) @ frame.T
-        low, high = seen.min(0), seen.max(0)
+        seen = frame @ mesh.host.T
+        low, high = seen.min(1), seen.max(1)
         scale = (LIGHT_MAP_SIDE - 2) / max(float((high - low)[:2].max()), 1e-3)
-        light = LightMap(frame, low, float(scale), self._empty(LIGHT_MAP_SIDE**2))
-        faces = self._indices(surfaces)
+        light = LightMap(wp.mat33(frame), wp.vec3(low), scale, self._empty(LIGHT_MAP_SIDE**2))
         size = (LIGHT_MAP_SIDE, LIGHT_MAP_SIDE)
-        points = self._points(light.place(seen))
-        self._rasterise(points, faces, (0, len(faces) // 3), size, False, light.keys)
+        points = self._from_light(light, mesh.vertices)
+        self._rasterise(points, mesh.faces, (0, mesh.ends[-1]), size, False, light.keys)
         return light
 
     def receive(self, light: "LightMap", points: Floats, softness: float) -> Floats:
@@ -130,23 +150,21 @@ class Renderer:
             points: In the camera's frame.
             softness: Width of a shadow's edge, in metres.
         """
+        if not len(points):
+            return np.zeros(0, np.float32)
         lit = wp.empty(len(points), dtype=wp.float32, device=self.device)
-        if len(points):
-            wp.launch(
-                receive_light,
-                dim=len(points),
-                inputs=[
-                    self._points(light.place(points @ light.frame.T)),
-                    light.keys,
-                    LIGHT_MAP_SIDE,
-                    BIAS,
-                    softness * light.scale / 2,
-                    lit,
-                ],
-                device=self.device,
-            )
+        seen = self._from_light(light, self._vectors(points))
+        spread = softness * light.scale / 2
+        inputs = [seen, light.keys, LIGHT_MAP_SIDE, BIAS, spread, lit]
+        self._launch(receive_light, len(points), inputs)
         share: Floats = lit.numpy()
         return share
+
+    def _from_light(self, light: "LightMap", vertices: Any) -> Any:
+        points = wp.empty_like(vertices)
+        inputs = [vertices, light.frame, light.low, light.scale, points]
+        self._launch(project_parallel, len(points), inputs)
+        return points
 
     def _rasterise(
         self,
@@ -160,51 +178,31 @@ class Renderer:
         first, end = part
         if end > first:
             inputs = [points, faces, first, *size, int(perspective), keys]
-            wp.launch(rasterise, dim=end - first, inputs=inputs, device=self.device)
+            self._launch(rasterise, end - first, inputs)
+
+    def _launch(self, kernel: Any, num: int, inputs: list[Any]) -> None:
+        wp.launch(kernel, dim=num, inputs=inputs, device=self.device)
 
     def _empty(self, num: int) -> Any:
         return wp.full(num, NOTHING, dtype=wp.int64, device=self.device)
 
-    def _points(self, points: Floats) -> Any:
-        return wp.array(points.astype(np.float32, copy=False), dtype=wp.vec3, device=self.device)
-
-    def _indices(self, surfaces: Sequence[Surface]) -> Any:
-        starts = np.cumsum([0, *(len(vertices) for vertices, _ in surfaces)])
-        moved = [faces + start for (_, faces), start in zip(surfaces, starts, strict=False)]
-        return wp.array(np.concatenate(moved).astype(np.int32).ravel(), device=self.device)
+    def _vectors(self, vectors: Floats) -> Any:
+        values = np.ascontiguousarray(vectors, np.float32)
+        return wp.array(values, dtype=wp.vec3, device=self.device)
 
 
 @dataclass(frozen=True)
 class LightMap:
     """A picture of the scene as parallel light sees it."""
 
-    frame: Floats
-    """(3, 3): two directions across the light, then the one away from it."""
-    low: Floats
-    """(3,) least coordinates in that frame, in metres."""
+    frame: Any
+    """Rows: two directions across the light, then the one away from it."""
+    low: Any
+    """Least coordinates in that frame, in metres."""
     scale: float
     """Pixels a metre."""
     keys: Any
     """(side * side,) Warp array."""
-
-    def place(self, seen: Floats) -> Floats:
-        """Points (N, 3) in the light's frame -> pixels across and depth in metres."""
-        moved = seen - self.low
-        moved[:, :2] = moved[:, :2] * self.scale + 1
-        placed: Floats = moved
-        return placed
-
-
-def project(vertices: Floats, camera: Camera, samples: int) -> Floats:
-    """Points (N, 3) in the camera's frame -> x and y in samples of pixels, and 1 / depth.
-
-    The third is 0 for what is too near or behind.
-    """
-    points = np.empty_like(vertices, dtype=np.float32)
-    depth = -vertices[:, 2]
-    points[:, :2] = camera.project(vertices) * samples
-    points[:, 2] = np.where(depth > NEAREST, 1 / np.maximum(depth, NEAREST), 0)
-    return points
 
 
 def _frame_towards(direction: Floats) -> Floats:

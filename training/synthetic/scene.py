@@ -61,6 +61,8 @@ class _Scene:
     props: list[Prop]
     vertices: Floats
     """(V, 3)"""
+    turns: Floats
+    """(V, 3, 3) what has happened to each normal since it was taken."""
     normals: Floats
     """(V, 3)"""
     rest: Floats
@@ -69,16 +71,6 @@ class _Scene:
     """(F, 3)"""
     layers: Ints
     """(F,) the subject's, then one more for each prop."""
-
-    def surfaces(self) -> list[tuple[Floats, Ints]]:
-        """Body, clothes and props, each with its own vertices."""
-        body, worn = self.subject.num_body_vertices, len(self.subject.vertices)
-        first, second = self.subject.num_body_faces, len(self.subject.faces)
-        return [
-            (self.vertices[:body], self.faces[:first]),
-            (self.vertices[body:worn], self.faces[first:second] - body),
-            (self.vertices[worn:], self.faces[second:] - worn),
-        ]
 
 
 class Synthesizer:
@@ -124,10 +116,10 @@ class Synthesizer:
         ground = float((vertices @ view.up).min())
         props = self._props(rng, subject, pose, vertices, joints, ground, view)
         scene = _gather(subject, props, vertices, posed)
-        surfaces = scene.surfaces()
-        body, cloth, things = surfaces
-        hits = self._renderer.draw(body, cloth, things, view.camera, samples)
-        shadows = self._renderer.light_map(surfaces, light.direction)
+        ends = (subject.num_body_faces, len(subject.faces), len(scene.faces))
+        mesh = self._renderer.load(scene.vertices, scene.faces, ends)
+        hits = self._renderer.draw(mesh, view.camera, samples)
+        shadows = self._renderer.light_map(mesh, light.direction)
         softness = rng.uniform(*SHADOW_SOFTNESS)
         shaded = self._shaded(scene, hits, light, shadows, softness)
         backdrop = sample_backdrop(rng, view, ground, -float(joints[0, 2]), light)
@@ -168,7 +160,8 @@ class Synthesizer:
         corners = scene.faces[hits.faces]
         points = _interpolate(scene.vertices, corners, hits)
         rest = _interpolate(scene.rest, corners, hits)
-        normals = _interpolate(scene.normals, corners, hits)
+        turned = np.einsum("pcij,pcj->pci", scene.turns[corners], scene.normals[corners])
+        normals = np.einsum("pc,pci->pi", hits.barycentric, turned)
         normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-6)
         shown = _shown(scene, hits, rest)
         colours = np.empty((len(shown), 3), np.float32)
@@ -189,9 +182,20 @@ class Synthesizer:
 
 
 def _gather(subject: Subject, props: list[Prop], vertices: Floats, posed: Posed) -> _Scene:
+    if not props:
+        return _Scene(
+            subject,
+            props,
+            vertices,
+            posed.turns,
+            subject.normals,
+            subject.vertices,
+            subject.faces,
+            subject.layers,
+        )
+    num = sum(len(prop.vertices) for prop in props)
     faces, layers, start = [subject.faces], [subject.layers], len(vertices)
-    first_layer = len(subject.outfit.garments) + 1
-    for layer, prop in enumerate(props, start=first_layer):
+    for layer, prop in enumerate(props, start=len(subject.outfit.garments) + 1):
         faces.append(prop.faces + start)
         layers.append(np.full(len(prop.faces), layer))
         start += len(prop.vertices)
@@ -199,7 +203,8 @@ def _gather(subject: Subject, props: list[Prop], vertices: Floats, posed: Posed)
         subject,
         props,
         np.concatenate([vertices, *(prop.vertices for prop in props)]),
-        np.concatenate([posed.normals, *(prop.normals for prop in props)]),
+        np.concatenate([posed.turns, np.tile(np.eye(3, dtype=np.float32), (num, 1, 1))]),
+        np.concatenate([subject.normals, *(prop.normals for prop in props)]),
         np.concatenate([subject.vertices, *(prop.local for prop in props)]),
         np.concatenate(faces),
         np.concatenate(layers),

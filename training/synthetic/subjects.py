@@ -11,10 +11,9 @@ import torch
 
 from model.body.kinematics import forward_kinematics, rest_to_posed
 from model.body.rotation import axis_angle_to_matrix
-from model.body.skinning import linear_blend_skinning
 from model.skeletons import SMPL_24_JOINT_NAMES, SMPL_24_PARENTS
 from training.synthetic.accessories import HANDS, NUM_WEIGHTS
-from training.synthetic.bodies import BodySource, Floats, Ints, RestBody, vertex_normals
+from training.synthetic.bodies import BodySource, Floats, Ints, RestBody
 from training.synthetic.capsules import Capsules
 from training.synthetic.wardrobe import Outfit
 
@@ -49,7 +48,7 @@ class Subject:
 def assemble(source: BodySource, body: RestBody, outfit: Outfit) -> Subject:
     """Body and garments as one mesh."""
     shell = source.body
-    vertices, normals = [body.surface], [vertex_normals(body.surface, shell.faces)]
+    vertices, normals = [body.surface], [body.surface_of(shell)[1]]
     weights, faces = [_extended(shell.lbs_weights)], [shell.faces]
     for garment in outfit.garments:
         faces.append(garment.faces + sum(len(part) for part in vertices))
@@ -75,8 +74,8 @@ class Posed:
 
     vertices: Floats
     """(V + S, 3)"""
-    normals: Floats
-    """(V + S, 3), not quite unit."""
+    turns: Floats
+    """(V + S, 3, 3) what has happened to each vertex's normal."""
     joints: Floats
     """(24, 3)"""
 
@@ -98,14 +97,12 @@ def pose_subject(subject: Subject, axis_angle: Floats, upright: Floats) -> Posed
     transforms = rest_to_posed(
         torch.cat([world, hung[None]], dim=1), torch.cat([rest, rest[:, _HANDS]], dim=1)
     )
-    moved = linear_blend_skinning(
-        torch.from_numpy(subject.vertices)[None], transforms, subject.lbs_weights
-    )
-    transforms[..., :3, 3] = 0
-    normals = linear_blend_skinning(
-        torch.from_numpy(subject.normals)[None], transforms, subject.lbs_weights
-    )
-    return Posed(moved[0].numpy(), normals[0].numpy(), world[0, :, :3, 3].numpy())
+    # Linear blend skinning as in `model.body.skinning`; the blended transforms also turn normals.
+    affine = transforms[0, :, :3].flatten(start_dim=1)
+    blended = (subject.lbs_weights @ affine).unflatten(-1, (3, 4))
+    turns = blended[..., :3]
+    moved = torch.einsum("vij,vj->vi", turns, torch.from_numpy(subject.vertices)) + blended[..., 3]
+    return Posed(moved.numpy(), turns.numpy(), world[0, :, :3, 3].numpy())
 
 
 def _extended(lbs_weights: Floats) -> Floats:

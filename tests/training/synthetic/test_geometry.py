@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from training.synthetic.bodies import Floats, Ints, vertex_normals
 from training.synthetic.cameras import Camera
 from training.synthetic.garments import clip
-from training.synthetic.render import Renderer
+from training.synthetic.render import Mesh, Renderer
 from training.synthetic.shading import Lighting, shade, srgb
 from training.synthetic.waves import Waves
 
@@ -21,6 +21,14 @@ def grid(num: int) -> tuple[Floats, Ints]:
     a, b = corner.ravel(), corner.ravel() + 1
     c, d = a + num + 1, b + num + 1
     return vertices, np.concatenate([np.stack([a, b, d], 1), np.stack([a, d, c], 1)])
+
+
+def load(renderer: Renderer, *parts: tuple[Floats, Ints]) -> Mesh:
+    """Body, cloth and props, each with its own vertices."""
+    starts = np.cumsum([0, *(len(vertices) for vertices, _ in parts)])
+    faces = np.concatenate([f + start for (_, f), start in zip(parts, starts, strict=False)])
+    body, worn, end = np.cumsum([len(f) for _, f in parts]).tolist()
+    return renderer.load(np.concatenate([v for v, _ in parts]), faces, (body, worn, end))
 
 
 NOTHING = (np.zeros((0, 3), np.float32), np.zeros((0, 3), np.int64))
@@ -69,7 +77,9 @@ def test_a_square_is_seen_where_it_projects_and_the_nearer_one_wins(samples: int
     # At a distance of 4 a metre is 16 pixels.
     body = vertices + np.array([-1, -1, -4], np.float32)
     cloth = vertices * 0.5 + np.array([-1, -1, -3.9], np.float32)
-    hits = Renderer("cpu").draw((body, faces), (cloth, faces), NOTHING, camera, samples)
+    renderer = Renderer("cpu")
+    mesh = load(renderer, (body, faces), (cloth, faces), NOTHING)
+    hits = renderer.draw(mesh, camera, samples)
     expected = np.zeros((48 * samples, 64 * samples), bool)
     expected[24 * samples : 40 * samples, 16 * samples : 32 * samples] = True
     np.testing.assert_array_equal(hits.naked, expected)
@@ -99,7 +109,8 @@ def test_it_sees_what_a_ray_caster_sees() -> None:
         return corners.reshape(-1, 3).astype(np.float32), np.arange(3 * num).reshape(num, 3)
 
     body, cloth, props = soup(30), soup(40), soup(20)
-    hits = Renderer("cpu").draw(body, cloth, props, camera)
+    renderer = Renderer("cpu")
+    hits = renderer.draw(load(renderer, body, cloth, props), camera)
     parts = (body, cloth, props)
     corners = np.concatenate([vertices[faces] for vertices, faces in parts]).astype(float)
     rays = camera.rays().reshape(-1, 3).astype(float)
@@ -128,8 +139,12 @@ def test_a_prop_in_front_hides_the_person_naked_and_dressed() -> None:
     before = vertices * np.array([0.2, 1, 1], np.float32) + np.array([-0.1, -0.5, -3], np.float32)
     after = before - np.array([0, 0, 2], np.float32)
     renderer = Renderer("cpu")
-    free = renderer.draw((body, faces), NOTHING, (after, faces), camera)
-    hidden = renderer.draw((body, faces), NOTHING, (before, faces), camera)
+    free, hidden = (
+        renderer.draw(load(renderer, (body, faces), NOTHING, (prop, faces)), camera)
+        for prop in (after, before)
+    )
+    assert free.hidden == 0
+    assert hidden.hidden == pytest.approx(0.25, abs=0.05)  # a fifth of the width, nearer by 4 / 3
     assert free.naked[24, 32]
     assert not hidden.naked[24, 32]
     assert hidden.naked[24, 26]
@@ -142,8 +157,8 @@ def test_what_stands_in_the_way_of_the_light_casts_a_shadow() -> None:
     roof = vertices[:, [0, 2, 1]] * np.array([2, 1, -4]) + np.array([-2, 0.9, -2])
     light = np.array([0, 1, 0], np.float32)
     renderer = Renderer("cpu")
-    surfaces = [(part.astype(np.float32), faces) for part in (floor, roof)]
-    shadows = renderer.light_map(surfaces, light)
+    scene = ((part.astype(np.float32), faces) for part in (floor, roof))
+    shadows = renderer.light_map(load(renderer, *scene, NOTHING), light)
     x = np.linspace(-1.8, 1.8, 19).astype(np.float32)
     points = np.stack([x, np.full(19, -1), np.full(19, -4)], -1).astype(np.float32)
     lit = renderer.receive(shadows, points, softness=0.05)
