@@ -122,13 +122,12 @@ def _painted(
         draw_street(canvas, rng, horizon)
     else:
         draw_things(canvas, rng, int(rng.integers(0, 9)))
-    painted = np.asarray(canvas, np.float32) / 255
-    over = painted[..., 3:] > 0.5
-    texture = 1 + 0.25 * cloud(rng, size)[..., None]
-    return (
-        np.where(over, painted[..., :3] ** 2.2 * texture, colours),
-        np.where(over, 0, keyed).astype(np.float32),
-    )
+    painted = np.asarray(canvas)
+    over = painted[..., 3] > 127
+    texture = 1 + 0.25 * cloud(rng, size)[over][:, None]
+    colours[over] = (painted[over][:, :3].astype(np.float32) / 255) ** 2.2 * texture
+    keyed[over] = 0
+    return colours, keyed
 
 
 def _flat(rng: np.random.Generator, size: tuple[int, int], kind: str) -> Floats:

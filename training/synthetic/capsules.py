@@ -5,9 +5,9 @@ C poses, K capsules.
 
 import numpy as np
 import torch
+from scipy.spatial.transform import Rotation
 
 from model.body.kinematics import forward_kinematics
-from model.body.rotation import axis_angle_to_matrix
 from model.skeletons import SMPL_24_JOINT_NAMES, SMPL_24_PARENTS
 from training.synthetic.bodies import Floats, Ints
 
@@ -97,7 +97,8 @@ class Capsules:
             (C,) metres; at most 0 where the pose is possible.
         """
         rest = torch.from_numpy(self._joints.astype(np.float32)).expand(len(poses), -1, -1)
-        rotations = axis_angle_to_matrix(torch.from_numpy(poses))
+        matrices = Rotation.from_rotvec(poses.reshape(-1, 3)).as_matrix().astype(np.float32)
+        rotations = torch.from_numpy(matrices).unflatten(0, (len(poses), -1))
         world = forward_kinematics(rotations, rest, SMPL_24_PARENTS).numpy()[:, self._moved_by]
         local = self._bones - self._joints[self._moved_by][:, None]
         ends = local @ world[..., :3, :3].swapaxes(-1, -2) + world[:, :, None, :3, 3]

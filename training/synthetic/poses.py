@@ -5,12 +5,13 @@ for the left side; the right side is its mirror image.
 """
 
 from dataclasses import dataclass, field
+from functools import cache
 
 import numpy as np
 from scipy.spatial.transform import Rotation
 
 from model.skeletons import SMPL_24_JOINT_NAMES
-from training.synthetic.bodies import Floats
+from training.synthetic.bodies import Floats, Ints
 from training.synthetic.capsules import Capsules
 
 Angles = dict[str, tuple[float, float, float]]
@@ -167,7 +168,7 @@ def sample_pose(rng: np.random.Generator, capsules: Capsules) -> Pose:
     lean = rng.normal(*ACTIVITIES[name].lean_deg)
     best, least = None, np.inf
     for _ in range(ROUNDS):
-        poses = draw_poses(rng, ACTIVITIES[name], CANDIDATES)
+        poses = draw_poses(rng, name, CANDIDATES)
         overlap = capsules.overlap(poses)
         first = int(np.argmax(overlap <= 0)) if (overlap <= 0).any() else int(np.argmin(overlap))
         if overlap[first] < least:
@@ -178,39 +179,70 @@ def sample_pose(rng: np.random.Generator, capsules: Capsules) -> Pose:
     return Pose(name, best, lean)
 
 
-def draw_poses(rng: np.random.Generator, activity: Activity, num: int) -> Floats:
+def draw_poses(rng: np.random.Generator, activity: str, num: int) -> Floats:
     """Poses within the limits, limbs wherever they come to lie: axis-angle (num, 24, 3)."""
-    angles = np.empty((num, len(_INDICES), 3))
-    swing = rng.normal(size=num) if activity.alternating else None
-    busy = {
-        (side, limb): rng.random(num) < chance
-        for side in ("left", "right")
-        for limb, chance in ((_ARM, activity.each_arm), (_LEG, activity.each_leg))
-    }
-    for place, index in enumerate(_INDICES):
-        name = SMPL_24_JOINT_NAMES[index]
-        left = _left(name)
-        side = name.partition("_")[0]
-        drawn = rng.normal(size=(num, 3))
-        if swing is not None and left in ("left_hip", "left_shoulder"):
-            # Legs swing against each other, and arms against the legs.
-            sign = 1.0 if (side == "left") == (left == "left_hip") else -1.0
-            drawn[:, 0] = sign * swing + 0.2 * drawn[:, 0]
-        wanted = _turned(left, drawn, _STANDING | activity.means, _SPREAD | activity.spreads)
-        limb = _ARM if left in _ARM else _LEG
-        if left in limb:
-            idle = _turned(left, drawn, _STANDING, _SPREAD)
-            wanted = np.where(busy[side, limb][:, None], wanted, idle)
-        angles[:, place] = np.clip(wanted, *LIMITS[left])
+    table = _tables()[activity]
+    drawn = rng.normal(size=(num, len(_INDICES), 3))
+    if ACTIVITIES[activity].alternating:
+        # Legs swing against each other, and arms against the legs.
+        swing = rng.normal(size=(num, 1)) * table.swing
+        drawn[..., 0] = np.where(table.swing, swing + 0.2 * drawn[..., 0], drawn[..., 0])
+    # Each arm and each leg decides as a whole whether it takes part.
+    busy = (rng.random((num, 4)) < table.chances)[:, table.limbs] | (table.limbs < 0)
+    wanted = table.means + drawn * table.spreads
+    idle = table.idle_means + drawn * table.idle_spreads
+    angles = np.clip(np.where(busy[..., None], wanted, idle), table.low, table.high)
     poses = np.zeros((num, len(SMPL_24_JOINT_NAMES), 3), np.float32)
     poses[:, _INDICES] = _axis_angle(angles)
     return poses
 
 
-def _turned(joint: str, drawn: Floats, means: Angles, spreads: Angles) -> Floats:
-    mean = np.array(means.get(joint, (0.0, 0.0, 0.0)))
-    turned: Floats = mean + drawn * np.array(spreads.get(joint, _REST_SPREAD))
-    return turned
+@dataclass(frozen=True)
+class _Table:
+    """An activity as arrays over the 21 joints that turn."""
+
+    means: Floats
+    spreads: Floats
+    idle_means: Floats
+    idle_spreads: Floats
+    low: Floats
+    high: Floats
+    swing: Floats
+    """(21,) which way a joint swings in walking: 1, -1 or 0."""
+    limbs: Ints
+    """(21,) left arm 0, left leg 1, right arm 2, right leg 3, else -1."""
+    chances: Floats
+    """(4,) of each limb to take part."""
+
+
+@cache
+def _tables() -> dict[str, _Table]:
+    names = [SMPL_24_JOINT_NAMES[index] for index in _INDICES]
+    lefts = [_left(name) for name in names]
+
+    def rows(angles: Angles, otherwise: tuple[float, float, float]) -> Floats:
+        return np.array([angles.get(left, otherwise) for left in lefts], float)
+
+    def limb(name: str, left: str) -> int:
+        side = 2 * name.startswith("right_")
+        return side if left in _ARM else side + 1 if left in _LEG else -1
+
+    still, low_high = (0.0, 0.0, 0.0), np.array([LIMITS[left] for left in lefts], float)
+    swings = {"left_hip": 1, "right_hip": -1, "left_shoulder": -1, "right_shoulder": 1}
+    return {
+        key: _Table(
+            rows(_STANDING | activity.means, still),
+            rows(_SPREAD | activity.spreads, _REST_SPREAD),
+            rows(_STANDING, still),
+            rows(_SPREAD, _REST_SPREAD),
+            low_high[:, 0],
+            low_high[:, 1],
+            np.array([swings.get(name, 0) for name in names]),
+            np.array([limb(name, left) for name, left in zip(names, lefts, strict=True)]),
+            np.array([activity.each_arm, activity.each_leg] * 2),
+        )
+        for key, activity in ACTIVITIES.items()
+    }
 
 
 def _axis_angle(angles: Floats) -> Floats:

@@ -8,9 +8,9 @@ from functools import cached_property
 
 import numpy as np
 import torch
+from scipy.spatial.transform import Rotation
 
 from model.body.kinematics import forward_kinematics, rest_to_posed
-from model.body.rotation import axis_angle_to_matrix
 from model.skeletons import SMPL_24_JOINT_NAMES, SMPL_24_PARENTS
 from training.synthetic.accessories import HANDS, NUM_WEIGHTS
 from training.synthetic.bodies import BodySource, Floats, Ints, RestBody
@@ -89,7 +89,8 @@ def pose_subject(subject: Subject, axis_angle: Floats, upright: Floats) -> Posed
         upright: (3, 3) rotation of what hangs down: the person's heading on level ground.
     """
     rest = torch.from_numpy(subject.body.joints)[None]
-    rotations = axis_angle_to_matrix(torch.from_numpy(axis_angle.astype(np.float32)))[None]
+    matrices = Rotation.from_rotvec(axis_angle).as_matrix().astype(np.float32)
+    rotations = torch.from_numpy(matrices)[None]
     world = forward_kinematics(rotations, rest, SMPL_24_PARENTS)
     hung = torch.eye(4).repeat(len(_HANDS), 1, 1)
     hung[:, :3, :3] = torch.from_numpy(upright.astype(np.float32))

@@ -4,6 +4,7 @@ N points, H W a picture's size.
 """
 
 from dataclasses import dataclass, replace
+from functools import cache
 
 import numpy as np
 from PIL import Image
@@ -13,6 +14,8 @@ from training.synthetic.bodies import Floats
 OUTDOORS = {"asphalt": 0.3, "tiles": 0.25, "bricks": 0.2, "panes": 0.15, "plain": 0.1}
 INDOORS = {"plain": 0.45, "planks": 0.25, "tiles": 0.2, "panes": 0.1}
 """How often a surface is of each kind."""
+NUM_TILES, TILE = 24, 128
+"""How many tiles of noise there are, and their side in pixels."""
 
 
 @dataclass(frozen=True)
@@ -84,26 +87,33 @@ def sample_material(rng: np.random.Generator, outdoors: bool) -> Material:
         np.stack([colour, second]).clip(0.01, 0.9).astype(np.float32),
         np.array([period, period * ratio], np.float32),
         rng.uniform(0.4 * widest, widest),
-        fractal(rng, 128),
+        fractal(int(rng.integers(NUM_TILES))),
         float(np.exp(rng.uniform(np.log(15), np.log(200)))),
         rng.uniform(0.03, 0.35),
     )
 
 
-def fractal(rng: np.random.Generator, side: int) -> Floats:
-    """Noise (side, side) that repeats itself, with amplitude 1 / frequency; spread 0.5."""
-    frequency = np.fft.fftfreq(side)[:, None] ** 2 + np.fft.rfftfreq(side)[None] ** 2
+@cache
+def fractal(number: int) -> Floats:
+    """Noise (TILE, TILE) that repeats itself, amplitude falling with frequency; spread 0.5.
+
+    One of NUM_TILES; all pictures share them.
+    """
+    rng = np.random.default_rng([number, TILE])
+    frequency = np.fft.fftfreq(TILE)[:, None] ** 2 + np.fft.rfftfreq(TILE)[None] ** 2
     frequency[0, 0] = np.inf
     slope = rng.uniform(0.35, 0.75)
     spectrum = np.exp(2j * np.pi * rng.random(frequency.shape)) / frequency**slope
-    noise = np.fft.irfft2(spectrum, (side, side))
+    noise = np.fft.irfft2(spectrum, (TILE, TILE))
     scaled: Floats = (noise * (0.5 / noise.std())).astype(np.float32)
     return scaled
 
 
 def cloud(rng: np.random.Generator, size: tuple[int, int]) -> Floats:
-    """The same stretched over a picture: (H, W), clipped to [-1, 1]."""
-    part = fractal(rng, 64)
-    image = Image.fromarray(part).resize(size[::-1], Image.Resampling.BICUBIC)
-    noise: Floats = np.clip(np.asarray(image), -1, 1)
+    """A part of such noise stretched over a picture: (H, W), clipped to [-1, 1]."""
+    part = fractal(int(rng.integers(NUM_TILES)))
+    rows, columns = (rng.integers(TILE) + np.arange(TILE // 2) for _ in range(2))
+    image = Image.fromarray(part[rows[:, None] % TILE, columns % TILE])
+    stretched = np.asarray(image.resize(size[::-1], Image.Resampling.BICUBIC))
+    noise: Floats = np.clip(stretched, -1, 1)
     return noise

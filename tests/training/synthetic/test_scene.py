@@ -97,7 +97,7 @@ def test_people_differ_in_build_dress_and_pose(people: list[tuple[Subject, Frame
 
 def test_elbows_and_knees_bend_one_way_only() -> None:
     rng = np.random.default_rng(0)
-    poses = np.concatenate([draw_poses(rng, a, 60) for a in ACTIVITIES.values()])
+    poses = np.concatenate([draw_poses(rng, activity, 60) for activity in ACTIVITIES])
     knees = [SMPL_24_JOINT_NAMES.index(f"{side}_knee") for side in ("left", "right")]
     assert poses[:, knees, 0].min() > -0.06
     assert poses[:, SMPL_24_JOINT_NAMES.index("left_elbow"), 1].max() < 0.06
