@@ -14,6 +14,9 @@ EMPTY = wp.constant(wp.int64(0x7FFFFFFFFFFFFFFF))
 FACES = wp.constant(wp.int64(1 << 22))
 """More triangles than any scene has."""
 STEPS_PER_METRE = wp.constant(wp.float32(1.0e6))
+BODY, DRESSED, PROPS = wp.constant(0), wp.constant(1), wp.constant(2)
+"""Layers of keys."""
+mat34 = wp.types.matrix(shape=(3, 4), dtype=wp.float32)
 
 
 @wp.func
@@ -76,24 +79,24 @@ def project_parallel(
 def rasterise(
     points: wp.array(dtype=wp.vec3),
     faces: wp.array(dtype=wp.int32),
-    first_face: int,
+    ends: wp.vec2i,
     height: int,
     width: int,
     perspective: int,
-    keys: wp.array(dtype=wp.int64),
+    keys: wp.array2d(dtype=wp.int64),
 ):
     """Let one triangle leave its key in each pixel whose centre it covers, where it is nearest.
 
     Args:
         points: (N,) x and y in pixels; third, 1 / depth for a pinhole (0: behind it), else depth.
-        faces: (3F,) of all triangles.
-        first_face: The first triangle to draw.
+        faces: (3F,) of all triangles: the body's, what is worn, props.
+        ends: Of the first two kinds.
         height: Of the picture, in pixels.
         width: Likewise.
         perspective: 1 for a pinhole, 0 for parallel rays.
-        keys: (P,) in and out.
+        keys: (3, P) in and out: of the body, of the dressed person, of props.
     """
-    number = first_face + wp.tid()
+    number = wp.tid()
     a = points[faces[3 * number]]
     b = points[faces[3 * number + 1]]
     c = points[faces[3 * number + 2]]
@@ -124,31 +127,43 @@ def rasterise(
                     depth = 1.0 / depth
                 key = wp.int64(depth * STEPS_PER_METRE) * FACES + wp.int64(number)
                 place = row * width + column
-                if key < keys[place]:
-                    wp.atomic_min(keys, place, key)
+                if number >= ends[1]:
+                    wp.atomic_min(keys, PROPS, place, key)
+                else:
+                    wp.atomic_min(keys, DRESSED, place, key)
+                    if number < ends[0]:
+                        wp.atomic_min(keys, BODY, place, key)
 
 
 @wp.kernel
 def resolve(
-    keys: wp.array(dtype=wp.int64),
+    keys: wp.array2d(dtype=wp.int64),
     points: wp.array(dtype=wp.vec3),
     faces: wp.array(dtype=wp.int32),
     width: int,
+    naked: wp.array(dtype=wp.uint8),
     face: wp.array(dtype=wp.int32),
     barycentric: wp.array(dtype=wp.vec3),
 ):
     """Each pixel's triangle and where in it the pixel's ray meets it.
 
     Args:
-        keys: (P,) left by a pinhole's `rasterise`.
+        keys: (3, P) left by a pinhole's `rasterise`.
         points: (N,) as there.
         faces: (3F,) of all triangles.
         width: Of the picture, in pixels.
+        naked: (P,) out: 1 where the body would be seen if it were naked, 2 where a prop hides it.
         face: (P,) out, or -1.
         barycentric: (P,) out, the weights of the triangle's corners in space.
     """
     place = wp.tid()
-    key = keys[place]
+    body = keys[BODY, place]
+    naked[place] = wp.uint8(0)
+    if body != EMPTY:
+        naked[place] = wp.uint8(1)
+        if keys[PROPS, place] < body:
+            naked[place] = wp.uint8(2)
+    key = wp.min(keys[DRESSED, place], keys[PROPS, place])
     if key == EMPTY:
         face[place] = -1
         return
@@ -164,9 +179,49 @@ def resolve(
 
 
 @wp.kernel
+def interpolate(
+    face: wp.array(dtype=wp.int32),
+    barycentric: wp.array(dtype=wp.vec3),
+    faces: wp.array(dtype=wp.int32),
+    vertices: wp.array(dtype=wp.vec3),
+    rest: wp.array(dtype=wp.vec3),
+    normals: wp.array(dtype=wp.vec3),
+    transforms: wp.array(dtype=mat34),
+    seen: wp.array2d(dtype=wp.vec3),
+):
+    """What is known at the corners of triangles, at points on them.
+
+    Args:
+        face: (P,) triangle of each point.
+        barycentric: (P,) weights of its corners.
+        faces: (3F,) of all triangles.
+        vertices: (N,) where they are.
+        rest: (N,) where they were at rest.
+        normals: (N,) at rest.
+        transforms: (N,) from rest; they turn the normals.
+        seen: (3, P) out: place, place at rest, unit normal.
+    """
+    index = wp.tid()
+    place, origin, normal = wp.vec3(), wp.vec3(), wp.vec3()
+    for corner in range(3):
+        vertex = faces[3 * face[index] + corner]
+        weight = barycentric[index][corner]
+        n = normals[vertex]
+        place += weight * vertices[vertex]
+        origin += weight * rest[vertex]
+        normal += weight * (transforms[vertex] * wp.vec4(n[0], n[1], n[2], 0.0))
+    seen[0, index] = place
+    seen[1, index] = origin
+    seen[2, index] = wp.normalize(normal)
+
+
+@wp.kernel
 def receive_light(
     points: wp.array(dtype=wp.vec3),
-    keys: wp.array(dtype=wp.int64),
+    frame: wp.mat33,
+    low: wp.vec3,
+    scale: float,
+    keys: wp.array2d(dtype=wp.int64),
     side: int,
     bias: float,
     spread: float,
@@ -175,23 +230,26 @@ def receive_light(
     """How much of the light reaches points: the share of 3 x 3 taps that nothing stands before.
 
     Args:
-        points: (P,) x and y in the light's picture, third, depth.
-        keys: (side * side,) left by a parallel `rasterise`.
+        points: (P,) in the camera's frame.
+        frame: Of the light, as for `project_parallel`.
+        low: Likewise.
+        scale: Likewise.
+        keys: (3, side * side) left by a parallel `rasterise`.
         side: Of the light's picture, in pixels.
         bias: How much nearer to the light, in metres, something must be to stand before a point.
         spread: Between the taps, in pixels.
         lit: (P,) out, in [0, 1].
     """
     index = wp.tid()
-    point = points[index]
+    point = frame * points[index] - low
     reached = wp.float32(0.0)
     for i in range(3):
         for j in range(3):
-            column = int(wp.floor(point[0] + spread * float(i - 1)))
-            row = int(wp.floor(point[1] + spread * float(j - 1)))
+            column = int(wp.floor(point[0] * scale + 1.0 + spread * float(i - 1)))
+            row = int(wp.floor(point[1] * scale + 1.0 + spread * float(j - 1)))
             free = 1.0
             if column >= 0 and row >= 0 and column < side and row < side:
-                key = keys[row * side + column]
+                key = keys[DRESSED, row * side + column]
                 if key != EMPTY and float(key / FACES) / STEPS_PER_METRE < point[2] - bias:
                     free = 0.0
             reached += free

@@ -16,7 +16,8 @@ from training.synthetic.bodies import Floats, Ints
 from training.synthetic.cameras import Camera
 from training.synthetic.raster_kernels import (
     EMPTY,
-    FACES,
+    interpolate,
+    mat34,
     project,
     project_parallel,
     rasterise,
@@ -24,7 +25,7 @@ from training.synthetic.raster_kernels import (
     resolve,
 )
 
-NOTHING, MAXIMUM_FACES = int(EMPTY.value), int(FACES.value)
+NOTHING = int(EMPTY.value)
 NEAREST = 0.05
 """Metres; a triangle that comes nearer to the camera is not drawn."""
 LIGHT_MAP_SIDE = 144
@@ -63,6 +64,18 @@ class Mesh:
     """(V, 3) the vertices once more, in this process's memory."""
 
 
+@dataclass(frozen=True)
+class AtRest:
+    """What vertices were before they were moved."""
+
+    vertices: Floats
+    """(V, 3)"""
+    normals: Floats
+    """(V, 3) unit."""
+    transforms: Floats
+    """(V, 3, 4) what has happened to them since."""
+
+
 class Renderer:
     """Draws one scene at a time: a body, what it wears, and what stands around."""
 
@@ -86,7 +99,8 @@ class Renderer:
                 hide the person where they are nearer, naked and dressed.
             ends: Of these three parts.
         """
-        indices = wp.array(faces.astype(np.int32, copy=False).ravel(), device=self.device)
+        flat = faces.astype(np.int32, copy=False).ravel()
+        indices = wp.array(flat, copy=False, device=self.device)
         return Mesh(self._vectors(vertices), indices, ends, vertices)
 
     def draw(self, mesh: Mesh, camera: Camera, samples: int = 1) -> Hits:
@@ -98,32 +112,53 @@ class Renderer:
             samples: Along each side of a pixel; the result has samples times the size.
         """
         height, width = (side * samples for side in camera.size)
-        size, num = (height, width), height * width
+        num = height * width
         points = wp.empty_like(mesh.vertices)
         middle = wp.vec2(width / 2, height / 2)
         inputs = [mesh.vertices, camera.focal * samples, middle, NEAREST, points]
         self._launch(project, len(points), inputs)
-        body, worn, end = mesh.ends
-        bare = self._empty(num)
-        self._rasterise(points, mesh.faces, (0, body), size, True, bare)
-        dressed = wp.clone(bare)
-        unhidden = int((bare.numpy() != NOTHING).sum())
-        self._rasterise(points, mesh.faces, (body, worn), size, True, dressed)
-        for keys in (bare, dressed):
-            self._rasterise(points, mesh.faces, (worn, end), size, True, keys)
+        keys = self._rasterise(points, mesh, mesh.ends, (height, width), perspective=True)
+        naked = wp.empty(num, dtype=wp.uint8, device=self.device)
         face = wp.empty(num, dtype=wp.int32, device=self.device)
         barycentric = wp.empty(num, dtype=wp.vec3, device=self.device)
-        self._launch(resolve, num, [dressed, points, mesh.faces, width, face, barycentric])
-        found, bare_keys = face.numpy(), bare.numpy()
-        naked = (bare_keys != NOTHING) & (bare_keys % MAXIMUM_FACES < body)
+        self._launch(resolve, num, [keys, points, mesh.faces, width, naked, face, barycentric])
+        found, body = face.numpy(), naked.numpy()
         pixels = np.flatnonzero(found >= 0)
+        seen = int(np.count_nonzero(body == 1))
         return Hits(
-            naked.reshape(size),
+            (body == 1).reshape(height, width),
             pixels,
             found[pixels],
             barycentric.numpy()[pixels],
-            1 - int(naked.sum()) / max(unhidden, 1),
+            1 - seen / max(int(np.count_nonzero(body)), 1),
         )
+
+    def interpolate(self, mesh: Mesh, hits: Hits, at_rest: AtRest) -> tuple[Floats, Floats, Floats]:
+        """What is known of the points that rays met.
+
+        Args:
+            mesh: From `load`.
+            hits: From `draw`.
+            at_rest: Of the mesh's vertices.
+
+        Returns:
+            Place, place at rest and unit normal, each (P, 3).
+        """
+        num = len(hits.faces)
+        seen = wp.empty((3, num), dtype=wp.vec3, device=self.device)
+        inputs = [
+            wp.array(hits.faces, copy=False, device=self.device),
+            self._vectors(hits.barycentric),
+            mesh.faces,
+            mesh.vertices,
+            self._vectors(at_rest.vertices),
+            self._vectors(at_rest.normals),
+            wp.array(at_rest.transforms, dtype=mat34, copy=False, device=self.device),
+            seen,
+        ]
+        self._launch(interpolate, num, inputs)
+        points, rest, normals = seen.numpy()
+        return points, rest, normals
 
     def light_map(self, mesh: Mesh, direction: Floats) -> "LightMap":
         """What the light meets first.
@@ -136,11 +171,14 @@ class Renderer:
         seen = frame @ mesh.host.T
         low, high = seen.min(1), seen.max(1)
         scale = (LIGHT_MAP_SIDE - 2) / max(float((high - low)[:2].max()), 1e-3)
-        light = LightMap(wp.mat33(frame), wp.vec3(low), scale, self._empty(LIGHT_MAP_SIDE**2))
+        rows, origin = wp.mat33(frame), wp.vec3(low)
+        points = wp.empty_like(mesh.vertices)
+        inputs = [mesh.vertices, rows, origin, scale, points]
+        self._launch(project_parallel, len(points), inputs)
         size = (LIGHT_MAP_SIDE, LIGHT_MAP_SIDE)
-        points = self._from_light(light, mesh.vertices)
-        self._rasterise(points, mesh.faces, (0, mesh.ends[-1]), size, False, light.keys)
-        return light
+        # Everything is one layer to the light.
+        keys = self._rasterise(points, mesh, (0, mesh.ends[-1]), size, perspective=False)
+        return LightMap(rows, origin, scale, keys)
 
     def receive(self, light: "LightMap", points: Floats, softness: float) -> Floats:
         """How much of the light reaches points (N, 3), in [0, 1].
@@ -153,42 +191,31 @@ class Renderer:
         if not len(points):
             return np.zeros(0, np.float32)
         lit = wp.empty(len(points), dtype=wp.float32, device=self.device)
-        seen = self._from_light(light, self._vectors(points))
-        spread = softness * light.scale / 2
-        inputs = [seen, light.keys, LIGHT_MAP_SIDE, BIAS, spread, lit]
+        frame = [light.frame, light.low, light.scale, light.keys, LIGHT_MAP_SIDE]
+        inputs = [self._vectors(points), *frame, BIAS, softness * light.scale / 2, lit]
         self._launch(receive_light, len(points), inputs)
         share: Floats = lit.numpy()
         return share
 
-    def _from_light(self, light: "LightMap", vertices: Any) -> Any:
-        points = wp.empty_like(vertices)
-        inputs = [vertices, light.frame, light.low, light.scale, points]
-        self._launch(project_parallel, len(points), inputs)
-        return points
-
     def _rasterise(
         self,
         points: Any,
-        faces: Any,
-        part: tuple[int, int],
+        mesh: Mesh,
+        ends: tuple[int, ...],
         size: tuple[int, int],
         perspective: bool,
-        keys: Any,
-    ) -> None:
-        first, end = part
-        if end > first:
-            inputs = [points, faces, first, *size, int(perspective), keys]
-            self._launch(rasterise, end - first, inputs)
+    ) -> Any:
+        keys = wp.full((3, size[0] * size[1]), NOTHING, dtype=wp.int64, device=self.device)
+        inputs = [points, mesh.faces, wp.vec2i(*ends[:2]), *size, int(perspective), keys]
+        self._launch(rasterise, mesh.ends[-1], inputs)
+        return keys
 
     def _launch(self, kernel: Any, num: int, inputs: list[Any]) -> None:
         wp.launch(kernel, dim=num, inputs=inputs, device=self.device)
 
-    def _empty(self, num: int) -> Any:
-        return wp.full(num, NOTHING, dtype=wp.int64, device=self.device)
-
     def _vectors(self, vectors: Floats) -> Any:
         values = np.ascontiguousarray(vectors, np.float32)
-        return wp.array(values, dtype=wp.vec3, device=self.device)
+        return wp.array(values, dtype=wp.vec3, copy=False, device=self.device)
 
 
 @dataclass(frozen=True)
@@ -202,7 +229,7 @@ class LightMap:
     scale: float
     """Pixels a metre."""
     keys: Any
-    """(side * side,) Warp array."""
+    """(3, side * side) Warp array."""
 
 
 def _frame_towards(direction: Floats) -> Floats:

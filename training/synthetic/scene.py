@@ -16,7 +16,7 @@ from training.synthetic.composing import Picture, compose, silhouette
 from training.synthetic.developing import develop
 from training.synthetic.poses import ACTIVITIES, Pose, sample_pose
 from training.synthetic.props import Prop, sample_occluder, seat
-from training.synthetic.render import Hits, LightMap, Renderer
+from training.synthetic.render import AtRest, Hits, Renderer
 from training.synthetic.shading import Lighting, sample_lighting, shade
 from training.synthetic.subjects import Posed, Subject, assemble, pose_subject
 from training.synthetic.wardrobe import dress
@@ -61,12 +61,8 @@ class _Scene:
     props: list[Prop]
     vertices: Floats
     """(V, 3)"""
-    turns: Floats
-    """(V, 3, 3) what has happened to each normal since it was taken."""
-    normals: Floats
-    """(V, 3)"""
-    rest: Floats
-    """(V, 3) what patterns are painted on."""
+    at_rest: AtRest
+    """Patterns are painted on the vertices at rest."""
     faces: Ints
     """(F, 3)"""
     layers: Ints
@@ -121,9 +117,12 @@ class Synthesizer:
         hits = self._renderer.draw(mesh, view.camera, samples)
         shadows = self._renderer.light_map(mesh, light.direction)
         softness = rng.uniform(*SHADOW_SOFTNESS)
-        shaded = self._shaded(scene, hits, light, shadows, softness)
+        points, rest, normals = self._renderer.interpolate(mesh, hits, scene.at_rest)
         backdrop = sample_backdrop(rng, view, ground, -float(joints[0, 2]), light)
-        behind = backdrop.lit(self._renderer.receive(shadows, backdrop.points, softness))
+        lit = self._renderer.receive(shadows, np.concatenate([points, backdrop.points]), softness)
+        on_things, on_ground = np.split(lit, [len(points)])
+        shaded = self._shaded(scene, hits, (points, rest, normals), on_things, light)
+        behind = backdrop.lit(on_ground)
         rgb, alpha = compose(shaded, hits.pixels, hits.faces < len(subject.faces), behind, samples)
         return Frame(
             dressed=np.concatenate([develop(rng, rgb), alpha], axis=-1),
@@ -154,15 +153,15 @@ class Synthesizer:
         return props if occluder is None else [*props, occluder]
 
     def _shaded(
-        self, scene: _Scene, hits: Hits, light: Lighting, shadows: LightMap, softness: float
+        self,
+        scene: _Scene,
+        hits: Hits,
+        seen: tuple[Floats, Floats, Floats],
+        lit: Floats,
+        light: Lighting,
     ) -> Floats:
-        """Colour (P, 3) of what is seen, sRGB."""
-        corners = scene.faces[hits.faces]
-        points = _interpolate(scene.vertices, corners, hits)
-        rest = _interpolate(scene.rest, corners, hits)
-        turned = np.einsum("pcij,pcj->pci", scene.turns[corners], scene.normals[corners])
-        normals = np.einsum("pc,pci->pi", hits.barycentric, turned)
-        normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-6)
+        """Colour (P, 3) in sRGB of what is seen: place, place at rest, unit normal."""
+        points, rest, normals = seen
         shown = _shown(scene, hits, rest)
         colours = np.empty((len(shown), 3), np.float32)
         gloss = np.empty(len(shown), np.float32)
@@ -177,23 +176,14 @@ class Synthesizer:
         colours[skin[self._source.on_eyes[hits.faces[skin]]]] = EYE_COLOUR
         normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-6)
         views = -points / np.linalg.norm(points, axis=1, keepdims=True)
-        lit = self._renderer.receive(shadows, points, softness)
         return shade(colours, normals, views, lit, gloss, light)
 
 
 def _gather(subject: Subject, props: list[Prop], vertices: Floats, posed: Posed) -> _Scene:
     if not props:
-        return _Scene(
-            subject,
-            props,
-            vertices,
-            posed.turns,
-            subject.normals,
-            subject.vertices,
-            subject.faces,
-            subject.layers,
-        )
-    num = sum(len(prop.vertices) for prop in props)
+        at_rest = AtRest(subject.vertices, subject.normals, posed.transforms)
+        return _Scene(subject, props, vertices, at_rest, subject.faces, subject.layers)
+    still = np.tile(np.eye(3, 4, dtype=np.float32), (sum(len(p.vertices) for p in props), 1, 1))
     faces, layers, start = [subject.faces], [subject.layers], len(vertices)
     for layer, prop in enumerate(props, start=len(subject.outfit.garments) + 1):
         faces.append(prop.faces + start)
@@ -203,9 +193,11 @@ def _gather(subject: Subject, props: list[Prop], vertices: Floats, posed: Posed)
         subject,
         props,
         np.concatenate([vertices, *(prop.vertices for prop in props)]),
-        np.concatenate([posed.turns, np.tile(np.eye(3, dtype=np.float32), (num, 1, 1))]),
-        np.concatenate([subject.normals, *(prop.normals for prop in props)]),
-        np.concatenate([subject.vertices, *(prop.local for prop in props)]),
+        AtRest(
+            np.concatenate([subject.vertices, *(prop.local for prop in props)]),
+            np.concatenate([subject.normals, *(prop.normals for prop in props)]),
+            np.concatenate([posed.transforms, still]),
+        ),
         np.concatenate(faces),
         np.concatenate(layers),
     )
@@ -234,8 +226,3 @@ def _heading(view: View) -> Floats:
     ahead -= (ahead @ view.up) * view.up
     ahead /= np.linalg.norm(ahead)
     return np.stack([np.cross(view.up, ahead), view.up, ahead], axis=1)
-
-
-def _interpolate(values: Floats, corners: Ints, hits: Hits) -> Floats:
-    mixed: Floats = np.einsum("pc,pcd->pd", hits.barycentric, values[corners])
-    return mixed

@@ -62,7 +62,7 @@ def assemble(source: BodySource, body: RestBody, outfit: Outfit) -> Subject:
         np.concatenate(vertices),
         np.concatenate(normals),
         torch.from_numpy(np.concatenate(weights)),
-        np.concatenate(faces),
+        np.concatenate(faces).astype(np.int32),
         np.repeat(np.arange(len(faces)), [len(part) for part in faces]),
         len(body.surface),
     )
@@ -74,8 +74,8 @@ class Posed:
 
     vertices: Floats
     """(V + S, 3)"""
-    turns: Floats
-    """(V + S, 3, 3) what has happened to each vertex's normal."""
+    transforms: Floats
+    """(V + S, 3, 4) what has happened to each vertex; also turns its normal."""
     joints: Floats
     """(24, 3)"""
 
@@ -98,12 +98,12 @@ def pose_subject(subject: Subject, axis_angle: Floats, upright: Floats) -> Posed
     transforms = rest_to_posed(
         torch.cat([world, hung[None]], dim=1), torch.cat([rest, rest[:, _HANDS]], dim=1)
     )
-    # Linear blend skinning as in `model.body.skinning`; the blended transforms also turn normals.
+    # Linear blend skinning as in `model.body.skinning`, but the blended transforms are kept.
     affine = transforms[0, :, :3].flatten(start_dim=1)
     blended = (subject.lbs_weights @ affine).unflatten(-1, (3, 4))
-    turns = blended[..., :3]
-    moved = torch.einsum("vij,vj->vi", turns, torch.from_numpy(subject.vertices)) + blended[..., 3]
-    return Posed(moved.numpy(), turns.numpy(), world[0, :, :3, 3].numpy())
+    moved = torch.einsum("vij,vj->vi", blended[..., :3], torch.from_numpy(subject.vertices))
+    vertices = (moved + blended[..., 3]).numpy()
+    return Posed(vertices, blended.numpy(), world[0, :, :3, 3].numpy())
 
 
 def _extended(lbs_weights: Floats) -> Floats:
