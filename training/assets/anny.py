@@ -165,7 +165,7 @@ class AnnyBody:
             seed = int(torch.randint(2**62, (1,), generator=generator))
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(seed)  # Anny draws from the global generator
-                _, drawn = self._distribution.sample(max(16, num))
+                _, drawn = self._distribution.sample(max(4, num))
             heights = self.heights(drawn)
             plausible = (heights >= HEIGHT_RANGE[0]) & (heights <= HEIGHT_RANGE[1])
             kept.append({name: values[plausible] for name, values in drawn.items()})

@@ -99,7 +99,7 @@ class BodySource:
         """
         generator = torch.Generator().manual_seed(int(rng.integers(2**62)))
         while True:
-            phenotypes = self._anny.sample_phenotypes(16, generator)
+            phenotypes = self._anny.sample_phenotypes(4, generator)
             suitable = torch.nonzero((phenotypes["gender"] > 0.5) == female)[:1, 0]
             if len(suitable):
                 break
@@ -113,13 +113,14 @@ class BodySource:
 def vertex_normals(vertices: Floats, faces: Ints) -> Floats:
     """Unit normals (V, 3), the mean of the adjacent triangles' by area."""
     corners = vertices[faces]
-    normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    (ax, ay, az), (bx, by, bz) = (
+        np.ascontiguousarray((corners[:, i] - corners[:, 0]).T) for i in (1, 2)
+    )
+    across = (ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx)
+    # Each corner's vertex gets its triangle's share.
+    owners = faces.T.ravel()
     summed = np.stack(
-        [
-            np.bincount(faces.ravel(), np.repeat(normals[:, axis], 3), minlength=len(vertices))
-            for axis in range(3)
-        ],
-        axis=-1,
+        [np.bincount(owners, np.tile(axis, 3), minlength=len(vertices)) for axis in across], -1
     )
     lengths = np.linalg.norm(summed, axis=-1, keepdims=True)
     unit: Floats = (summed / np.maximum(lengths, 1e-12)).astype(np.float32)

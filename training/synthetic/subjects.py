@@ -58,7 +58,7 @@ def assemble(source: BodySource, body: RestBody, outfit: Outfit) -> Subject:
     return Subject(
         body,
         outfit,
-        Capsules(body.joints, body.surface, source.dominant),
+        Capsules(body.joints, body.surface[::4], source.dominant[::4]),  # enough for medians
         np.concatenate(vertices),
         np.concatenate(normals),
         torch.from_numpy(np.concatenate(weights)),
