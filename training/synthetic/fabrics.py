@@ -8,18 +8,22 @@ import numpy as np
 from training.synthetic.bodies import Floats
 from training.synthetic.waves import Waves
 
-Pattern = Literal["plain", "stripes", "checks", "dots", "print", "gradient"]
+Pattern = Literal["plain", "stripes", "checks", "dots", "print", "motif", "gradient"]
 PATTERNS: dict[Pattern, float] = {
-    "plain": 0.5,
+    "plain": 0.48,
     "stripes": 0.12,
     "checks": 0.1,
     "dots": 0.06,
-    "print": 0.14,
-    "gradient": 0.08,
+    "print": 0.12,
+    "motif": 0.06,
+    "gradient": 0.06,
 }
 """How often each is drawn."""
 NEUTRALS = 0.45
 """Share of garments in black, white, grey, denim or beige rather than in a free colour."""
+
+CRUMPLE = (0.0, 0.012)
+"""Depth of wrinkles in metres."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +41,9 @@ class Fabric:
     weave: Waves
     roughness: float
     """Relative amplitude of the weave."""
+    wrinkles: Waves
+    crumple: float
+    """Depth of the wrinkles in metres; they bend the light, not the outline."""
     gloss: float
     """Strength of the highlight."""
 
@@ -47,6 +54,13 @@ class Fabric:
         grain = 1 + self.roughness * self.weave(points)[:, None]
         coloured: Floats = np.clip(colour * grain, 0, 1)
         return coloured.astype(np.float32)
+
+    def bend(self, normals: Floats, points: Floats) -> Floats:
+        """Normals (N, 3) tilted by the wrinkles at rest positions (N, 3); not unit."""
+        if self.crumple == 0:
+            return normals
+        bent: Floats = normals - self.crumple * self.wrinkles.gradient(points)
+        return bent
 
     def _share(self, points: Floats) -> Floats:
         """How much of the second colour there is, (N,)."""
@@ -64,6 +78,9 @@ class Fabric:
                 share[(along - 0.5) ** 2 + (across - 0.5) ** 2 < 0.06] = 1
             case "print":
                 share[self.waves(points) > 0.1] = 1
+            case "motif":
+                x, y, z = (points - np.array([0, 0.3, 0], np.float32)).T
+                share[(self.waves(points) > 0) & (z > 0) & (x**2 + y**2 < self.period)] = 1
             case "gradient":
                 share = np.clip(points[:, 1] + 0.5, 0, 1)
         return share
@@ -85,6 +102,8 @@ def sample_fabric(rng: np.random.Generator) -> Fabric:
         weave=Waves.sample(rng, num=8, wavelengths=(0.008, 0.1)),
         roughness=float(rng.uniform(0.02, 0.18)),
         gloss=float(rng.uniform(0, 1) ** 4 * 0.5),
+        wrinkles=_wrinkles(rng),
+        crumple=float(rng.uniform(*CRUMPLE)),
     )
 
 
@@ -99,7 +118,16 @@ def plain(colour: Floats, rng: np.random.Generator, gloss: float = 0.1) -> Fabri
         weave=Waves.sample(rng, num=8, wavelengths=(0.006, 0.15)),
         roughness=float(rng.uniform(0.03, 0.12)),
         gloss=gloss,
+        wrinkles=Waves.sample(rng, num=1),
+        crumple=0.0,
     )
+
+
+def _wrinkles(rng: np.random.Generator) -> Waves:
+    """Mostly upright folds: their waves run level, around the body."""
+    waves = Waves.sample(rng, num=8, wavelengths=(0.05, 0.25))
+    level = np.array([1.0, rng.uniform(0.2, 1), 1.0], np.float32)
+    return Waves(waves.vectors * level, waves.phases)
 
 
 def _colour(rng: np.random.Generator) -> Floats:

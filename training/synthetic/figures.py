@@ -9,13 +9,16 @@ from PIL import Image
 from tqdm import tqdm
 
 from model.silhouette.confidence import sigma_for, silhouette_confidence
-from training.synthetic.scene import Picture, Synthesizer
+from training.synthetic.composing import Picture
+from training.synthetic.scene import Synthesizer
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Options of the command."""
-    parser.add_argument("--out", type=Path, default=Path("synthetic.png"), help="PNG to write")
-    parser.add_argument("--rows", type=int, default=3, help="rows of people")
+    parser.add_argument(
+        "--out", type=Path, default=Path("synthetic.png"), help="picture to write (.png or .jpg)"
+    )
+    parser.add_argument("--rows", type=int, default=4, help="rows of people")
     parser.add_argument("--columns", type=int, default=6, help="people in a row")
     parser.add_argument("--size", type=int, default=256, help="side of each picture in pixels")
     parser.add_argument("--seed", type=int, default=0, help="another seed gives other people")
@@ -25,7 +28,7 @@ def run(args: argparse.Namespace) -> int:
     """Draw the sheet."""
     sheet = contact_sheet(args.rows, args.columns, args.size, args.seed)
     args.out.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(sheet).save(args.out)
+    Image.fromarray(sheet).save(args.out, quality=88)  # PNG takes no notice of the quality
     print(f"{args.out}: {args.rows * args.columns} people, dressed above their confidence map")
     return 0
 

@@ -32,6 +32,10 @@ class Fit:
     """Folds in half a turn around the body."""
 
 
+Drape = Callable[[Floats], Floats]
+"""Vertices (S, 3) of a garment that clings -> of the same garment hanging."""
+
+
 @dataclass(frozen=True)
 class Garment:
     """A garment on a body in T-pose."""
@@ -43,7 +47,7 @@ class Garment:
     faces: Ints
     """(F, 3)"""
     lbs_weights: Floats
-    """(S, 24)"""
+    """(S, 24), or (S, 26): behind SMPL's joints the hands again, for what hangs down from them."""
     cut: Cut
     """Where its cloth is; also says which skin it covers."""
     fabric: Fabric
@@ -57,6 +61,7 @@ def sew(
     fabric: Fabric,
     rng: np.random.Generator,
     hem: Callable[[Floats], Floats] | None = None,
+    drape: Drape | None = None,
 ) -> Garment | None:
     """Cut a shell and push it outwards.
 
@@ -68,12 +73,12 @@ def sew(
         fabric: What it is made of.
         rng: Decides the ease and the folds.
         hem: Rest positions -> progress from its top (0) to its hem (1); none: no flare, no folds.
+        drape: How it hangs; none: it clings.
 
     Returns:
         The garment; nothing where the outline holds no triangle.
     """
-    vertices = (shell.weights @ body.vertices).astype(np.float32)
-    normals = vertex_normals(vertices, shell.faces)
+    vertices, normals = body.surface_of(shell)
     pairs, share, faces = clip(shell.faces, cut(vertices))
     if len(faces) == 0:
         return None
@@ -93,6 +98,8 @@ def sew(
         offset += fit.flare * progress**1.3
         offset += fit.folds * progress * (0.5 + 0.5 * np.sin(phase))
     vertices = (vertices + normals * offset[:, None]).astype(np.float32)
+    if drape is not None:
+        vertices = drape(vertices)
     return Garment(vertices, vertex_normals(vertices, faces), faces, weights, cut, fabric)
 
 
@@ -109,24 +116,34 @@ def clip(faces: Ints, values: Floats) -> tuple[Ints, Floats, Ints]:
     """
     inside = values > 0
     count = inside[faces].sum(1)
-    whole = faces[count == 3]
-    corners = [np.stack([whole, whole], axis=-1)]
-    for kept in (1, 2):
+    kept = np.flatnonzero(inside)
+    renumbered = np.zeros(len(values), np.int64)
+    renumbered[kept] = np.arange(len(kept))
+    # Edges that cross the line, each with its inner vertex first.
+    edges: list[Ints] = []
+    new_faces = [renumbered[faces[count == 3]]]
+    for num in (1, 2):
         # Turn each triangle so that its odd one out comes first.
-        cut = faces[count == kept]
-        odd = np.argmax(inside[cut] == (kept == 1), axis=1)
+        cut = faces[count == num]
+        odd = np.argmax(inside[cut] == (num == 1), axis=1)
         a, b, c = (cut[np.arange(len(cut)), (odd + turn) % 3] for turn in range(3))
-        aa, bb, cc = (np.stack([v, v], axis=-1) for v in (a, b, c))
-        ab, ac = np.stack([a, b], axis=-1), np.stack([a, c], axis=-1)
-        if kept == 1:
-            corners.append(np.stack([aa, ab, ac], axis=1))
+        first = len(kept) + 2 * sum(len(part) for part in edges[::2])
+        ab = first + np.arange(len(cut))
+        ac = ab + len(cut)
+        if num == 1:
+            edges += [np.stack([a, b], -1), np.stack([a, c], -1)]
+            new_faces.append(np.stack([renumbered[a], ab, ac], -1))
         else:
-            corners += [np.stack([ab, bb, cc], axis=1), np.stack([ab, cc, ac], axis=1)]
-    pairs, new_faces = np.unique(
-        np.concatenate(corners).reshape(-1, 2), axis=0, return_inverse=True
-    )
-    first, second = values[pairs[:, 0]], values[pairs[:, 1]]
-    crossing = pairs[:, 0] != pairs[:, 1]
-    share = np.zeros(len(pairs), np.float32)
-    share[crossing] = first[crossing] / (first[crossing] - second[crossing])
-    return pairs, share[:, None], new_faces.reshape(-1, 3)
+            edges += [np.stack([b, a], -1), np.stack([c, a], -1)]
+            b, c = renumbered[b], renumbered[c]
+            new_faces += [np.stack([ab, b, c], -1), np.stack([ab, c, ac], -1)]
+    # Triangles on both sides of an edge share the vertex on it.
+    crossing = np.concatenate(edges)
+    unique, inverse = np.unique(crossing @ [len(values), 1], return_inverse=True)
+    target = np.concatenate([np.arange(len(kept)), len(kept) + inverse])
+    crossing = np.stack(np.divmod(unique, len(values)), -1)
+    first_value, second_value = values[crossing].T
+    share = np.zeros((len(kept) + len(crossing), 1), np.float32)
+    share[len(kept) :, 0] = first_value / (first_value - second_value)
+    pairs = np.concatenate([np.stack([kept, kept], -1), crossing])
+    return pairs, share, target[np.concatenate(new_faces)]

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from training.synthetic.bodies import Floats, RestBody
-from training.synthetic.garments import Cut
 
 
 @dataclass(frozen=True)
@@ -65,17 +64,44 @@ def progress(top: float, hem: float) -> Callable[[Floats], Floats]:
     return share_of
 
 
-def scalp(body: RestBody, rng: np.random.Generator) -> Cut:
+@dataclass(frozen=True)
+class Cap:
     """Above a plane that rises from the nape to the forehead."""
-    head = body.joint("head")
-    crown = float(body.vertices[:13380, 1].max())
-    height = crown - float(head[1])
-    slope = rng.uniform(0.5, 0.8)
-    level = float(head[1]) + height * rng.uniform(0.3, 0.5)
 
-    def above(points: Floats) -> Floats:
-        hairline: Floats = points[:, 1] - level - slope * (points[:, 2] - head[2])
-        nape: Floats = points[:, 1] - (head[1] - 0.02)
-        return np.minimum(hairline, nape).astype(np.float32)
+    level: float
+    """Height of the plane at the head's joint."""
+    slope: float
+    """Its rise to the front."""
+    nape: float
+    """Height below which nothing is."""
+    depth: float
+    """z of the head's joint."""
 
-    return above
+    @classmethod
+    def on(cls, body: RestBody, share: float, slope: float) -> "Cap":
+        """On a head; `share` is the plane's height between joint (0) and crown (1)."""
+        head = body.joint("head")
+        crown = float(body.surface[:, 1].max())
+        level = float(head[1]) + share * (crown - float(head[1]))
+        return cls(level, slope, float(head[1]) - 0.02, float(head[2]))
+
+    def __call__(self, points: Floats) -> Floats:
+        """Signed distance (N,) of rest positions (N, 3), roughly in metres."""
+        above = self.above(points)
+        return within(above, points[:, 1] - self.nape)
+
+    def above(self, points: Floats) -> Floats:
+        """How far rest positions (N, 3) are above the plane, (N,)."""
+        distance: Floats = points[:, 1] - self.level - self.slope * (points[:, 2] - self.depth)
+        return distance
+
+
+def within(*distances: Floats) -> Floats:
+    """Inside of several outlines at once, each given as signed distances (N,)."""
+    least: Floats = np.min(distances, axis=0).astype(np.float32)
+    return least
+
+
+def everywhere_else(points: Floats) -> Floats:
+    """The outline of what covers no skin: solid things."""
+    return np.full(len(points), -1, np.float32)

@@ -1,48 +1,35 @@
 """One person, dressed and naked, before a camera: pictures with exact truth.
 
-H W the picture's size, V vertices of the body, S of all its clothes, P pixels that show the person.
+H W the picture's size, V vertices, F triangles, P pixels (or samples) that show something solid.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
-import torch
-from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
 
-from model.body.kinematics import forward_kinematics, rest_to_posed
-from model.body.rotation import axis_angle_to_matrix
-from model.body.skinning import linear_blend_skinning
-from model.skeletons import SMPL_24_PARENTS
+from model.skeletons import SMPL_24_JOINT_NAMES
 from training.synthetic.backdrops import sample_backdrop
-from training.synthetic.bodies import BodySource, Floats, Ints, RestBody, vertex_normals
-from training.synthetic.cameras import place, sample_view
-from training.synthetic.poses import sample_pose
-from training.synthetic.render import Hits, Renderer
-from training.synthetic.shading import sample_lighting, shade
-from training.synthetic.wardrobe import Outfit, Tailor
+from training.synthetic.bodies import BodySource, Floats, Ints
+from training.synthetic.cameras import View, place, sample_view
+from training.synthetic.composing import Picture, compose, silhouette
+from training.synthetic.developing import develop
+from training.synthetic.poses import ACTIVITIES, Pose, sample_pose
+from training.synthetic.props import Prop, sample_occluder, seat
+from training.synthetic.render import AtRest, Hits, Renderer
+from training.synthetic.shading import Lighting, sample_lighting, shade
+from training.synthetic.subjects import Posed, Subject, assemble, pose_subject
+from training.synthetic.wardrobe import dress
 
 EYE_COLOUR = np.array([0.1, 0.07, 0.05], np.float32)
-
-Picture = NDArray[np.uint8]
-
-
-@dataclass(frozen=True)
-class Subject:
-    """A dressed person in T-pose, ready to be posed: body first, then each garment."""
-
-    body: RestBody
-    outfit: Outfit
-    vertices: Floats
-    """(V + S, 3)"""
-    normals: Floats
-    """(V + S, 3)"""
-    lbs_weights: torch.Tensor
-    """(V + S, 24)"""
-    faces: Ints
-    """All triangles."""
-    layers: Ints
-    """Of each triangle: 0 the body, then 1, 2 ... the garments from the inside out."""
-    num_body_vertices: int
+SHADOW_SOFTNESS = (0.01, 0.12)
+"""Width of a shadow's edge, in metres."""
+_SEATED_ON = [SMPL_24_JOINT_NAMES.index(name) for name in ("pelvis", "left_hip", "right_hip")]
+_THIGHS = [
+    SMPL_24_JOINT_NAMES.index(f"{side}_{name}")
+    for side in ("left", "right")
+    for name in ("hip", "knee")
+]
 
 
 @dataclass(frozen=True)
@@ -50,9 +37,10 @@ class Frame:
     """A rendered picture and its truth. Metres in the camera's frame: X right, Y up, looking -Z."""
 
     dressed: Picture
-    """(H, W, 4) RGBA; alpha is 255 on the dressed person, else 0; the colours hold the backdrop."""
+    """(H, W, 4) RGBA; alpha is 255 where the dressed person is seen, else 0; the colours are the
+    whole picture's, backdrop and what stands in front included."""
     naked: Picture
-    """(H, W, 4) RGBA likewise, of the naked body on black."""
+    """(H, W, 4) RGBA likewise, of the naked body on black, hidden by the same things in front."""
     pose: Floats
     """(72,) axis-angle of SMPL's joints, the first the global orientation."""
     transl: Floats
@@ -61,6 +49,24 @@ class Frame:
     """(24, 3)"""
     keypoints: Floats
     """(24, 2) pixels, x right and y down."""
+    hidden: float
+    """Share of the body's pixels that something in front hides, in [0, 1]."""
+
+
+@dataclass(frozen=True)
+class _Scene:
+    """All that is solid, in the camera's frame: the person's vertices first, then the props'."""
+
+    subject: Subject
+    props: list[Prop]
+    vertices: Floats
+    """(V, 3)"""
+    at_rest: AtRest
+    """Patterns are painted on the vertices at rest."""
+    faces: Ints
+    """(F, 3)"""
+    layers: Ints
+    """(F,) the subject's, then one more for each prop."""
 
 
 class Synthesizer:
@@ -75,33 +81,13 @@ class Synthesizer:
         """
         self._seed = seed
         self._source = BodySource()
-        self._tailor = Tailor(self._source)
         self._renderer = Renderer(device)
 
     def subject(self, index: int) -> Subject:
         """Person number `index`, dressed: even numbers are male, odd ones female."""
         rng = np.random.default_rng([self._seed, index])
         body = self._source.sample(rng, female=index % 2 == 1)
-        outfit = self._tailor.dress(body, rng)
-        shell = self._source.body
-        surface = (shell.weights @ body.vertices).astype(np.float32)
-        vertices, normals = [surface], [vertex_normals(surface, shell.faces)]
-        weights, faces = [shell.lbs_weights], [shell.faces]
-        for garment in outfit.garments:
-            faces.append(garment.faces + sum(len(part) for part in vertices))
-            vertices.append(garment.vertices)
-            normals.append(garment.normals)
-            weights.append(garment.lbs_weights)
-        return Subject(
-            body,
-            outfit,
-            np.concatenate(vertices),
-            np.concatenate(normals),
-            torch.from_numpy(np.concatenate(weights)),
-            np.concatenate(faces),
-            np.repeat(np.arange(len(faces)), [len(part) for part in faces]),
-            len(surface),
-        )
+        return assemble(self._source, body, dress(self._source, body, rng))
 
     def frame(
         self, subject: Subject, indices: tuple[int, int], size: tuple[int, int], samples: int = 1
@@ -110,117 +96,133 @@ class Synthesizer:
 
         Args:
             subject: Who.
-            indices: (subject, frame): decide pose, camera, light and backdrop.
+            indices: (subject, frame): decide pose, camera, light, props and backdrop.
             size: (height, width) in pixels.
             samples: Rays along each side of a pixel.
         """
         rng = np.random.default_rng([self._seed, *indices, 1])
         view = sample_view(rng, size)
-        pose = sample_pose(rng)
-        pose[0] = view.orientation.as_rotvec()
-        vertices, normals, joints = _pose(subject, pose)
-        transl = place(view.camera, vertices[: subject.num_body_vertices], rng)
-        vertices, joints = vertices + transl, joints + transl
+        pose = sample_pose(rng, subject.capsules)
+        axis_angle = pose.axis_angle.copy()
+        axis_angle[0] = (view.orientation * _lean(pose)).as_rotvec()
+        posed = pose_subject(subject, axis_angle, _heading(view))
+        transl = place(view, posed.vertices[: subject.num_body_vertices], rng)
         light = sample_lighting(rng)
-        body, cloth = np.split(vertices, [subject.num_body_vertices])
-        num_body_faces = int(np.searchsorted(subject.layers, 1))
-        cloth_faces = subject.faces[num_body_faces:] - subject.num_body_vertices
-        surfaces = ((body, self._source.body.faces), (cloth, cloth_faces))
-        hits = self._renderer.cast(*surfaces, view.camera, light.direction, samples)
-        corners = subject.faces[hits.faces]
-        points = _interpolate(vertices, corners, hits)
-        seen = _interpolate(normals, corners, hits)
-        colours, gloss = self._surface(subject, corners, hits)
-        shaded = shade(
-            colours,
-            seen / np.maximum(np.linalg.norm(seen, axis=1, keepdims=True), 1e-6),
-            -points / np.linalg.norm(points, axis=1, keepdims=True),
-            hits.lit.astype(np.float32),
-            gloss,
-            light,
-        )
-        backdrop = sample_backdrop(rng, size)
+        vertices, joints = posed.vertices + transl, posed.joints + transl
+        ground = float((vertices @ view.up).min())
+        props = self._props(rng, subject, pose, vertices, joints, ground, view)
+        scene = _gather(subject, props, vertices, posed)
+        ends = (subject.num_body_faces, len(subject.faces), len(scene.faces))
+        mesh = self._renderer.load(scene.vertices, scene.faces, ends)
+        hits = self._renderer.draw(mesh, view.camera, samples)
+        shadows = self._renderer.light_map(mesh, light.direction)
+        softness = rng.uniform(*SHADOW_SOFTNESS)
+        points, rest, normals = self._renderer.interpolate(mesh, hits, scene.at_rest)
+        backdrop = sample_backdrop(rng, view, ground, -float(joints[0, 2]), light)
+        lit = self._renderer.receive(shadows, np.concatenate([points, backdrop.points]), softness)
+        on_things, on_ground = np.split(lit, [len(points)])
+        shaded = self._shaded(scene, hits, (points, rest, normals), on_things, light)
+        behind = backdrop.lit(on_ground)
+        rgb, alpha = compose(shaded, hits.pixels, hits.faces < len(subject.faces), behind, samples)
         return Frame(
-            dressed=_compose(shaded, hits.pixels, backdrop, samples),
-            naked=_naked(hits, size, samples, subject.outfit.skin.colours[0]),
-            pose=pose.reshape(-1),
+            dressed=np.concatenate([develop(rng, rgb), alpha], axis=-1),
+            naked=silhouette(hits.naked, samples, subject.outfit.skin.colours[0]),
+            pose=axis_angle.reshape(-1),
             transl=transl,
             joints=joints,
             keypoints=view.camera.project(joints),
+            hidden=hits.hidden,
         )
 
-    def _surface(self, subject: Subject, corners: Ints, hits: Hits) -> tuple[Floats, Floats]:
-        """Colour (P, 3) and gloss (P,) of what is seen.
+    def _props(
+        self,
+        rng: np.random.Generator,
+        subject: Subject,
+        pose: Pose,
+        vertices: Floats,
+        joints: Floats,
+        ground: float,
+        view: View,
+    ) -> list[Prop]:
+        body = vertices[: subject.num_body_vertices]
+        props = []
+        if ACTIVITIES[pose.activity].seated:
+            below = body[np.isin(self._source.dominant, _SEATED_ON)]
+            props.append(seat(rng, below, joints[_THIGHS], ground, view))
+        occluder = sample_occluder(rng, body, ground, view)
+        return props if occluder is None else [*props, occluder]
 
-        Where an inner layer pokes through an outer one it is painted as the outer one: cloth may
-        cross in a wild pose, but skin never shows through, so the dressed silhouette always holds
-        the naked one.
-        """
-        rest = _interpolate(subject.vertices, corners, hits)
-        shown = subject.layers[hits.faces].copy()
-        for layer, garment in enumerate(subject.outfit.garments, start=1):
-            beneath = shown < layer
-            covered = garment.cut(rest[beneath]) > 0
-            shown[np.flatnonzero(beneath)[covered]] = layer
+    def _shaded(
+        self,
+        scene: _Scene,
+        hits: Hits,
+        seen: tuple[Floats, Floats, Floats],
+        lit: Floats,
+        light: Lighting,
+    ) -> Floats:
+        """Colour (P, 3) in sRGB of what is seen: place, place at rest, unit normal."""
+        points, rest, normals = seen
+        shown = _shown(scene, hits, rest)
         colours = np.empty((len(shown), 3), np.float32)
         gloss = np.empty(len(shown), np.float32)
-        fabrics = [subject.outfit.skin, *(garment.fabric for garment in subject.outfit.garments)]
-        for layer, fabric in enumerate(fabrics):
-            here = shown == layer
+        outfit = scene.subject.outfit
+        fabrics = [outfit.skin, *(garment.fabric for garment in outfit.garments)]
+        for layer, fabric in enumerate([*fabrics, *(prop.fabric for prop in scene.props)]):
+            here = np.flatnonzero(shown == layer)
             colours[here] = fabric.colours_at(rest[here])
+            normals[here] = fabric.bend(normals[here], rest[here])
             gloss[here] = fabric.gloss
         skin = np.flatnonzero(shown == 0)
         colours[skin[self._source.on_eyes[hits.faces[skin]]]] = EYE_COLOUR
-        return colours, gloss
+        normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-6)
+        views = -points / np.linalg.norm(points, axis=1, keepdims=True)
+        return shade(colours, normals, views, lit, gloss, light)
 
 
-def _pose(subject: Subject, pose: Floats) -> tuple[Floats, Floats, Floats]:
-    """Posed vertices, normals and joints around the origin."""
-    rest = torch.from_numpy(subject.body.joints)[None]
-    rotations = axis_angle_to_matrix(torch.from_numpy(pose.astype(np.float32)))[None]
-    world = forward_kinematics(rotations, rest, SMPL_24_PARENTS)
-    transforms = rest_to_posed(world, rest)
-    vertices = torch.from_numpy(subject.vertices)[None]
-    moved = linear_blend_skinning(vertices, transforms, subject.lbs_weights)
-    transforms[..., :3, 3] = 0
-    normals = linear_blend_skinning(
-        torch.from_numpy(subject.normals)[None], transforms, subject.lbs_weights
+def _gather(subject: Subject, props: list[Prop], vertices: Floats, posed: Posed) -> _Scene:
+    if not props:
+        at_rest = AtRest(subject.vertices, subject.normals, posed.transforms)
+        return _Scene(subject, props, vertices, at_rest, subject.faces, subject.layers)
+    still = np.tile(np.eye(3, 4, dtype=np.float32), (sum(len(p.vertices) for p in props), 1, 1))
+    faces, layers, start = [subject.faces], [subject.layers], len(vertices)
+    for layer, prop in enumerate(props, start=len(subject.outfit.garments) + 1):
+        faces.append(prop.faces + start)
+        layers.append(np.full(len(prop.faces), layer))
+        start += len(prop.vertices)
+    return _Scene(
+        subject,
+        props,
+        np.concatenate([vertices, *(prop.vertices for prop in props)]),
+        AtRest(
+            np.concatenate([subject.vertices, *(prop.local for prop in props)]),
+            np.concatenate([subject.normals, *(prop.normals for prop in props)]),
+            np.concatenate([posed.transforms, still]),
+        ),
+        np.concatenate(faces),
+        np.concatenate(layers),
     )
-    return moved[0].numpy(), normals[0].numpy(), world[0, :, :3, 3].numpy()
 
 
-def _interpolate(values: Floats, corners: Ints, hits: Hits) -> Floats:
-    mixed: Floats = np.einsum("pc,pcd->pd", hits.barycentric, values[corners])
-    return mixed
+def _shown(scene: _Scene, hits: Hits, rest: Floats) -> Ints:
+    """Layer (P,) that each pixel is painted as.
+
+    Where an inner layer pokes through an outer one it is painted as the outer one: cloth may cross
+    in a wild pose, but skin never shows through. The dressed silhouette always holds the naked one.
+    """
+    shown = scene.layers[hits.faces].copy()
+    for layer, garment in enumerate(scene.subject.outfit.garments, start=1):
+        beneath = np.flatnonzero(shown < layer)
+        shown[beneath[garment.cut(rest[beneath]) > 0]] = layer
+    return shown
 
 
-def _compose(shaded: Floats, pixels: Ints, backdrop: Floats, samples: int) -> Picture:
-    """Person before backdrop, sample by sample; alpha by majority."""
-    height, width = backdrop.shape[:2]
-    fine = np.zeros((height * samples * width * samples, 4), np.float32)
-    fine[pixels, :3] = shaded
-    fine[pixels, 3] = 1
-    mean = _mean(fine.reshape(height * samples, width * samples, 4), samples)
-    inside = mean[..., 3:] >= 0.5
-    # Under the silhouette the colour is the person's alone, so that the alpha can be laid over
-    # another backdrop without a halo.
-    person = mean[..., :3] / np.maximum(mean[..., 3:], 1e-6)
-    rgb = np.where(inside, person, backdrop)
-    return _bytes(np.concatenate([rgb, inside], axis=-1))
+def _lean(pose: Pose) -> Rotation:
+    return Rotation.from_euler("X", pose.lean_deg, degrees=True)
 
 
-def _naked(hits: Hits, size: tuple[int, int], samples: int, colour: Floats) -> Picture:
-    inside = _mean(hits.naked[..., None].astype(np.float32), samples) >= 0.5
-    assert inside.shape[:2] == size
-    return _bytes(np.concatenate([inside * colour, inside], axis=-1))
-
-
-def _mean(fine: Floats, samples: int) -> Floats:
-    height, width, channels = fine.shape
-    blocks = fine.reshape(height // samples, samples, width // samples, samples, channels)
-    mean: Floats = blocks.mean((1, 3))
-    return mean
-
-
-def _bytes(values: Floats) -> Picture:
-    return np.rint(values * 255).clip(0, 255).astype(np.uint8)
+def _heading(view: View) -> Floats:
+    """Upright, turned like the person: a rotation (3, 3)."""
+    ahead = view.orientation.apply([0.0, 0.0, 1.0])
+    ahead -= (ahead @ view.up) * view.up
+    ahead /= np.linalg.norm(ahead)
+    return np.stack([np.cross(view.up, ahead), view.up, ahead], axis=1)

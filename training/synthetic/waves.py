@@ -6,6 +6,9 @@ import numpy as np
 
 from training.synthetic.bodies import Floats
 
+SCALE = 1.8
+"""What the mean of the sines is multiplied with, so that it uses the range from -1 to 1."""
+
 
 @dataclass(frozen=True)
 class Waves:
@@ -41,5 +44,11 @@ class Waves:
     def __call__(self, points: Floats) -> Floats:
         """Values (N,) at points (N, D)."""
         mean: Floats = np.sin(points @ self.vectors.T + self.phases).mean(-1)
-        scaled: Floats = np.clip(mean * 1.8, -1, 1)
+        scaled: Floats = np.clip(mean * SCALE, -1, 1)
         return scaled
+
+    def gradient(self, points: Floats) -> Floats:
+        """Slope (N, D) at points (N, D), as if values were never clipped."""
+        slopes = np.cos(points @ self.vectors.T + self.phases) @ self.vectors
+        gradient: Floats = slopes * np.float32(SCALE / len(self.phases))
+        return gradient

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from training.synthetic.bodies import Floats, Ints, vertex_normals
 from training.synthetic.cameras import Camera
 from training.synthetic.garments import clip
-from training.synthetic.render import Renderer
+from training.synthetic.render import Mesh, Renderer
 from training.synthetic.shading import Lighting, shade, srgb
 from training.synthetic.waves import Waves
 
@@ -21,6 +21,17 @@ def grid(num: int) -> tuple[Floats, Ints]:
     a, b = corner.ravel(), corner.ravel() + 1
     c, d = a + num + 1, b + num + 1
     return vertices, np.concatenate([np.stack([a, b, d], 1), np.stack([a, d, c], 1)])
+
+
+def load(renderer: Renderer, *parts: tuple[Floats, Ints]) -> Mesh:
+    """Body, cloth and props, each with its own vertices."""
+    starts = np.cumsum([0, *(len(vertices) for vertices, _ in parts)])
+    faces = np.concatenate([f + start for (_, f), start in zip(parts, starts, strict=False)])
+    body, worn, end = np.cumsum([len(f) for _, f in parts]).tolist()
+    return renderer.load(np.concatenate([v for v, _ in parts]), faces, (body, worn, end))
+
+
+NOTHING = (np.zeros((0, 3), np.float32), np.zeros((0, 3), np.int64))
 
 
 def area(vertices: Floats, faces: Ints) -> float:
@@ -66,8 +77,9 @@ def test_a_square_is_seen_where_it_projects_and_the_nearer_one_wins(samples: int
     # At a distance of 4 a metre is 16 pixels.
     body = vertices + np.array([-1, -1, -4], np.float32)
     cloth = vertices * 0.5 + np.array([-1, -1, -3.9], np.float32)
-    up = np.array([0, 1, 0], np.float32)
-    hits = Renderer("cpu").cast((body, faces), (cloth, faces), camera, up, samples)
+    renderer = Renderer("cpu")
+    mesh = load(renderer, (body, faces), (cloth, faces), NOTHING)
+    hits = renderer.draw(mesh, camera, samples)
     expected = np.zeros((48 * samples, 64 * samples), bool)
     expected[24 * samples : 40 * samples, 16 * samples : 32 * samples] = True
     np.testing.assert_array_equal(hits.naked, expected)
@@ -86,22 +98,81 @@ def test_a_square_is_seen_where_it_projects_and_the_nearer_one_wins(samples: int
     np.testing.assert_allclose(projected[:, 1], (rows + 0.5) / samples, atol=1e-3)
 
 
+def test_it_sees_what_a_ray_caster_sees() -> None:
+    """Every ray against every triangle: Moeller and Trumbore, 1997."""
+    rng = np.random.default_rng(0)
+    camera = Camera(focal=30.0, size=(24, 32))
+
+    def soup(num: int) -> tuple[Floats, Ints]:
+        centres = rng.uniform([-1.5, -1.2, -6], [1.5, 1.2, -2], (num, 1, 3))
+        corners = centres + rng.normal(0, 0.4, (num, 3, 3))
+        return corners.reshape(-1, 3).astype(np.float32), np.arange(3 * num).reshape(num, 3)
+
+    body, cloth, props = soup(30), soup(40), soup(20)
+    renderer = Renderer("cpu")
+    hits = renderer.draw(load(renderer, body, cloth, props), camera)
+    parts = (body, cloth, props)
+    corners = np.concatenate([vertices[faces] for vertices, faces in parts]).astype(float)
+    rays = camera.rays().reshape(-1, 3).astype(float)
+    one, two = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
+    across = np.cross(rays[:, None], two)
+    determinant = (across * one).sum(-1)
+    u = (across * -corners[:, 0]).sum(-1) / determinant
+    v = (np.cross(-corners[:, 0], one) * rays[:, None]).sum(-1) / determinant
+    t = (np.cross(-corners[:, 0], one) * two).sum(-1) / determinant
+    distance = np.where((u >= 0) & (v >= 0) & (u + v <= 1) & (t > 0), t, np.inf)
+    expected = np.where(np.isfinite(distance.min(1)), distance.argmin(1), -1)
+    seen = np.full(len(rays), -1)
+    seen[hits.pixels] = hits.faces
+    # A ray through an edge may go either way.
+    assert (seen == expected).mean() > 0.99
+    without_cloth = np.delete(distance, np.s_[30:70], axis=1)
+    naked = np.isfinite(without_cloth.min(1)) & (without_cloth.argmin(1) < 30)
+    assert (hits.naked.ravel() == naked).mean() > 0.99
+    assert 0 < naked.sum() < naked.size
+
+
+def test_a_prop_in_front_hides_the_person_naked_and_dressed() -> None:
+    camera = Camera(focal=64.0, size=(48, 64))
+    vertices, faces = grid(1)
+    body = vertices + np.array([-0.5, -0.5, -4], np.float32)
+    before = vertices * np.array([0.2, 1, 1], np.float32) + np.array([-0.1, -0.5, -3], np.float32)
+    after = before - np.array([0, 0, 2], np.float32)
+    renderer = Renderer("cpu")
+    free, hidden = (
+        renderer.draw(load(renderer, (body, faces), NOTHING, (prop, faces)), camera)
+        for prop in (after, before)
+    )
+    assert free.hidden == 0
+    assert hidden.hidden == pytest.approx(0.25, abs=0.05)  # a fifth of the width, nearer by 4 / 3
+    assert free.naked[24, 32]
+    assert not hidden.naked[24, 32]
+    assert hidden.naked[24, 26]
+    assert hidden.faces[hidden.pixels == 24 * 64 + 32] >= 2
+
+
 def test_what_stands_in_the_way_of_the_light_casts_a_shadow() -> None:
-    camera = Camera(focal=32.0, size=(32, 32))
     vertices, faces = grid(1)
     floor = vertices[:, [0, 2, 1]] * np.array([4, 1, -4]) + np.array([-2, -1, -2])
     roof = vertices[:, [0, 2, 1]] * np.array([2, 1, -4]) + np.array([-2, 0.9, -2])
     light = np.array([0, 1, 0], np.float32)
-    hits = Renderer("cpu").cast((floor, faces), (roof, faces), camera, light)
-    on_floor = hits.faces < 2
-    left = hits.pixels % 32 < 16
-    assert not hits.lit[on_floor & left].any()
-    assert hits.lit[on_floor & ~left].all()
+    renderer = Renderer("cpu")
+    scene = ((part.astype(np.float32), faces) for part in (floor, roof))
+    shadows = renderer.light_map(load(renderer, *scene, NOTHING), light)
+    x = np.linspace(-1.8, 1.8, 19).astype(np.float32)
+    points = np.stack([x, np.full(19, -1), np.full(19, -4)], -1).astype(np.float32)
+    lit = renderer.receive(shadows, points, softness=0.05)
+    np.testing.assert_array_equal(lit[np.abs(x) > 0.1], (x > 0)[np.abs(x) > 0.1])
+    above = points + np.array([0, 3, 0], np.float32)
+    np.testing.assert_array_equal(renderer.receive(shadows, above, softness=0.05), 1)
+    far = points + np.array([50, 0, 0], np.float32)
+    np.testing.assert_array_equal(renderer.receive(shadows, far, softness=0.05), 1)
 
 
 def test_a_surface_that_faces_the_light_is_brighter_than_one_that_does_not() -> None:
     one = np.ones(3, np.float32)
-    light = Lighting(np.array([0, 0, 1.0]), one * 0.5, one * 0.1, one * 0.1)
+    up = np.array([0, 1.0, 0])
+    light = Lighting(np.array([0, 0, 1.0]), one * 0.5, one * 0.1, one * 0.1, up, one * 0)
     normals = np.array([[0, 0, 1.0], [0.8, 0, 0.6], [1, 0, 1e-3]])
     views = np.array([[0, 0, 1.0]] * 3)
     colours, gloss = np.full((3, 3), 0.5), np.zeros(3)

@@ -14,8 +14,9 @@ from model.skeletons import SMPL_24_JOINT_NAMES
 from training.assets.anny import HEIGHT_RANGE, AnnyBody
 from training.synthetic.export import ShapeFitter
 from training.synthetic.figures import contact_sheet
-from training.synthetic.poses import sample_pose
-from training.synthetic.scene import Frame, Subject, Synthesizer
+from training.synthetic.poses import ACTIVITIES, draw_poses, sample_pose
+from training.synthetic.scene import Frame, Synthesizer
+from training.synthetic.subjects import Subject
 
 SIZE = (128, 128)
 
@@ -54,7 +55,9 @@ def test_the_asset_with_the_written_parameters_covers_the_naked_silhouette(
     """An independent way to the same body: ten betas and pose through SMPL's own equations."""
     _, asset = load_asset(repo_root / "checkpoints" / "body_neutral.safetensors")
     smpl, fitter = Smpl(asset), ShapeFitter(asset)
-    for subject, frame in people:
+    unhidden = [(subject, frame) for subject, frame in people if frame.hidden == 0]
+    assert len(unhidden) >= 4
+    for subject, frame in unhidden:
         betas = fitter.fit(subject.vertices[: subject.num_body_vertices])
         pose = torch.from_numpy(frame.pose).reshape(1, 24, 3)
         mesh = smpl(
@@ -94,7 +97,7 @@ def test_people_differ_in_build_dress_and_pose(people: list[tuple[Subject, Frame
 
 def test_elbows_and_knees_bend_one_way_only() -> None:
     rng = np.random.default_rng(0)
-    poses = np.stack([sample_pose(rng) for _ in range(300)])
+    poses = np.concatenate([draw_poses(rng, activity, 60) for activity in ACTIVITIES])
     knees = [SMPL_24_JOINT_NAMES.index(f"{side}_knee") for side in ("left", "right")]
     assert poses[:, knees, 0].min() > -0.06
     assert poses[:, SMPL_24_JOINT_NAMES.index("left_elbow"), 1].max() < 0.06
@@ -103,7 +106,23 @@ def test_elbows_and_knees_bend_one_way_only() -> None:
     for side, sign in (("left", 1), ("right", -1)):
         arm = Rotation.from_rotvec(poses[:, SMPL_24_JOINT_NAMES.index(f"{side}_shoulder")])
         hanging = arm.apply([sign, 0, 0])[:, 1] < -0.7
-        assert hanging.mean() > 0.4
+        assert hanging.mean() > 0.35
+
+
+def test_no_limb_lies_inside_another(people: list[tuple[Subject, Frame]]) -> None:
+    """Arms folded through the chest are refused; what is drawn is not folded so."""
+    subject = people[0][0]
+    folded = np.zeros((1, 24, 3), np.float32)
+    folded[0, SMPL_24_JOINT_NAMES.index("left_shoulder"), 1] = -1.57  # forwards
+    folded[0, SMPL_24_JOINT_NAMES.index("left_elbow"), 1] = -2.9  # and back through the shoulder
+    assert subject.capsules.overlap(folded)[0] > 0
+    assert subject.capsules.overlap(np.zeros((1, 24, 3), np.float32))[0] <= 0
+    rng = np.random.default_rng(0)
+    drawn = [sample_pose(rng, subject.capsules) for _ in range(80)]
+    overlap = subject.capsules.overlap(np.stack([pose.axis_angle for pose in drawn]))
+    assert (overlap <= 0).mean() > 0.97
+    names = [pose.activity for pose in drawn]
+    assert max(set(names), key=names.count) == "standing"
 
 
 def test_anny_comes_in_smpls_conventions() -> None:

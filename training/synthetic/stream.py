@@ -1,0 +1,84 @@
+"""Rendered pairs made when they are asked for: nothing on disk, the same for any number of workers.
+
+H W the picture's size.
+"""
+
+import os
+from typing import Any
+
+import numpy as np
+from torch.utils.data import Dataset
+
+from training.synthetic.composing import Picture
+from training.synthetic.scene import Synthesizer
+from training.synthetic.subjects import Subject
+
+
+class RenderedStream(Dataset[Picture]):
+    """Pairs by number, as (H, W, 5): dressed RGBA and the naked alpha, like pairs read from disk.
+
+    An item depends on the seed and its number alone, and is bit for bit what `data synth` writes
+    for that subject and frame. Consecutive numbers show the same person, who is dressed once: ask
+    for numbers in order, or at least in runs, where speed matters.
+    """
+
+    def __init__(
+        self, seed: int, num_subjects: int, num_frames: int, side: int, samples: int = 1
+    ) -> None:
+        """Prepare; bodies are loaded with the first item, in the process that asks for it.
+
+        Args:
+            seed: Another seed gives other people.
+            num_subjects: How many people there are.
+            num_frames: Pictures of each.
+            side: Of the square pictures, in pixels.
+            samples: Rays along each side of a pixel.
+        """
+        for name, value in (
+            ("num_subjects", num_subjects),
+            ("num_frames", num_frames),
+            ("side", side),
+            ("samples", samples),
+        ):
+            if value < 1:
+                raise ValueError(f"{name} is {value}; at least 1 is needed")
+        self._settings = (seed, num_subjects, num_frames, side, samples)
+        self._worker: _Worker | None = None
+
+    def __len__(self) -> int:
+        _, num_subjects, num_frames, _, _ = self._settings
+        return num_subjects * num_frames
+
+    def __getitem__(self, number: int) -> Picture:
+        """Render one pair."""
+        if not 0 <= number < len(self):
+            raise IndexError(f"pair {number} of {len(self)}")
+        seed, _, num_frames, side, samples = self._settings
+        # What a parent process has built is of no use in a fork of it.
+        if self._worker is None or self._worker.process != os.getpid():
+            self._worker = _Worker(seed)
+        index, frame_number = divmod(number, num_frames)
+        subject = self._worker.subject(index)
+        frame = self._worker.synthesizer.frame(
+            subject, (index, frame_number), (side, side), samples
+        )
+        return np.concatenate([frame.dressed, frame.naked[..., 3:]], axis=-1)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Without what each process builds for itself."""
+        return self.__dict__ | {"_worker": None}
+
+
+class _Worker:
+    """What one process keeps: the renderer and the person that was seen last."""
+
+    def __init__(self, seed: int) -> None:
+        self.process = os.getpid()
+        # The workers share the cores; each renders on its own, and none takes a GPU from training.
+        self.synthesizer = Synthesizer(seed, device="cpu")
+        self._last: tuple[int, Subject] | None = None
+
+    def subject(self, index: int) -> Subject:
+        if self._last is None or self._last[0] != index:
+            self._last = index, self.synthesizer.subject(index)
+        return self._last[1]
