@@ -49,7 +49,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--resume", action="store_true", help="continue the run in that folder")
     parser.add_argument(
-        "--data", nargs="+", metavar="DIR", help="folders of rendered pairs in the SHADER layout"
+        "--data",
+        nargs="+",
+        metavar="DIR",
+        help="folders of rendered pairs in the SHADER layout, or the word `synthetic`: people are "
+        "rendered while training goes on",
     )
     parser.add_argument("--ccp", metavar="DIR", help="folder of Clothing Co-Parsing")
     parser.add_argument("--initial", metavar="FILE", help="checkpoint to start from")
@@ -78,7 +82,7 @@ def run(args: argparse.Namespace) -> int:
         recipe = _with_options(load_recipe(args.recipe or RECIPE, SilhouetteRecipe), args)
     with joined_processes(pick_device(recipe.device)):
         if not is_first():
-            logging.getLogger().setLevel(logging.WARNING)
+            logging.getLogger().setLevel(logging.ERROR)
         with first_process_first():
             if is_first() and not args.resume:
                 RunFolder.create(args.out, recipe_as_dict(recipe))

@@ -17,8 +17,9 @@ from training.engine.interruption import Interruption
 from training.engine.loop import Outcome, Routine, fit
 from training.engine.optimisation import Optimisation, learning_rate_at, make_optimiser
 from training.engine.precision import autocast_dtype
+from training.engine.progress import progress_bar, show
 from training.engine.run import RunFolder
-from training.engine.seeding import sample_generator
+from training.engine.seeding import sample_generator, seed_step
 from training.engine.state import load_state, save_state
 from training.engine.tasks import SupervisedTask, split
 
@@ -254,6 +255,30 @@ def test_a_first_signal_is_noted_and_a_second_one_acts() -> None:
         with pytest.raises(KeyboardInterrupt):
             os.kill(os.getpid(), signal.SIGINT)
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_a_progress_bar_in_a_file_is_not_drawn_for_every_step(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with progress_bar(1000, 0, shown=True) as bar:
+        for _ in range(1000):
+            bar.update()
+            show(bar, {"loss": 0.25, "samples_per_second": 123.0})
+    drawn = capsys.readouterr().err
+    assert drawn.count("training:") <= 3
+    assert "loss=0.25, samples/s=123" in drawn
+    with progress_bar(1000, 0, shown=False) as bar:
+        bar.update()
+    assert capsys.readouterr().err == ""
+
+
+def test_each_step_and_each_process_has_its_own_chance() -> None:
+    drawn = []
+    for step, process in ((0, 0), (0, 0), (1, 0), (0, 1)):
+        seed_step(7, step, process)
+        drawn.append(torch.rand(3).tolist())
+    assert drawn[0] == drawn[1]
+    assert len({tuple(numbers) for numbers in drawn}) == 3
 
 
 def test_samples_have_generators_of_their_own() -> None:
