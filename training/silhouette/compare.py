@@ -40,7 +40,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], help="(0 1 2)")
     parser.add_argument("--out", type=Path, default=Path("runs/comparison"), help="(%(default)s)")
     parser.add_argument(
-        "--data", nargs="+", metavar="DIR", help="folders of rendered pairs in the SHADER layout"
+        "--data",
+        nargs="+",
+        metavar="DIR",
+        help="folders of rendered pairs in the SHADER layout, or the word `synthetic`",
     )
     parser.add_argument("--ccp", metavar="DIR", help="folder of Clothing Co-Parsing")
     parser.add_argument("--device", help="auto, cpu, cuda, cuda:1 ...")

@@ -27,7 +27,7 @@ from training.silhouette.scenes import (
     rendered_scene,
     street_scene,
 )
-from training.silhouette.sources import Pictures
+from training.silhouette.sources import Pictures, draw_pair
 
 
 class SilhouetteBatch(NamedTuple):
@@ -73,25 +73,26 @@ class TrainingSamples(Dataset[SilhouetteBatch]):
     def __getitem__(self, key: SampleKey) -> SilhouetteBatch:
         """Choose a picture, place it, change its colours."""
         rng = sample_generator(self.recipe.seed, key.index)
-        scene, is_photo = self._scene(key.image_size, rng)
+        scene, is_photo = self._scene(key, rng)
         if rng.random() < 0.5:
             scene = scene.mirrored()
         varied = vary(scene.image, rng, self.recipe.augmentation)
         scene = Scene(varied, scene.confidence, scene.dressed, scene.naked, scene.weight)
         return to_sample(scene, key.image_size, is_photo)
 
-    def _scene(self, side: int, rng: np.random.Generator) -> tuple[Scene, bool]:
-        data, settings = self.recipe.data, self.recipe.augmentation
+    def _scene(self, key: SampleKey, rng: np.random.Generator) -> tuple[Scene, bool]:
+        data, settings, side = self.recipe.data, self.recipe.augmentation, key.image_size
         if self.photos is None:
-            return own_background_scene(_any(self.pairs, rng), side, rng, settings), False
-        photo = _any(self.photos, rng)
+            pair = draw_pair(self.pairs, key.index, rng)
+            return own_background_scene(pair, side, rng, settings), False
+        photo = self.photos[int(rng.integers(len(self.photos)))]
         kind = rng.random()
         if kind < data.photo_fraction:
             weights = BodyWeights(data.skin_weight, data.bone_weight, data.close_weight)
             return photo_scene(photo, side, rng, settings, weights), True
         if kind < data.photo_fraction + data.empty_fraction:
             return empty_scene(photo, side, rng, settings), False
-        pair = _any(self.pairs, rng)
+        pair = draw_pair(self.pairs, key.index, rng)
         if rng.random() < data.street_fraction:
             return street_scene(pair, photo, side, rng, settings), False
         return own_background_scene(pair, side, rng, settings), False
@@ -127,7 +128,3 @@ class HeldOutSamples:
         for first in range(0, len(self), batch_size):
             samples = [self[i] for i in range(first, min(first + batch_size, len(self)))]
             yield SilhouetteBatch(*(torch.stack(layer) for layer in zip(*samples, strict=True)))
-
-
-def _any(pictures: Pictures, rng: np.random.Generator) -> np.ndarray:
-    return pictures[int(rng.integers(len(pictures)))]

@@ -4,8 +4,6 @@ H W a picture's size.
 """
 
 import functools
-import hashlib
-import importlib.metadata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +25,7 @@ from training.datasets.shader import (
 from training.silhouette.breakdown import azimuth_deg
 from training.silhouette.sources import is_held_out
 from training.synthetic.scene import Synthesizer
+from training.synthetic.stream import generator_digest
 
 SYNTHETIC_SEED = 1_907_301_977
 """Of the people that are rendered to be measured on. Recipes and `data synth` count from 0."""
@@ -147,7 +146,7 @@ class SyntheticPeople:
 
     def __init__(self, settings: SyntheticSettings) -> None:
         self._settings = settings
-        self._code = _generator_digest()
+        self._code = generator_digest()
         # Built with the first picture: a run that has every number already needs no renderer.
         self._synthesizer = functools.cache(lambda: Synthesizer(settings.seed))
         # Frames of a subject follow one another, and making the subject takes most of the time.
@@ -213,11 +212,3 @@ class StreetPhotos:
 def _stamp(*paths: Path) -> str:
     found = [path.stat() for path in paths]
     return " ".join(f"{stat.st_size}-{stat.st_mtime_ns}" for stat in found)
-
-
-def _generator_digest() -> str:
-    """Of the code that renders people: with other code, other people come out of the same seed."""
-    sha = hashlib.sha256(importlib.metadata.version("anny").encode())
-    for path in sorted((Path(__file__).parents[1] / "synthetic").glob("*.py")):
-        sha.update(path.name.encode() + b"\0" + path.read_bytes())
-    return sha.hexdigest()[:16]

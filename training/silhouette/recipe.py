@@ -8,13 +8,20 @@ from training.engine.batches import Stage
 from training.engine.loop import Routine
 from training.engine.optimisation import Optimisation
 
+ON_THE_FLY = "synthetic"
+"""In the place of a folder: people rendered while training goes on, each seen once."""
+
 
 @dataclass(frozen=True)
 class DataRecipe:
     """Where samples come from."""
 
     pairs: tuple[str, ...] = ()
-    """Folders in the SHADER layout."""
+    """Folders in the SHADER layout, or the word `synthetic` alone."""
+    people_seed: int = 0
+    """Of people on the fly; another seed gives other people."""
+    frames_on_the_fly: int = 8
+    """Pictures of each person on the fly."""
     photos: str | None = None
     """Folder of Clothing Co-Parsing; without it there are rendered people only."""
     photo_fraction: float = 0.35
@@ -53,7 +60,8 @@ class DataRecipe:
         """Refuse shares that are none.
 
         Raises:
-            ValueError: A share is outside of [0, 1], or a weight is negative.
+            ValueError: A share is outside of [0, 1], a weight is negative, or people on the fly
+                have no pictures.
         """
         for name in (
             "photo_fraction",
@@ -63,6 +71,8 @@ class DataRecipe:
         ):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} is {getattr(self, name)}; 0 to 1 is needed")
+        if self.frames_on_the_fly < 1:
+            raise ValueError(f"frames_on_the_fly is {self.frames_on_the_fly}; at least 1 is needed")
         for name in ("bone_weight", "close_weight"):
             if not getattr(self, name) >= 0:
                 raise ValueError(f"{name} is {getattr(self, name)}; 0 or more is needed")

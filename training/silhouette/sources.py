@@ -22,7 +22,8 @@ from training.datasets.packed import PackedPictures, pack
 from training.datasets.shader import ShaderSubject, read_pair_in
 from training.datasets.shader_scan import scan_shader
 from training.engine.seeding import sample_generator
-from training.silhouette.recipe import DataRecipe
+from training.silhouette.recipe import ON_THE_FLY, DataRecipe
+from training.synthetic.stream import RenderedStream, generator_digest
 
 UNKNOWN, BACKGROUND, SKIN, BONE, CLOSE = 0, 1, 2, 3, 4
 """What is known of a photo's pixel: nothing; that it shows no body; that it is labelled as skin;
@@ -43,6 +44,8 @@ PAINT_VERSION = 1
 """Raised when painted-over photos would come out differently, so that none are kept from before."""
 BONES_VERSION = 1
 """Raised likewise when bones would be drawn differently."""
+_JUDGED_PEOPLE = 1_907_301_978
+"""Seed of the people that a run on the fly is judged on; recipes count from 0."""
 
 Item = TypeVar("Item")
 
@@ -166,8 +169,10 @@ def packed_pairs(recipe: DataRecipe, held_out: bool) -> Pictures:
 
     Raises:
         FileNotFoundError: A folder is not there.
-        InvalidInputError: There is no frame.
+        InvalidInputError: There is no frame, or people on the fly are asked for beside folders.
     """
+    if ON_THE_FLY in recipe.pairs:
+        return _pairs_on_the_fly(recipe, held_out)
     frames = rendered_frames(recipe, held_out)
     if held_out:
         frames = frames.select(np.array(spread(range(len(frames)), recipe.max_validation)))
@@ -176,6 +181,35 @@ def packed_pairs(recipe: DataRecipe, held_out: bool) -> Pictures:
         return pairs
     name = "held-out pairs" if held_out else "pairs"
     return _packed(pairs, recipe, name, [str(pairs.side), frames.digest])
+
+
+def _pairs_on_the_fly(recipe: DataRecipe, held_out: bool) -> Pictures:
+    if len(recipe.pairs) > 1:
+        raise InvalidInputError(
+            f"pairs are {', '.join(recipe.pairs)}; {ON_THE_FLY!r} cannot stand beside folders"
+        )
+    num_frames, side = recipe.frames_on_the_fly, recipe.pair_side
+    if not held_out:
+        return RenderedStream(recipe.people_seed, 2**40, num_frames, side)
+    num_subjects = -(-recipe.max_validation // num_frames)
+    people = RenderedStream(_JUDGED_PEOPLE, num_subjects, num_frames, side)
+    parts = [str(number) for number in (_JUDGED_PEOPLE, num_subjects, num_frames, side)]
+    return _packed(people, recipe, "held-out people", [*parts, generator_digest()])
+
+
+def draw_pair(pairs: Pictures, index: int, rng: np.random.Generator) -> np.ndarray:
+    """The rendered person of a sample: any of those that are there, the next of a stream.
+
+    In a stream consecutive samples show the same person, who is dressed once.
+
+    Args:
+        pairs: To learn from.
+        index: Number of the sample since the start of the run.
+        rng: Of this sample.
+    """
+    if isinstance(pairs, RenderedStream):
+        return pairs[index % len(pairs)]
+    return pairs[int(rng.integers(len(pairs)))]
 
 
 def packed_photos(recipe: DataRecipe, held_out: bool) -> PackedPictures | None:

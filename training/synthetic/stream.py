@@ -3,7 +3,11 @@
 H W the picture's size.
 """
 
+import hashlib
+import importlib.metadata
 import os
+import threading
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -58,10 +62,11 @@ class RenderedStream(Dataset[Picture]):
         if self._worker is None or self._worker.process != os.getpid():
             self._worker = _Worker(seed)
         index, frame_number = divmod(number, num_frames)
-        subject = self._worker.subject(index)
-        frame = self._worker.synthesizer.frame(
-            subject, (index, frame_number), (side, side), samples
-        )
+        with self._worker.lock:
+            subject = self._worker.subject(index)
+            frame = self._worker.synthesizer.frame(
+                subject, (index, frame_number), (side, side), samples
+            )
         return np.concatenate([frame.dressed, frame.naked[..., 3:]], axis=-1)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -76,9 +81,19 @@ class _Worker:
         self.process = os.getpid()
         # The workers share the cores; each renders on its own, and none takes a GPU from training.
         self.synthesizer = Synthesizer(seed, device="cpu")
+        self.lock = threading.Lock()
+        """The renderer's buffers serve one picture at a time."""
         self._last: tuple[int, Subject] | None = None
 
     def subject(self, index: int) -> Subject:
         if self._last is None or self._last[0] != index:
             self._last = index, self.synthesizer.subject(index)
         return self._last[1]
+
+
+def generator_digest() -> str:
+    """Of the code that renders people: with other code, other people come out of the same seed."""
+    sha = hashlib.sha256(importlib.metadata.version("anny").encode())
+    for path in sorted(Path(__file__).parent.glob("*.py")):
+        sha.update(path.name.encode() + b"\0" + path.read_bytes())
+    return sha.hexdigest()[:16]

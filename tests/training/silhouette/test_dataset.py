@@ -1,15 +1,17 @@
 import dataclasses
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from model.errors import InvalidInputError
 from model.silhouette.confidence import sigma_for, silhouette_confidence
 from model.silhouette.predictor import preprocess
-from training.engine.batches import SampleKey, StagedBatches, batch_loader
+from training.engine.batches import SampleKey, Stage, StagedBatches, batch_loader
 from training.silhouette.dataset import HeldOutSamples, SilhouetteBatch, TrainingSamples, to_sample
 from training.silhouette.photometry import vary
-from training.silhouette.recipe import Augmentation, SilhouetteRecipe
+from training.silhouette.recipe import Augmentation, DataRecipe, SilhouetteRecipe
 from training.silhouette.scenes import (
     BodyWeights,
     Scene,
@@ -26,10 +28,12 @@ from training.silhouette.sources import (
     CLOSE,
     SKIN,
     UNKNOWN,
+    draw_pair,
     packed_pairs,
     packed_photos,
 )
 from training.silhouette.windows import person_window
+from training.synthetic.stream import RenderedStream
 
 SIDE = 32
 SETTINGS = Augmentation()
@@ -225,3 +229,40 @@ def test_what_is_known_counts_as_body_where_it_has_a_weight(rng: np.random.Gener
     scene = known_scene(image, known, BodyWeights(5.0))
     assert scene.weight.tolist() == [[0, 1, 5, 0, 0]]
     assert scene.naked.tolist() == [[False, False, True, False, False]]
+
+
+def test_people_on_the_fly_come_one_after_the_other_and_depend_on_their_number_alone(
+    tmp_path: Path,
+) -> None:
+    recipe = SilhouetteRecipe(
+        stages=(Stage(32, steps=2, batch_size=3),),
+        data=DataRecipe(
+            pairs=("synthetic",),
+            frames_on_the_fly=2,
+            max_validation=3,
+            pair_side=48,
+            cache=str(tmp_path / "cache"),
+        ),
+    )
+    pairs = packed_pairs(recipe.data, held_out=False)
+    assert isinstance(pairs, RenderedStream)
+    samples = TrainingSamples(recipe, pairs, None)
+    keys = [SampleKey(index, 32) for index in (4, 1, 0, 1)]
+    first, second, _, again = (samples[key] for key in keys)
+    torch.testing.assert_close(tuple(second), tuple(again), rtol=0, atol=0)
+    assert first.dressed.any()
+    assert first.naked.any()
+    assert not torch.equal(first.images, second.images)
+    unseen = np.random.default_rng(7)
+    for index in (0, 1, 5):
+        np.testing.assert_array_equal(draw_pair(pairs, index, unseen), pairs[index])
+    held_out = packed_pairs(recipe.data, held_out=True)
+    # Whole people: two pictures each.
+    assert len(held_out) == 4
+    assert all((held_out[i] != pairs[i]).any() for i in range(4))
+
+
+def test_people_on_the_fly_cannot_stand_beside_folders(tmp_path: Path) -> None:
+    recipe = DataRecipe(pairs=("synthetic", str(tmp_path)))
+    with pytest.raises(InvalidInputError, match="beside folders"):
+        packed_pairs(recipe, held_out=False)
