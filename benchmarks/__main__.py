@@ -3,9 +3,9 @@
 import argparse
 import sys
 
-from benchmarks import body, synthetic
+from benchmarks import body, loop, synthetic
 
-BENCHMARKS = {"body": body.run, "synthetic": synthetic.run}
+BENCHMARKS = {"body": body.run, "loop": loop.run, "synthetic": synthetic.run}
 
 
 def main(arguments: list[str]) -> int:
