@@ -54,9 +54,8 @@ def run() -> None:
     )
     bare, ours = clocks.values()
     for name, clock in clocks.items():
-        print(
-            f"  {name:<24}{1 / clock.wall:9.2f} steps/s{clock.cpu * 1000:9.1f} ms of CPU time a step"
-        )
+        speed = f"{1 / clock.wall:9.2f} steps/s"
+        print(f"  {name:<24}{speed}{clock.cpu * 1000:9.1f} ms of CPU time a step")
     print(
         f"  ours has {bare.wall / ours.wall:.2f} of the bare loop's steps a second; a step costs "
         f"the training process {ours.cpu / bare.cpu:.2f} of the bare loop's CPU time"
