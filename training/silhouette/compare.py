@@ -50,7 +50,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Train what is not trained yet, then write the table; 130 when interrupted."""
+    """Train what is not trained yet, then write the table; 128 plus the signal when interrupted."""
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     paths: Sequence[Path] = args.recipes or sorted(RECIPES.glob("*.toml"))
     if len({path.stem for path in paths}) < len(paths):
@@ -64,9 +64,10 @@ def run(args: argparse.Namespace) -> int:
             folder = _folder(args.out / f"{path.stem}-{seed}", recipe)
             if not _is_finished(folder, recipe):
                 sys.stderr.write(f"{path.stem}, seed {seed}\n")
-                if not train(recipe, folder).finished:
+                outcome = train(recipe, folder)
+                if not outcome.finished:
                     sys.stdout.write("stopped; the same command continues\n")
-                    return 130
+                    return 0 if outcome.signal is None else 128 + outcome.signal
             metrics = folder.load_best()["metrics"]
             rows.append({"network": path.stem, "seed": seed} | {m: metrics[m] for m in METRICS})
     costs = {path.stem: _cost(load_recipe(path, SilhouetteRecipe)) for path in paths}
@@ -145,9 +146,9 @@ def _with_options(
 def _folder(path: Path, recipe: SilhouetteRecipe) -> RunFolder:
     """A new run, or the one that was begun there with the same recipe."""
     wanted = recipe_as_dict(recipe)
-    if not (path / "last.safetensors").exists():
+    folder = RunFolder(path)
+    if not any(file.exists() for file in (folder.last, folder.previous)):
         return RunFolder.create(path, wanted)
-    folder = RunFolder.open(path)
     stored = recipe_as_dict(
         parse_recipe(folder.describe()["recipe"], SilhouetteRecipe, str(folder.description))
     )
