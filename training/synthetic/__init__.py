@@ -8,7 +8,7 @@ module; nothing is drawn from numbers that stand elsewhere, a garment's own deta
 | bodies | adults, Anny's own correlated shapes, 1.45 to 2.05 m | `bodies`, `training.assets.anny` |
 | skin and hair colours | between neighbours of a palette | `palettes` |
 | poses | `ACTIVITIES` within `LIMITS`, no limb inside another (`capsules`) | `poses` |
-| camera | `FIELD_OF_VIEW_DEG`, `HEIGHT`, `ROLL_DEG`; distance from `FRAMING`; `CROPS` | `cameras` |
+| camera | `FIELD_OF_VIEW_DEG`, `HEIGHT`, `ROLL_DEG`, `FRAMING`, `CROPS` | `cameras` |
 | seen from | `FRONTAL`, `FRONTAL_SPREAD_DEG`, the others from any side | `cameras` |
 | outfits | `OUTFITS` of one to three layers, width by `WIDTH_POWER` | `wardrobe` |
 | garments | `TOPS`, `MIDDLES`, `TROUSERS`, `SKIRT_LENGTHS`, `OPEN_COATS` | `tailoring` |

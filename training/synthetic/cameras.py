@@ -16,6 +16,8 @@ FIELD_OF_VIEW_DEG = (18.0, 62.0)
 """Across the longer side; with the framing it decides the distance: some 1.5 to 9 metres."""
 HEIGHT = (1.35, 0.4, 0.25, 2.6)
 """Of the camera above the ground in metres: mean, spread, least, greatest."""
+LOOKS_DOWN_DEG = (-15.0, 27.0)
+"""Least and greatest angle of the view below the horizon."""
 ROLL_DEG = 2.0
 """Spread of the camera's tilt."""
 LEAN_DEG = 2.0
@@ -84,7 +86,7 @@ def sample_view(rng: np.random.Generator, size: tuple[int, int]) -> View:
     mean, spread, least, greatest = HEIGHT
     height = np.clip(rng.normal(mean, spread), least, greatest)
     distance = 2 * focal / min(size)  # of somebody who fills most of the picture
-    looks_down = np.rad2deg(np.arctan2(height - 0.9, distance))
+    looks_down = np.clip(np.rad2deg(np.arctan2(height - 0.9, distance)), *LOOKS_DOWN_DEG)
     ground = Rotation.from_euler("ZX", [rng.normal(0, ROLL_DEG), looks_down], degrees=True)
     person = Rotation.from_euler("YZ", [turned, rng.normal(0, LEAN_DEG)], degrees=True)
     up = ground.apply([0.0, 1.0, 0.0]).astype(np.float32)

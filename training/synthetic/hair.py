@@ -5,10 +5,10 @@ from dataclasses import replace
 import numpy as np
 
 from training.synthetic.accessories import solid
-from training.synthetic.bodies import BodySource, RestBody
+from training.synthetic.bodies import BodySource, Floats, RestBody
 from training.synthetic.fabrics import plain
 from training.synthetic.garments import Fit, Garment, sew
-from training.synthetic.outlines import Cap, Outline
+from training.synthetic.outlines import Cap, Outline, within
 from training.synthetic.palettes import HAIR_COLOURS, between
 from training.synthetic.solids import superellipsoid, tube
 
@@ -27,10 +27,17 @@ def sample_hair(
     head = body.joint("head")
     if style == "long":
         outline = Outline(hem=float(head[1]) - rng.uniform(0, 0.3), ragged=0.03)
+        hairline = Cap.on(body, rng.uniform(0.35, 0.48), 0.6)
+        face = float(head[2]) + rng.uniform(0.02, 0.06)
+
+        def framing(points: Floats) -> Floats:
+            """Above the hairline, or behind the face."""
+            return within(outline(points), np.maximum(hairline.above(points), face - points[:, 2]))
+
         fit = Fit(0.006, rng.uniform(0.005, 0.04))
-        hair = sew(source.shells["hair"], body, outline, fit, fabric, rng)
-        # It frames the face: skin that pokes through is hair behind the hairline alone.
-        return [hair and replace(hair, cut=Cap.on(body, 0.45, 0.7))]
+        hair = sew(source.shells["hair"], body, framing, fit, fabric, rng)
+        # Only on the skull is skin that pokes through painted as hair.
+        return [hair and replace(hair, cut=hairline)]
     cap = Cap.on(body, rng.uniform(0.3, 0.5), rng.uniform(0.5, 0.8))
     fit = Fit(rng.uniform(0.004, 0.015), rng.uniform(0.003, 0.03 if style == "short" else 0.008))
     scalp = sew(source.body, body, cap, fit, fabric, rng)

@@ -185,7 +185,7 @@ def draw_poses(rng: np.random.Generator, activity: str, num: int) -> Floats:
     drawn = rng.normal(size=(num, len(_INDICES), 3))
     if ACTIVITIES[activity].alternating:
         # Legs swing against each other, and arms against the legs.
-        swing = rng.normal(size=(num, 1)) * table.swing
+        swing = np.clip(rng.normal(size=(num, 1)), -1.6, 1.6) * table.swing
         drawn[..., 0] = np.where(table.swing, swing + 0.2 * drawn[..., 0], drawn[..., 0])
     # Each arm and each leg decides as a whole whether it takes part.
     busy = (rng.random((num, 4)) < table.chances)[:, table.limbs] | (table.limbs < 0)

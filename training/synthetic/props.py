@@ -90,7 +90,7 @@ def sample_occluder(
     depth = max(nearest - rng.uniform(*NEARER), 0.3 * nearest)
     share = depth / -body[:, 2].mean()
     # Beside the middle, so that most of the person stays in sight.
-    aside = rng.choice([-1, 1]) * rng.uniform(0.15, 0.6)
+    aside = rng.choice([-1, 1]) * rng.uniform(0.25, 0.65)
     x = ((low + high)[0] / 2 + aside * (high - low)[0]) * share
     middle = np.array([x, (low + high)[1] / 2 * share, -depth])
     foot = middle + (ground - middle @ view.up) * view.up

@@ -70,7 +70,7 @@ def sample_material(rng: np.random.Generator, outdoors: bool) -> Material:
     """A surface, mostly grey or brownish."""
     kinds = OUTDOORS if outdoors else INDOORS
     kind = str(rng.choice(list(kinds), p=list(kinds.values())))
-    grey = rng.uniform(0.03, 0.75)
+    grey = 0.02 + 0.6 * rng.uniform(0, 1) ** 1.3
     hue = rng.normal(0, 1) * np.array([1, 0.1, -1]) + rng.normal(0, 0.4, 3)
     colour = grey * np.exp(rng.choice([0.05, 0.2, 0.5], p=[0.4, 0.4, 0.2]) * hue)
     if kind == "bricks" and rng.random() < 0.6:
