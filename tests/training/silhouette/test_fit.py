@@ -228,7 +228,7 @@ def test_a_checkpoint_is_measured_beside_its_baselines(
     assert report["photos"]["photos"] >= 1
     assert "AUROC" in capsys.readouterr().out
     assert main([*command, *where, "--all-subjects", "--limit", "3"]) == 0
-    assert "3 pictures of held-out people" in capsys.readouterr().out
+    assert "3 rendered pictures of held-out people" in capsys.readouterr().out
     assert main(command) == 1
     assert "nothing to measure on" in capsys.readouterr().err
 
