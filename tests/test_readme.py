@@ -170,11 +170,16 @@ def test_the_committed_checkpoint_beats_the_baselines_in_cloth_and_knows_real_ph
     rendered, photos = header.metrics["rendered"], header.metrics["photos"]
     for baseline in ("dressed silhouette", "body and a constant in cloth"):
         assert rendered["network"]["cloth_error"] < rendered[baseline]["cloth_error"]
-    assert photos["median_skin"] >= 0.6
-    assert photos["median_background"] <= 0.1
+    # The training issue's bar.
+    assert photos["median_skin"] >= 0.85
+    assert photos["median_background"] <= 0.03
+    assert photos["auroc"] >= 0.985
+    assert photos["garment_edge_lower"] >= 0.9
 
 
-@pytest.mark.xfail(strict=True, reason="0.874 after 80 minutes on two cores; see the README")
+@pytest.mark.xfail(
+    strict=True, reason="0.895 on varied people, after 200 minutes on two cores; see the README"
+)
 def test_the_committed_checkpoint_meets_the_core_issues_overlap(repo_root: Path) -> None:
     header, _ = load_checkpoint(repo_root / "checkpoints" / "silhouette.safetensors", ARCHITECTURE)
     assert header.metrics["rendered"]["network"]["overlap"] >= 0.9
