@@ -20,8 +20,9 @@ from model.errors import InvalidInputError
 from training.engine.atomic import write_text
 from training.engine.batches import num_steps
 from training.engine.run import RunFolder
+from training.engine.standing import Standing
 from training.recipe import load_recipe, parse_recipe, recipe_as_dict
-from training.silhouette.fit import train
+from training.silhouette.fit import train, with_data
 from training.silhouette.networks import build_network, giga_flops
 from training.silhouette.recipe import SilhouetteRecipe
 
@@ -60,7 +61,8 @@ def run(args: argparse.Namespace) -> int:
     rows = []
     for path in paths:
         for seed in args.seeds:
-            recipe = _with_options(load_recipe(path, SilhouetteRecipe), args, seed)
+            recipe = with_data(load_recipe(path, SilhouetteRecipe), args)
+            recipe = dataclasses.replace(recipe, seed=seed)
             folder = _folder(args.out / f"{path.stem}-{seed}", recipe)
             if not _is_finished(folder, recipe):
                 sys.stderr.write(f"{path.stem}, seed {seed}\n")
@@ -132,17 +134,6 @@ def _cost(recipe: SilhouetteRecipe) -> dict[str, float]:
     }
 
 
-def _with_options(
-    recipe: SilhouetteRecipe, args: argparse.Namespace, seed: int
-) -> SilhouetteRecipe:
-    data = recipe.data
-    if args.data:
-        data = dataclasses.replace(data, pairs=tuple(args.data))
-    if args.ccp:
-        data = dataclasses.replace(data, photos=args.ccp)
-    return dataclasses.replace(recipe, data=data, seed=seed, device=args.device or recipe.device)
-
-
 def _folder(path: Path, recipe: SilhouetteRecipe) -> RunFolder:
     """A new run, or the one that was begun there with the same recipe."""
     wanted = recipe_as_dict(recipe)
@@ -161,4 +152,6 @@ def _folder(path: Path, recipe: SilhouetteRecipe) -> RunFolder:
 
 def _is_finished(folder: RunFolder, recipe: SilhouetteRecipe) -> bool:
     state = folder.load_last()
-    return state is not None and int(state["step"]) >= num_steps(recipe.stages)
+    if state is None:
+        return False
+    return Standing.from_state(state).is_over(num_steps(recipe.stages), recipe.routine.patience)

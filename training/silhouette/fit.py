@@ -195,19 +195,18 @@ def _trained_on(recipe: SilhouetteRecipe) -> str:
     return f"{photos} with bones between the landmarks that MediaPipe (Apache-2.0) finds in them"
 
 
-def _with_options(recipe: SilhouetteRecipe, args: argparse.Namespace) -> SilhouetteRecipe:
-    """What the command line names over what the recipe does."""
+def with_data(recipe: SilhouetteRecipe, args: argparse.Namespace) -> SilhouetteRecipe:
+    """What --data, --ccp and --device name over what the recipe does."""
     data = recipe.data
     if args.data:
         data = dataclasses.replace(data, pairs=tuple(args.data))
     if args.ccp:
         data = dataclasses.replace(data, photos=args.ccp)
-    return dataclasses.replace(
-        recipe,
-        data=data,
-        initial=args.initial or recipe.initial,
-        device=args.device or recipe.device,
-    )
+    return dataclasses.replace(recipe, data=data, device=args.device or recipe.device)
+
+
+def _with_options(recipe: SilhouetteRecipe, args: argparse.Namespace) -> SilhouetteRecipe:
+    return dataclasses.replace(with_data(recipe, args), initial=args.initial or recipe.initial)
 
 
 def _resumed_recipe(args: argparse.Namespace, folder: RunFolder) -> SilhouetteRecipe:

@@ -82,6 +82,24 @@ def test_what_is_trained_already_is_not_trained_again(
     assert (weights.read_bytes(), weights.stat().st_mtime_ns) == (before, written)
 
 
+def test_a_run_that_ended_early_is_not_gone_on_with(
+    comparison: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for path in (tmp_path / "plain.toml", tmp_path / "refined.toml"):
+        text = path.read_text().replace("judge_every = 2", "judge_every = 1\npatience = 1")
+        text = text.replace("patience = 1", "patience = 1\nmin_delta = 9.0")
+        path.write_text(text.replace("steps = 2", "steps = 4"))
+    assert main(comparison) == 0
+    judged = pd.read_csv(tmp_path / "out" / "plain-3" / "judged.csv")
+    assert judged.step.tolist() == [1, 2]
+
+    def train(*_: object) -> None:
+        pytest.fail("trained again")
+
+    monkeypatch.setattr("training.silhouette.compare.train", train)
+    assert main(comparison) == 0
+
+
 def test_a_folder_of_another_recipe_is_refused(
     comparison: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
