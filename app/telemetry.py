@@ -64,6 +64,14 @@ class Metrics:
         self.admitted = Gauge(
             "habitus_admitted_items", "Items queued and running.", registry=self.registry
         )
+        self.queue_depth = Gauge(
+            "habitus_queue_depth", "Items that wait for a device.", registry=self.registry
+        )
+        self.cancelled = Counter(
+            "habitus_cancelled_items",
+            "Items whose client went away before the result.",
+            registry=self.registry,
+        )
         self.queue_seconds = Histogram(
             "habitus_queue_wait_seconds",
             "How long an item waited for the device.",
