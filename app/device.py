@@ -1,0 +1,34 @@
+"""A device as the engine sees it: its predictors, how to warm them, how to tell that it is lost."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from app.execution import BatchPredictor
+
+Predictor = BatchPredictor[Any, Any]
+
+
+def _no_probe() -> None:
+    """A processor is never lost."""
+
+
+@dataclass(frozen=True)
+class Device:
+    """A device as the engine sees it."""
+
+    name: str = "cpu"
+    replicas: Mapping[Predictor, Predictor] = field(default_factory=dict)
+    """For a predictor that requests name, the one that runs here; itself where it is not named."""
+    examples: Sequence[tuple[Predictor, Any]] = ()
+    """Predictors of this device to warm, each with an item."""
+    probe: Callable[[], None] = _no_probe
+    """Raises when the device is lost."""
+    overlaps: bool = False
+    """Whether preparing and finishing beside a running batch pays."""
+
+
+def batch_buckets(max_batch: int) -> list[int]:
+    """Sizes of batch worth making ready for: powers of two, and the largest."""
+    powers = [1 << exponent for exponent in range(max_batch.bit_length())]
+    return sorted({*powers, max_batch})

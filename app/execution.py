@@ -1,0 +1,166 @@
+"""A batch on a device: each item gets its result or its own error, whatever happens to the batch.
+
+A batch that does not fit into memory is halved, and for a while no larger one is formed. A batch
+that fails otherwise is run item by item, so that one bad item does not fail its neighbours. An
+error that the device itself reports is followed by a probe: a device that does not pass it is lost.
+"""
+
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol, TypeVar, runtime_checkable
+
+import torch
+
+RECOVERY_S = 60.0
+"""How long batches stay smaller after one did not fit; then they may double again."""
+_DEVICE_ERRORS = ("CUDA error", "cuDNN error", "CUBLAS_STATUS", "HIP error")
+_MEMORY_ERRORS = ("out of memory", "can't allocate memory", "not enough memory")
+
+_Item_contra = TypeVar("_Item_contra", contravariant=True)
+_Result_co = TypeVar("_Result_co", covariant=True)
+
+
+class BatchPredictor(Protocol[_Item_contra, _Result_co]):
+    """Whatever turns a list of items into as many results, in order."""
+
+    def predict_batch(self, items: Sequence[_Item_contra], /) -> Sequence[_Result_co]:
+        """One result for each item."""
+
+
+@runtime_checkable
+class StagedPredictor(Protocol):
+    """A predictor whose `predict_batch` is these three in a row, each fit for its own thread."""
+
+    def prepare_batch(self, items: Sequence[Any], /) -> Any:
+        """Everything that can be done before the device is free."""
+
+    def run_batch(self, prepared: Any, /) -> Any:
+        """The device's own work. Always in the device's thread."""
+
+    def finish_batch(self, raw: Any, /) -> Sequence[Any]:
+        """One result for each item, from what the device gave."""
+
+
+class DeviceMemoryError(Exception):
+    """A single item does not fit into the device's memory at the moment."""
+
+
+class DeviceFaultError(Exception):
+    """The device, or the thread that owns it, is lost: only a new process helps."""
+
+
+class BatchCeiling:
+    """The largest batch that is formed: lower after one did not fit, and slowly raised again."""
+
+    def __init__(
+        self,
+        max_batch: int,
+        recovery_s: float = RECOVERY_S,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._max_batch = max_batch
+        self._recovery_s = recovery_s
+        self._clock = clock
+        self._limit = max_batch
+        self._raise_at = 0.0
+
+    @property
+    def limit(self) -> int:
+        """In items."""
+        if self._limit < self._max_batch and self._clock() >= self._raise_at:
+            self._limit = min(self._max_batch, 2 * self._limit)
+            self._raise_at = self._clock() + self._recovery_s
+        return self._limit
+
+    def lower(self, limit: int) -> None:
+        """Form no larger batches than `limit` for a while."""
+        self._limit = max(1, min(self._limit, limit))
+        self._raise_at = self._clock() + self._recovery_s
+
+
+class BatchRunner:
+    """Runs batches in the thread of one device."""
+
+    def __init__(self, ceiling: BatchCeiling, probe: Callable[[], None]) -> None:
+        """Nothing runs yet.
+
+        Args:
+            ceiling: Lowered when a batch does not fit.
+            probe: Raises when the device is lost.
+        """
+        self.ceiling = ceiling
+        self._probe = probe
+
+    def run(self, predictor: BatchPredictor[Any, Any], items: Sequence[Any]) -> list[Any]:
+        """A result or an exception for each item.
+
+        Raises:
+            DeviceFaultError: The device is lost.
+        """
+        try:
+            return checked(predictor.predict_batch(items), len(items))
+        # Whatever it is, it belongs to the requests that wait, and the thread must go on.
+        except Exception as error:  # noqa: BLE001
+            failure = error
+        return self.recover(predictor, items, failure)
+
+    def recover(
+        self, predictor: BatchPredictor[Any, Any], items: Sequence[Any], failure: Exception
+    ) -> list[Any]:
+        """What can still be had of a batch that failed; as `run` otherwise."""
+        if is_out_of_memory(failure):
+            # The frames hold the tensors that must go before there is room again.
+            traceback.clear_frames(failure.__traceback__)
+            return self._run_halves(predictor, items)
+        if is_device_error(failure):
+            self._check_device(failure)
+        if len(items) == 1:
+            return [failure]
+        return [outcome for item in items for outcome in self.run(predictor, [item])]
+
+    def _run_halves(self, predictor: BatchPredictor[Any, Any], items: Sequence[Any]) -> list[Any]:
+        if torch.cuda.is_initialized():
+            torch.cuda.empty_cache()
+        half = len(items) // 2
+        if not half:
+            return [
+                DeviceMemoryError("the item does not fit into the device's memory; ask again later")
+            ]
+        self.ceiling.lower(half)
+        return self.run(predictor, items[:half]) + self.run(predictor, items[half:])
+
+    def _check_device(self, failure: Exception) -> None:
+        try:
+            self._probe()
+        except Exception:  # noqa: BLE001  (whatever it says, it is lost)
+            raise DeviceFaultError("the device has failed; the server must be restarted") from (
+                failure
+            )
+
+
+def checked(results: Sequence[Any], num_items: int) -> list[Any]:
+    """The results, if there is one for each item.
+
+    Raises:
+        RuntimeError: There is not.
+    """
+    if len(results) != num_items:
+        raise RuntimeError(f"the predictor gave {len(results)} results for {num_items} items")
+    return list(results)
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether a smaller batch may do."""
+    if isinstance(error, torch.OutOfMemoryError | MemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(
+        words in str(error).lower() for words in _MEMORY_ERRORS
+    )
+
+
+def is_device_error(error: Exception) -> bool:
+    """Whether it comes from the device, and not from the items."""
+    return isinstance(error, torch.AcceleratorError) or (
+        isinstance(error, RuntimeError) and any(words in str(error) for words in _DEVICE_ERRORS)
+    )
