@@ -26,7 +26,10 @@ def forward_kinematics(
 ) -> Float[Tensor, "B J 4 4"]:
     """Where each joint's frame comes to lie when every joint turns against its parent.
 
-    Joints of equal depth are multiplied together: nine products for a body, not 24.
+    Every joint takes in its parent's transform, then that of the joint two above what it holds,
+    then four above, and so on: four products for a body, not 24. No index is sent to the device.
+
+    Source: Hillis and Steele, Data Parallel Algorithms, CACM 1986 (pointer jumping).
 
     Args:
         rotations: Of each joint, relative to its parent.
@@ -36,16 +39,18 @@ def forward_kinematics(
     root, *others = parents
     assert root == -1
     assert all(0 <= parent <= index for index, parent in enumerate(others))
-    indices = torch.tensor([0, *others], device=rest_joints.device)
-    bones = rest_joints - rest_joints[:, indices]
-    offsets = torch.cat([rest_joints[:, :1], bones[:, 1:]], dim=1)
-    local = rigid_transforms(rotations, offsets)
-    world: list[Tensor] = [local[:, 0]] * len(parents)
-    for level in _levels(parents)[1:]:
-        above = torch.stack([world[parents[joint]] for joint in level], dim=1)
-        for position, transform in enumerate((above @ local[:, level]).unbind(dim=1)):
-            world[level[position]] = transform
-    return torch.stack(world, dim=1)
+    joints = rest_joints.unbind(dim=1)
+    # The root's bone begins at the origin.
+    starts = [torch.zeros_like(joints[0]), *(joints[parent] for parent in others)]
+    world = rigid_transforms(rotations, rest_joints - torch.stack(starts, dim=1))
+    # Of each joint, the first one above that its transform does not hold yet.
+    above = list(parents)
+    while any(joint >= 0 for joint in above):
+        held = world.unbind(dim=1)
+        identity = torch.eye(4, dtype=world.dtype, device=world.device).expand_as(held[0])
+        world = torch.stack([held[j] if j >= 0 else identity for j in above], dim=1) @ world
+        above = [above[j] if j >= 0 else -1 for j in above]
+    return world
 
 
 def rest_to_posed(
@@ -66,13 +71,3 @@ def _corner(like: Float[Tensor, "B J 3 4"]) -> Float[Tensor, "4 4"]:
     corner = like.new_zeros(4, 4)
     corner[3, 3] = 1
     return corner
-
-
-def _levels(parents: Sequence[int]) -> list[list[int]]:
-    depths: list[int] = []
-    for parent in parents:
-        depths.append(0 if parent < 0 else depths[parent] + 1)
-    return [
-        [joint for joint, depth in enumerate(depths) if depth == level]
-        for level in range(max(depths) + 1)
-    ]

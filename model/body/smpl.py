@@ -5,6 +5,7 @@ Source: Loper et al., SMPL: A Skinned Multi-Person Linear Model, SIGGRAPH Asia 2
 B batch (1 stretches to the others'), V vertices, J joints, N betas.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -47,21 +48,71 @@ class Smpl(nn.Module):
     """A body asset that takes betas and poses. Differentiable in all of them.
 
     `to` moves it to a device or to float64.
+
+    A single body costs what it costs to read the blend shapes once. They lie in memory shape by
+    shape, and within a shape all x before all y before all z, so that they are read in one sweep
+    and skinning finds each coordinate in a row.
     """
 
-    v_template: Tensor
-    shapedirs: Tensor
-    posedirs: Tensor
+    template: Tensor
+    """(3V,) the mean body."""
+    basis: Tensor
+    """(N + P, 3V) its shape and pose blend shapes."""
+    joint_template: Tensor
+    """(3J,) the mean body's joints."""
+    joint_basis: Tensor
+    """(N, 3J) how each beta moves the joints."""
     J_regressor: Tensor
-    lbs_weights: Tensor
+    """(J, V) joints as weighted sums of vertices."""
+    weights: Tensor
+    """(J, V) skinning weights."""
     faces: Tensor
 
     def __init__(self, asset: SmplAsset) -> None:
         super().__init__()
-        for name, tensor in asset.tensors().items():
-            self.register_buffer(name, tensor)
         self.num_betas = asset.num_betas
         self.parents_list: tuple[int, ...] = tuple(asset.parents.tolist())
+        directions = torch.cat([asset.shapedirs, asset.posedirs], dim=-1)
+        self.register_buffer("template", asset.v_template.T.flatten())
+        self.register_buffer("basis", directions.permute(2, 1, 0).flatten(start_dim=1))
+        self.register_buffer("J_regressor", asset.J_regressor)
+        self.register_buffer("weights", asset.lbs_weights.T.contiguous())
+        self.register_buffer("faces", asset.faces)
+        self._regress_joints()
+
+    @property
+    def v_template(self) -> Float[Tensor, "V 3"]:
+        """The mean body."""
+        return self.template.view(3, -1).T
+
+    @property
+    def shapedirs(self) -> Float[Tensor, "V 3 N"]:
+        """How one unit of each beta moves each vertex."""
+        by_shape: Tensor = self.basis[: self.num_betas].unflatten(1, (3, -1))
+        return by_shape.permute(2, 1, 0)
+
+    @property
+    def posedirs(self) -> Float[Tensor, "V 3 P"]:
+        """How each entry of (joint rotations - identity) moves each vertex."""
+        by_feature: Tensor = self.basis[self.num_betas :].unflatten(1, (3, -1))
+        return by_feature.permute(2, 1, 0)
+
+    @property
+    def lbs_weights(self) -> Float[Tensor, "V J"]:
+        """How far each vertex follows each joint; rows sum to one."""
+        return self.weights.T
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> "Smpl":
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        # In float64 the joints shall be exact too, not float32 sums made wider.
+        self._regress_joints()
+        return self
+
+    def _regress_joints(self) -> None:
+        """Joints are linear in the betas, as vertices are: no need to sum over vertices again."""
+        shapes = self.basis[: self.num_betas].unflatten(1, (3, -1))
+        self.joint_template = (self.template.view(3, -1) @ self.J_regressor.T).flatten()
+        self.joint_basis = (shapes @ self.J_regressor.T).flatten(start_dim=1)
 
     def forward(
         self,
@@ -84,9 +135,9 @@ class Smpl(nn.Module):
     def shape(self, betas: Float[Tensor, "B N"]) -> ShapedBody:
         """Give the mean body a shape, and find the joints inside it."""
         betas = F.pad(betas, (0, self.num_betas - betas.shape[-1]))
-        offsets = betas @ self.shapedirs.flatten(end_dim=1).T
-        vertices = self.v_template + offsets.unflatten(-1, (-1, 3))
-        return ShapedBody(vertices, self.J_regressor @ vertices)
+        vertices = torch.addmm(self.template, betas, self.basis[: self.num_betas])
+        joints = torch.addmm(self.joint_template, betas, self.joint_basis)
+        return ShapedBody(_points(vertices), _points(joints))
 
     def pose(
         self,
@@ -105,19 +156,32 @@ class Smpl(nn.Module):
         vertices = shaped.vertices.expand(batch, -1, 3)
         rest_joints = shaped.joints.expand(batch, -1, 3)
         rotations = axis_angle_to_matrix(axis_angle)
-        if self.posedirs.shape[-1] > 0:
+        if len(self.basis) > self.num_betas:
             features = (rotations[:, 1:] - torch.eye(3).to(rotations)).flatten(start_dim=1)
-            offsets = features @ self.posedirs.flatten(end_dim=1).T
-            vertices = vertices + offsets.unflatten(-1, (-1, 3))
+            coordinates = vertices.transpose(1, 2).flatten(start_dim=1)
+            vertices = _points(torch.addmm(coordinates, features, self.basis[self.num_betas :]))
         world = forward_kinematics(rotations, rest_joints, self.parents_list)
         return PosedBody(vertices, world[..., :3, 3], rest_to_posed(world, rest_joints))
 
     def skin(self, posed: PosedBody, transl: Float[Tensor, "#B 3"] | None = None) -> SmplMesh:
         """Let the surface follow the skeleton, and put the person in place."""
-        vertices = linear_blend_skinning(posed.vertices, posed.rest_to_posed, self.lbs_weights)
         if transl is None:
+            vertices = linear_blend_skinning(posed.vertices, posed.rest_to_posed, self.lbs_weights)
             return SmplMesh(vertices, posed.joints)
-        return SmplMesh(vertices + transl[:, None], posed.joints + transl[:, None])
+        batch = max(len(posed.vertices), len(transl), key=_stretched)
+        vertices = linear_blend_skinning(
+            posed.vertices.expand(batch, -1, 3),
+            posed.rest_to_posed.expand(batch, -1, 4, 4),
+            self.lbs_weights,
+            transl.expand(batch, 3),
+        )
+        return SmplMesh(vertices, posed.joints + transl[:, None])
+
+
+def _points(coordinates: Float[Tensor, "B C"]) -> Float[Tensor, "B V 3"]:
+    """All x, all y, all z of each body, seen as points."""
+    by_axis: Tensor = coordinates.unflatten(1, (3, -1))
+    return by_axis.transpose(1, 2)
 
 
 def _stretched(size: int) -> int:

@@ -173,6 +173,22 @@ def test_one_shape_takes_many_poses(asset: SmplAsset) -> None:
     assert none.vertices.shape == (0, 60, 3)
 
 
+def test_one_pose_stands_in_many_places(asset: SmplAsset) -> None:
+    """More of them than are carried at once."""
+    smpl = Smpl(asset)
+    p = _parameters(11)
+    one = smpl.pose(smpl.shape(p["betas"][:1]), p["body_pose"][:1], p["global_orient"][:1])
+    here, there = smpl.skin(one), smpl.skin(one, p["transl"])
+    torch.testing.assert_close(there.vertices, here.vertices + p["transl"][:, None])
+    torch.testing.assert_close(there.joints, here.joints + p["transl"][:, None])
+
+
+def test_the_asset_can_be_read_back_from_the_body(asset: SmplAsset) -> None:
+    smpl = Smpl(asset)
+    for name in ("v_template", "shapedirs", "posedirs", "J_regressor", "lbs_weights", "faces"):
+        torch.testing.assert_close(getattr(smpl, name), getattr(asset, name), rtol=0, atol=0)
+
+
 def test_gradients_reach_every_parameter(asset: SmplAsset) -> None:
     smpl = Smpl(asset).double()
     parameters = _parameters(1, torch.float64)
