@@ -8,13 +8,13 @@ from pydantic.json_schema import models_json_schema
 
 from app.errors import UNAUTHORIZED, problem_responses
 from app.limits import API_KEY_HEADER, OPEN_PREFIX
-from app.schemas.body import Mesh, MeshPair
+from app.schemas.body import Faces, Mesh, MeshPair
 from app.schemas.common import Problem
 from app.schemas.silhouette import ConfidenceMap
 
 _REFERENCE = "#/components/schemas/{model}"
 _BINARY = {"type": "string", "format": "binary"}
-_REFERENCED: tuple[type[BaseModel], ...] = (Problem, ConfidenceMap, Mesh, MeshPair)
+_REFERENCED: tuple[type[BaseModel], ...] = (Problem, ConfidenceMap, Faces, Mesh, MeshPair)
 """Models that only the hand-written parts below refer to."""
 
 

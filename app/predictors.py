@@ -3,12 +3,14 @@
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TypeVar
 
 import torch
 
 from app.settings import ConfigurationError, Settings
+from app.topology import Topology
 from model.body.predictor import BodyPredictor
 from model.checkpoint import CheckpointHeader
 from model.silhouette.predictor import SilhouettePredictor
@@ -51,7 +53,7 @@ BODY = Capability(
     slug="body",
     checkpoint="body_neutral.safetensors",
     build="python -m training assets body",
-    endpoints=("/mesh", "/mesh/errors"),
+    endpoints=("/mesh", "/mesh/errors", "/mesh/faces"),
 )
 
 
@@ -108,6 +110,16 @@ class Predictors:
             CapabilityMissingError: Its checkpoint is not loaded.
         """
         return _need(self.body, BODY)
+
+    @cached_property
+    def topology(self) -> Topology:
+        """What all bodies share.
+
+        Raises:
+            CapabilityMissingError: The body asset is not loaded.
+        """
+        body = self.need_body()
+        return Topology(body.faces, len(body.part_labels), body.joint_names)
 
     def statuses(self) -> list[CapabilityStatus]:
         """Each capability, loaded or not."""

@@ -1,18 +1,17 @@
-"""POST /mesh and /mesh/errors."""
+"""POST /mesh and /mesh/errors, GET /mesh/faces."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
-from typing import Annotated
+from typing import Annotated, Any
 
-import numpy as np
-from fastapi import APIRouter, Depends
-from jaxtyping import Int
+import orjson
+from fastapi import APIRouter, Depends, Query
 from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
 from starlette.responses import Response
 
 from app import encoding
 from app.comparison import make_meshes, measure
+from app.conditional import CACHE_CONTROL, respond_if_changed
 from app.dependencies import EngineDep, MeshPairDep, Negotiated, PredictorsDep
 from app.errors import (
     BUSY,
@@ -26,66 +25,35 @@ from app.errors import (
     UNUSABLE,
     problem_responses,
 )
+from app.meshes import ENCODERS, WITHOUT_FACES, Surface
 from app.openapi import binary_content, json_content, json_or_files_body
-from app.schemas.body import Mesh, MeshErrors, MeshPair, MeshRequest, Units
-from model.body.predictor import BodyMesh, BodyParameters, BodyPredictor
+from app.schemas.body import Faces, Mesh, MeshErrors, MeshPair, MeshRequest
+from app.topology import Topology
 
 router = APIRouter(tags=["body"])
 IGNORED_HEADER = "X-Betas-Ignored"
 
 
 @dataclass(frozen=True)
-class Surface:
-    """A mesh with all that its files say of it."""
+class MeshForm:
+    """How a client wants a mesh."""
 
-    mesh: BodyMesh
-    faces: Int[np.ndarray, "F 3"]
-    joint_names: tuple[str, ...]
-    num_betas_ignored: int
-
-    @classmethod
-    def of(cls, mesh: BodyMesh, body: BodyPredictor, parameters: BodyParameters) -> "Surface":
-        """What the body asset makes of the parameters."""
-        num_ignored = max(0, len(parameters.betas) - mesh.num_betas)
-        return cls(mesh, body.faces, body.joint_names, num_ignored)
+    media_type: str
+    with_faces: bool
 
 
-def _mesh_json(surface: Surface) -> bytes:
-    return encoding.json_bytes(
-        {
-            "vertices": surface.mesh.vertices,
-            "faces": surface.faces,
-            "joints": surface.mesh.joints,
-            "joint_names": surface.joint_names,
-            "units": Units().model_dump(),
-            "num_betas": surface.mesh.num_betas,
-            "num_betas_ignored": surface.num_betas_ignored,
-        }
-    )
-
-
-def _mesh_npz(surface: Surface) -> bytes:
-    return encoding.npz(
-        {
-            "vertices": surface.mesh.vertices,
-            "faces": surface.faces,
-            "joints": surface.mesh.joints,
-            "joint_names": np.array(surface.joint_names),
-        }
-    )
-
-
-def _mesh_file(surface: Surface, media_type: str) -> bytes:
-    return encoding.mesh_file(surface.mesh.vertices, surface.faces, media_type)
-
-
-MESH_ENCODERS: dict[str, Callable[[Surface], bytes]] = {
-    encoding.JSON: _mesh_json,
-    encoding.GLB: partial(_mesh_file, media_type=encoding.GLB),
-    encoding.OBJ: partial(_mesh_file, media_type=encoding.OBJ),
-    encoding.PLY: partial(_mesh_file, media_type=encoding.PLY),
-    encoding.NPZ: _mesh_npz,
-}
+def _mesh_form(
+    request: Request,
+    faces: Annotated[
+        bool,
+        Query(
+            description="Whether to send the triangles too, which are the same for every body; "
+            "GET /mesh/faces has them. Without them the answer is JSON or NPZ."
+        ),
+    ] = True,
+) -> MeshForm:
+    offered = ENCODERS if faces else WITHOUT_FACES
+    return MeshForm(encoding.negotiate(request.headers.get("accept"), list(offered)), faces)
 
 
 @router.post(
@@ -105,8 +73,8 @@ MESH_ENCODERS: dict[str, Callable[[Surface], bytes]] = {
             "content": {
                 **json_content(Mesh),
                 **binary_content(encoding.GLB, "glTF 2.0, with normals"),
-                **binary_content(encoding.OBJ, "Wavefront OBJ"),
-                **binary_content(encoding.PLY, "binary PLY"),
+                **binary_content(encoding.OBJ, "Wavefront OBJ, with normals"),
+                **binary_content(encoding.PLY, "binary PLY, with normals"),
                 **binary_content(encoding.NPZ, "vertices, faces, joints and joint_names"),
             },
         },
@@ -116,16 +84,73 @@ MESH_ENCODERS: dict[str, Callable[[Surface], bytes]] = {
     },
 )
 async def mesh(
-    media_type: Annotated[str, Depends(Negotiated(*MESH_ENCODERS))],
+    form: Annotated[MeshForm, Depends(_mesh_form)],
     request: MeshRequest,
     predictors: PredictorsDep,
     engine: EngineDep,
 ) -> Response:
     """SMPL-format body: betas, and optionally a pose, to vertices and joints."""
-    body, parameters = predictors.need_body(), request.parameters()
-    surface = Surface.of(await engine.submit(body, parameters), body, parameters)
-    headers = {IGNORED_HEADER: str(surface.num_betas_ignored)}
-    return await encoding.respond(surface, media_type, MESH_ENCODERS, headers)
+    parameters = request.parameters()
+    made = await engine.submit(predictors.need_body(), parameters)
+    num_ignored = max(0, len(parameters.betas) - made.num_betas)
+    surface = Surface(made, predictors.topology, num_ignored, form.with_faces)
+    headers = {IGNORED_HEADER: str(num_ignored)}
+    return await encoding.respond(surface, form.media_type, ENCODERS, headers)
+
+
+def _faces_json(topology: Topology) -> bytes:
+    return encoding.json_bytes(
+        {"faces": orjson.Fragment(topology.faces_json), "num_vertices": topology.num_vertices}
+    )
+
+
+def _faces_npy(topology: Topology) -> bytes:
+    return topology.faces_npy
+
+
+FACES_ENCODERS = {encoding.JSON: _faces_json, encoding.NPY: _faces_npy}
+_KEPT: dict[str, Any] = {
+    "ETag": {
+        "description": "Names these triangles in this format; send it as If-None-Match.",
+        "schema": {"type": "string"},
+        "example": '"0c4b8c1ed3ef0d1d8f3b1a9e1f4b7f1e-json"',
+    },
+    "Cache-Control": {
+        "description": "They may be kept, and asked about before each use.",
+        "schema": {"type": "string"},
+        "example": CACHE_CONTROL,
+    },
+}
+
+
+@router.get(
+    "/mesh/faces",
+    summary="The triangles that all bodies share",
+    response_class=Response,
+    responses={
+        200: {
+            "description": "Indices of vertices. JSON's example is shortened.",
+            "headers": _KEPT,
+            "content": {
+                **json_content(Faces),
+                **binary_content(encoding.NPY, "int32 (F, 3), counter-clockwise from outside"),
+            },
+        },
+        304: {"description": "What If-None-Match names still holds.", "headers": _KEPT},
+        **problem_responses(NOT_ACCEPTABLE, MISSING),
+    },
+)
+async def mesh_faces(
+    request: Request,
+    media_type: Annotated[str, Depends(Negotiated(*FACES_ENCODERS))],
+    predictors: PredictorsDep,
+) -> Response:
+    """For clients that ask for many bodies: get these once, then `POST /mesh?faces=false`."""
+    topology = predictors.topology
+    tag = f"{topology.digest}-{media_type.rpartition('/')[2]}"
+    return await respond_if_changed(
+        request, tag, media_type, lambda: FACES_ENCODERS[media_type](topology)
+    )
 
 
 @router.post(

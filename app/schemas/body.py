@@ -5,6 +5,7 @@ from typing import Annotated
 import numpy as np
 from jaxtyping import Float
 from pydantic import ConfigDict, Field, model_validator
+from pydantic.json_schema import SkipJsonSchema
 
 from app.arrays import MAX_VERTICES
 from app.schemas.common import Number, Received, Sent, Vector3
@@ -107,8 +108,10 @@ class Mesh(Sent):
     )
 
     vertices: list[Vector3] = Field(description="(V, 3), in metres, Y up.")
-    faces: list[list[int]] = Field(
-        description="(F, 3) indices of vertices, counter-clockwise seen from outside."
+    faces: list[list[int]] | SkipJsonSchema[None] = Field(
+        default=None,
+        description="(F, 3) indices of vertices, counter-clockwise seen from outside; not there "
+        "where they were not asked for.",
     )
     joints: list[Vector3] = Field(description="(24, 3), in metres, Y up.")
     joint_names: list[str] = Field(description="SMPL's names, in the order of the joints.")
@@ -118,6 +121,19 @@ class Mesh(Sent):
         description="How many of the given betas were cut because the asset has fewer; also in "
         "the header X-Betas-Ignored, whatever the format."
     )
+
+
+class Faces(Sent):
+    """The triangles of every body."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"faces": [[0, 1, 2], [2, 1, 3]], "num_vertices": 13718}]}
+    )
+
+    faces: list[list[int]] = Field(
+        description="(F, 3) indices of vertices, counter-clockwise seen from outside."
+    )
+    num_vertices: int = Field(description="How many vertices a body has.")
 
 
 class MeshSource(Received):

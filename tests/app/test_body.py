@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import trimesh
 
+from app.topology import Topology
 from model.body.predictor import BodyParameters, BodyPredictor
 
 REQUEST = {
@@ -77,6 +78,71 @@ def test_a_glb_is_lit_smoothly_and_not_as_metal(client: httpx.Client) -> None:
 
 def test_an_obj_refers_to_no_other_file(client: httpx.Client) -> None:
     assert b"mtllib" not in ask(client, "model/obj").content
+
+
+def test_faces_are_left_out_where_they_are_not_wanted(client: httpx.Client) -> None:
+    whole = ask(client, "application/json").json()
+    for value in ("false", "0"):
+        short = client.post(f"/mesh?faces={value}", json=REQUEST).json()
+        assert "faces" not in short
+        assert short == {name: field for name, field in whole.items() if name != "faces"}
+    npz = client.post(
+        "/mesh?faces=false", json=REQUEST, headers={"accept": "model/ply, application/x-npz;q=0.1"}
+    )
+    with np.load(io.BytesIO(npz.content)) as arrays:
+        assert set(arrays) == {"vertices", "joints", "joint_names"}
+    assert client.post("/mesh?faces=true", json=REQUEST).json() == whole
+
+
+def test_a_file_of_triangles_cannot_leave_them_out(client: httpx.Client) -> None:
+    for accept in ("model/gltf-binary", "model/obj", "model/ply"):
+        response = client.post("/mesh?faces=false", json=REQUEST, headers={"accept": accept})
+        assert response.status_code == 406
+        assert "application/json, application/x-npz" in response.json()["detail"]
+    response = client.post("/mesh?faces=perhaps", json=REQUEST)
+    assert response.status_code == 422
+    assert response.json()["errors"][0]["pointer"] == "#/faces"
+
+
+def test_the_faces_alone_are_those_of_every_mesh(
+    client: httpx.Client, tiny_body: BodyPredictor
+) -> None:
+    answer = client.get("/mesh/faces")
+    assert answer.headers["content-type"] == "application/json"
+    assert answer.json()["faces"] == ask(client, "application/json").json()["faces"]
+    assert answer.json()["num_vertices"] == len(tiny_body.part_labels)
+    npy = client.get("/mesh/faces", headers={"accept": "application/x-npy"})
+    faces = np.load(io.BytesIO(npy.content))
+    assert faces.dtype == np.int32
+    np.testing.assert_array_equal(faces, tiny_body.faces)
+
+
+def test_faces_that_a_client_has_are_not_sent_again(client: httpx.Client) -> None:
+    tags = {}
+    for accept in ("application/json", "application/x-npy"):
+        first = client.get("/mesh/faces", headers={"accept": accept})
+        tags[accept] = first.headers["etag"]
+        assert not tags[accept].startswith("W/")
+        again = client.get("/mesh/faces", headers={"accept": accept, "if-none-match": tags[accept]})
+        assert (again.status_code, again.content) == (304, b"")
+        for name in ("etag", "cache-control", "vary"):
+            assert again.headers[name] == first.headers[name]
+    # The tag of one format does not stand for the other.
+    assert tags["application/json"] != tags["application/x-npy"]
+    other = client.get("/mesh/faces", headers={"if-none-match": tags["application/x-npy"]})
+    assert other.status_code == 200
+    assert other.json()["faces"]
+
+
+def test_other_faces_have_another_tag() -> None:
+    faces = np.array([[0, 1, 2], [0, 2, 3]], np.int32)
+    digests = {
+        Topology(faces, 4, ()).digest,
+        Topology(faces[::-1].copy(), 4, ()).digest,
+        Topology(faces, 5, ()).digest,
+    }
+    assert len(digests) == 3
+    assert Topology(faces.copy(), 4, ()).digest in digests
 
 
 def test_fewer_betas_are_padded_with_zeros(client: httpx.Client) -> None:

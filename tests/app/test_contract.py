@@ -347,6 +347,11 @@ def test_a_type_that_an_endpoint_cannot_give_is_not_acceptable(
     )
 
 
+def test_faces_are_given_as_json_or_npy_only(client: httpx.Client) -> None:
+    response = client.get("/mesh/faces", headers={"accept": "model/ply"})
+    assert_problem(response, 406, "model/ply", "application/json, application/x-npy")
+
+
 @pytest.mark.parametrize("chunked", [False, True], ids=["declared", "chunked"])
 @pytest.mark.parametrize("route", [*PICTURE_ROUTES, *MESH_ROUTES])
 def test_a_body_that_is_too_large_is_cut(client: httpx.Client, route: str, chunked: bool) -> None:
@@ -404,6 +409,7 @@ def test_a_capability_without_its_checkpoint_says_how_to_make_it(
         assert_problem(response, 503, "python -m training fit silhouette")
     client = start(Predictors(silhouette=tiny_silhouette))
     assert_problem(post_json(client, "/mesh", {"betas": [0]}), 503, "training assets body")
+    assert_problem(client.get("/mesh/faces"), 503, "training assets body")
     vertices = {"vertices": CORNERS}
     pair: dict[str, object] = {"predicted": vertices, "ground_truth": vertices}
     assert post_json(client, "/mesh/errors", pair).status_code == 200

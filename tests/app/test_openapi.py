@@ -87,6 +87,7 @@ def test_every_post_documents_what_can_go_wrong(document: dict[str, Any]) -> Non
     ("path", "body", "schema"),
     [
         ("/mesh", {"betas": [1, -1]}, "Mesh"),
+        ("/mesh?faces=false", {"betas": [1, -1]}, "Mesh"),
         (
             "/mesh/errors",
             {"predicted": {"betas": [1]}, "ground_truth": {"betas": [2]}},
@@ -105,9 +106,14 @@ def test_json_answers_fit_their_schemas(
 
 @pytest.mark.parametrize(
     ("path", "schema"),
-    [("/models", "Capabilities"), ("/health/ready", "Health"), ("/health/live", "Liveness")],
+    [
+        ("/models", "Capabilities"),
+        ("/health/ready", "Health"),
+        ("/health/live", "Liveness"),
+        ("/mesh/faces", "Faces"),
+    ],
 )
-def test_operational_answers_fit_their_schemas(
+def test_what_is_got_fits_their_schemas(
     client: httpx.Client, document: dict[str, Any], path: str, schema: str
 ) -> None:
     response = client.get(path)
