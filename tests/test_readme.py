@@ -177,9 +177,6 @@ def test_the_committed_checkpoint_beats_the_baselines_in_cloth_and_knows_real_ph
     assert photos["garment_edge_lower"] >= 0.9
 
 
-@pytest.mark.xfail(
-    strict=True, reason="0.895 on varied people, after 200 minutes on two cores; see the README"
-)
 def test_the_committed_checkpoint_meets_the_core_issues_overlap(repo_root: Path) -> None:
     header, _ = load_checkpoint(repo_root / "checkpoints" / "silhouette.safetensors", ARCHITECTURE)
     assert header.metrics["rendered"]["network"]["overlap"] >= 0.9
