@@ -1,0 +1,1 @@
+"""The service beside other serving frameworks: same network, same pictures, same machine."""

@@ -1,0 +1,270 @@
+"""Measure the service beside its peers, and hold it against what is asked of it.
+
+Every server runs alone, on the same machine, after the same warm-up, and is asked by the same
+generator for the same work. What shares its cores is the generator; its share is recorded.
+"""
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from benchmarks.serving import pictures
+from benchmarks.serving.generator import Load, as_json
+from benchmarks.serving.pictures import Bodies
+from benchmarks.serving.report import figure, print_report
+from benchmarks.serving.servers import (
+    KINDS,
+    OURS,
+    ROOT,
+    Kind,
+    Server,
+    ServerError,
+    is_installed,
+    running,
+)
+
+RESULT = ROOT / "runs" / "benchmarks" / "serving.json"
+SATURATING_CLIENTS = {"photos": 16, "no-op": 32}
+"""Closed-loop clients: two full batches of photos, so that one waits while the other runs."""
+MAX_CONNECTIONS = 256
+STEPS = (0.25, 0.5, 0.9, 1.25, 2.0)
+"""Offered load, as shares of the bare loop's pictures a second."""
+QUICK_PEERS = ["fastapi", "litserve"]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How long, and what."""
+
+    seconds: float
+    """Of each measurement."""
+    rounds: int
+    steps: tuple[float, ...]
+    names: tuple[str, ...]
+    pythons: Mapping[str, str]
+    folder: Path | None
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """The options of `python -m benchmarks serving`."""
+    parser.add_argument(
+        "--quick", action="store_true", help="about two minutes: short, one round, fewer loads"
+    )
+    parser.add_argument(
+        "--peers",
+        nargs="*",
+        choices=[name for name in KINDS if name != OURS],
+        metavar="NAME",
+        help="of fastapi, litserve, bentoml, ray; by default all that are installed (with --quick "
+        "the first two); none: ours beside the bare loop alone",
+    )
+    parser.add_argument(
+        "--python",
+        action="append",
+        default=[],
+        metavar="PEER=PATH",
+        help="the interpreter of a peer that has an environment of its own",
+    )
+    parser.add_argument(
+        "--seconds", type=float, help="of each measurement (5; 2 with --quick)", metavar="N"
+    )
+    parser.add_argument("--photos", type=Path, metavar="FOLDER", help="JPEGs to send instead")
+    parser.add_argument("--out", type=Path, default=RESULT, metavar="FILE", help="of the results")
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Measure, print, and write the results and a figure beside them."""
+    named = QUICK_PEERS if arguments.quick else [name for name in KINDS if name != OURS]
+    peers = named if arguments.peers is None else arguments.peers
+    pythons = dict(entry.split("=", 1) for entry in arguments.python)
+    plan = Plan(
+        seconds=arguments.seconds or (2.0 if arguments.quick else 5.0),
+        rounds=1 if arguments.quick else 2,
+        steps=(0.5, 1.0, 2.0) if arguments.quick else STEPS,
+        names=(OURS, *_installed(peers, pythons)),
+        pythons=pythons,
+        folder=arguments.photos,
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        results = measure(plan, Path(folder))
+    arguments.out.parent.mkdir(parents=True, exist_ok=True)
+    arguments.out.write_text(json.dumps(results, indent=1) + "\n")
+    print_report(results)
+    picture = figure(results, arguments.out.with_suffix(".png"))
+    print(f"written: {arguments.out}, {picture}")
+
+
+def measure(plan: Plan, folder: Path) -> dict[str, Any]:
+    """All measurements, as they are written."""
+    photos = pictures.photos(plan.folder)
+    forms = pictures.multipart_bodies(photos, folder / "photos")
+    documents = {
+        name: pictures.json_bodies(KINDS[name].document, folder / name) for name in plan.names
+    }
+    files = [folder / f"{number}.jpg" for number in range(len(photos))]
+    for file, photo in zip(files, photos, strict=True):
+        file.write_bytes(photo)
+    started = time.monotonic()
+    bare = [_bare_loop(plan, files)]
+    capacity = max(bare[0]["per_s"].values())
+    servers: dict[str, dict[str, Any]] = {name: {"no-op": []} for name in plan.names}
+    for number in range(plan.rounds):
+        for name in plan.names:
+            _attempt(servers, name, lambda name=name: _no_op(name, plan, documents[name]))
+        if number == 0:
+            for name in plan.names:
+                _attempt(servers, name, lambda name=name: _photos(name, plan, forms, capacity))
+    bare.append(_bare_loop(plan, files))
+    return {
+        "machine": {
+            "cores": os.cpu_count(),
+            "processor": platform.processor() or platform.machine(),
+            "load_average_at_the_end": os.getloadavg()[0],
+        },
+        "when": datetime.now(UTC).isoformat(timespec="seconds"),
+        "minutes": round((time.monotonic() - started) / 60, 1),
+        "seconds_each": plan.seconds,
+        "pictures_bytes": [len(photo) for photo in photos],
+        "bare_loop": {
+            "runs": bare,
+            "per_s": statistics.median(max(entry["per_s"].values()) for entry in bare),
+        },
+        "servers": servers,
+    }
+
+
+def _installed(names: list[str], pythons: Mapping[str, str]) -> list[str]:
+    found = []
+    for name in names:
+        if is_installed(KINDS[name], pythons.get(name, sys.executable)):
+            found.append(name)
+        else:
+            print(
+                f"{name} is left out: {KINDS[name].needs} is not installed "
+                f"(pip install -e '.[bench]', or --python {name}=PATH of an environment with it)"
+            )
+    return found
+
+
+def _attempt(servers: dict[str, dict[str, Any]], name: str, measurement: Any) -> None:
+    """Measurements of a server that will not start are left out, and it is said why."""
+    try:
+        work, found = measurement()
+    except ServerError as error:
+        print(error, file=sys.stderr, flush=True)
+        servers[name]["error"] = str(error)
+        return
+    if work == "no-op":
+        servers[name]["no-op"].append(found)
+    else:
+        servers[name][work] = found
+
+
+def _no_op(name: str, plan: Plan, bodies: Bodies) -> tuple[str, dict[str, Any]]:
+    """What the framework itself costs: one client, and as many as keep it busy."""
+    with _started(name, plan, "no-op", bodies) as server:
+        _say(f"{name}: no-op, one client, then {SATURATING_CLIENTS['no-op']}")
+        ask = _Asking(server, KINDS[name], "no-op", bodies, plan.seconds)
+        return "no-op", {"one_client": ask(connections=1), "saturated": ask.saturated()}
+
+
+def _photos(name: str, plan: Plan, bodies: Bodies, capacity: float) -> tuple[str, dict[str, Any]]:
+    """Saturation, then rising load."""
+    with _started(name, plan, "photos", bodies) as server:
+        ask = _Asking(server, KINDS[name], "photos", bodies, plan.seconds)
+        _say(f"{name}: photos, {SATURATING_CLIENTS['photos']} clients")
+        saturated = [ask.saturated() for _ in range(plan.rounds)]
+        found: dict[str, Any] = {"saturated": saturated, "steps": []}
+        for step in plan.steps:
+            _say(f"{name}: photos, {step:g} of the bare loop's {capacity:.1f} a second")
+            result = ask(rate=step * capacity, connections=MAX_CONNECTIONS)
+            found["steps"].append({"share": step, **result})
+        if name == OURS:
+            own = statistics.median(entry["good_per_s"] for entry in saturated)
+            _say(f"{name}: photos, twice its own {own:.1f} a second")
+            found["overload"] = ask(
+                rate=2 * own,
+                connections=MAX_CONNECTIONS,
+                seconds=2 * plan.seconds,
+                health="/health/live",
+            )
+        found["memory_mb"] = round(server.memory_mb(), 1)
+        return "photos", found
+
+
+def _started(name: str, plan: Plan, work: str, bodies: Bodies) -> Any:
+    _say(f"{name}: starting")
+    return running(KINDS[name], plan.pythons.get(name, sys.executable), work, bodies)
+
+
+@dataclass
+class _Asking:
+    """Puts loads on one server."""
+
+    server: Server
+    kind: Kind
+    work: str
+    bodies: Bodies
+    seconds: float
+
+    def saturated(self) -> dict[str, Any]:
+        """As many clients as keep it busy, each asking again when it has its answer."""
+        return self(connections=SATURATING_CLIENTS[self.work])
+
+    def __call__(self, *, seconds: float | None = None, **options: Any) -> dict[str, Any]:
+        """What came of a load; with the CPU time that the server spent on each answer."""
+        load = Load(
+            port=self.server.port,
+            path=self.kind.paths[self.work],
+            content_type=self.bodies.content_type,
+            bodies=tuple(str(file) for file in self.bodies.files),
+            seconds=seconds or self.seconds,
+            warm_up_s=max(1.0, self.seconds / 4),
+            **options,
+        )
+        cpu = self.server.cpu_s()
+        done = subprocess.run(
+            [sys.executable, "-m", "benchmarks.serving.generator"],
+            input=as_json(load).encode(),
+            stdout=subprocess.PIPE,
+            cwd=ROOT,
+            check=True,
+        )
+        cpu = self.server.cpu_s() - cpu
+        found: dict[str, Any] = json.loads(done.stdout)
+        answered = sum(found["all_answers"].values())
+        found["server_cpu_ms_each"] = round(cpu / max(1, answered) * 1000, 3)
+        return found
+
+
+def _bare_loop(plan: Plan, files: list[Path]) -> dict[str, Any]:
+    _say("the bare loop")
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-m",
+            "benchmarks.serving.peers.bare_loop",
+            str(2 * plan.seconds),
+            *map(str, files),
+        ],
+        stdout=subprocess.PIPE,
+        cwd=ROOT,
+        check=True,
+    )
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+def _say(line: str) -> None:
+    print(f"  {line}", file=sys.stderr, flush=True)

@@ -1,0 +1,113 @@
+"""What every server is asked to do, so that only the serving differs.
+
+`photos`: decode a JPEG, the silhouette network, a PNG, all as the app does them. `no-op`: a small
+JSON document in, a fixed body of four vertices out, no computation: what the frameworks cost.
+"""
+
+import json
+import os
+from collections.abc import Sequence
+from typing import Any, Protocol, TypeVar
+
+import numpy as np
+import orjson
+from jaxtyping import Float, UInt8
+
+_Item = TypeVar("_Item")
+_Result = TypeVar("_Result")
+_Item_contra = TypeVar("_Item_contra", contravariant=True)
+_Result_co = TypeVar("_Result_co", covariant=True)
+
+JOINT_NAMES = tuple(f"joint {number}" for number in range(24))
+VERTICES = np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1]], dtype=np.float32)
+FACES = np.array([[0, 2, 1], [0, 1, 3], [0, 3, 2], [1, 2, 3]], dtype=np.int64)
+MAX_BATCH = 8
+"""Of every server that batches."""
+
+
+class Work(Protocol):
+    """Request body in, answer out, in three steps."""
+
+    media_type: str
+
+    def decode(self, body: bytes, /) -> Any:
+        """An item."""
+
+    def predict(self, items: Sequence[Any], /) -> Sequence[Any]:
+        """A result for each item."""
+
+    def encode(self, result: Any, /) -> bytes:
+        """The body of the answer."""
+
+
+class Photos:
+    """JPEG in, PNG out, with the checkpoint of this repository, loaded as the app loads it."""
+
+    media_type = "image/png"
+
+    def __init__(self) -> None:
+        from app.predictors import Predictors
+        from app.settings import Settings
+
+        self._max_pixels = Settings().max_pixels
+        self._predictor = Predictors.load(Settings()).need_silhouette()
+
+    def decode(self, body: bytes) -> UInt8[np.ndarray, "H W 3"]:
+        """The picture."""
+        from app.uploads import decode_image
+
+        return decode_image(body, self._max_pixels)
+
+    def predict(self, items: Sequence[UInt8[np.ndarray, "_ _ 3"]]) -> Sequence[Any]:
+        """The maps."""
+        return self._predictor.predict_batch(items)
+
+    def encode(self, result: Any) -> bytes:
+        """8-bit grey."""
+        from app.encoding import grey_png
+
+        return grey_png(result.confidence)
+
+
+class NoOp:
+    """JSON in, JSON out."""
+
+    media_type = "application/json"
+
+    def decode(self, body: bytes) -> list[float]:
+        """The betas."""
+        betas: list[float] = json.loads(body)["betas"]
+        return betas
+
+    def predict(self, items: Sequence[list[float]]) -> Sequence[Float[np.ndarray, "4 3"]]:
+        """The same for all."""
+        return [VERTICES] * len(items)
+
+    def encode(self, result: Float[np.ndarray, "4 3"]) -> bytes:
+        """As the app answers: vertices, faces, joints."""
+        return orjson.dumps(document(result), option=orjson.OPT_SERIALIZE_NUMPY)
+
+
+def document(vertices: Float[np.ndarray, "4 3"]) -> dict[str, Any]:
+    """The content of a no-op's answer, as long as the app's own."""
+    return {
+        "vertices": vertices.tolist(),
+        "faces": FACES.tolist(),
+        "joints": np.tile(vertices[:1], (len(JOINT_NAMES), 1)).tolist(),
+        "joint_names": JOINT_NAMES,
+    }
+
+
+WORK: dict[str, type[Work]] = {"photos": Photos, "no-op": NoOp}
+
+
+def load(name: str) -> Work:
+    """The work of that name."""
+    return WORK[name]()
+
+
+def limit_threads(num_workers: int) -> None:
+    """Share the cores among processes that each run the network."""
+    import torch
+
+    torch.set_num_threads(max(1, (os.cpu_count() or 1) // num_workers))
