@@ -1,48 +1,42 @@
 """Run the service: python -m app."""
 
 import argparse
-import contextlib
 import errno
 import logging
+import math
+import os
 import socket
 import sys
+from collections.abc import Callable
 from textwrap import fill
 
-import uvicorn
 from pydantic import ValidationError
 
+from app.connections import GuardedConfig
+from app.logs import configure_logging
 from app.main import create_app
 from app.predictors import Predictors
+from app.server import DRAIN_MARGIN_S, EXIT_FAULT, Server, greeting
 from app.settings import PREFIX, ConfigurationError, Settings
-from app.telemetry import configure_logging
 from model.errors import HabitusError
 
-DRAIN_MARGIN_S = 2
-"""Beyond the deadline of the items, for their answers to be sent."""
 
+def main(arguments: list[str], load: Callable[[Settings], Predictors] = Predictors.load) -> int:
+    """Serve until a signal comes.
 
-class Server(uvicorn.Server):
-    """Says where it listens and what to try, once it does."""
+    Args:
+        arguments: Of the command.
+        load: Makes the predictors.
 
-    def __init__(self, config: uvicorn.Config, greeting: str) -> None:
-        super().__init__(config)
-        self.greeting = greeting
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start to answer."""
-        await super().startup(sockets)
-        if self.started:
-            print(self.greeting, flush=True)  # noqa: T201  (the command's own output)
-
-
-def main(arguments: list[str]) -> int:
-    """Serve until a signal comes; 1 for what can be put right by the operator."""
+    Returns:
+        The exit code: 1 for what can be put right by the operator, `EXIT_FAULT` for a lost device.
+    """
     build_parser().parse_args(arguments)
     try:
         settings = Settings()
         configure_logging(settings.log_format)
         listener = listen(settings.host, settings.port)
-        predictors = Predictors.load(settings)
+        predictors = load(settings)
     except ValidationError as error:
         for entry in error.errors():
             name = "".join(f"{PREFIX}{part}: ".upper() for part in entry["loc"][:1])
@@ -52,17 +46,15 @@ def main(arguments: list[str]) -> int:
     except (ConfigurationError, HabitusError) as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201
         return 1
-    config = uvicorn.Config(
-        create_app(settings, load=lambda _: predictors),
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=int(settings.timeout_s) + DRAIN_MARGIN_S,
+    app = create_app(settings, load=lambda _: predictors)
+    config = GuardedConfig(
+        app, timeout_graceful_shutdown=math.ceil(settings.timeout_s) + DRAIN_MARGIN_S
     )
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
-    with listener, contextlib.suppress(KeyboardInterrupt):
-        Server(config, greeting(listener)).run(sockets=[listener])
-    return 0
+    server = Server(config, app, greeting(listener), settings.drain_s)
+    with listener:
+        server.run(sockets=[listener])
+    return server.exit_code
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -101,20 +93,12 @@ def listen(host: str, port: int) -> socket.socket:
         raise ConfigurationError(f"cannot listen on {host} port {port}: {error}") from error
 
 
-def greeting(listener: socket.socket) -> str:
-    """The address, and a line to try."""
-    host, port = listener.getsockname()[:2]
-    reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
-    url = f"http://[{reachable}]:{port}" if ":" in reachable else f"http://{reachable}:{port}"
-    return (
-        f"Habitus listens on {url} (documentation: {url}/docs). Try:\n"
-        f"  curl -F image=@photo.jpg {url}/confidence -o map.png"
-    )
-
-
 def _shown(default: object) -> str:
     return "none" if default == () else str(default)
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    exit_code = main(sys.argv[1:])
+    if exit_code == EXIT_FAULT:
+        os._exit(exit_code)  # without the interpreter's own end: a lost device can hang it
+    sys.exit(exit_code)

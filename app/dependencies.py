@@ -16,10 +16,11 @@ from starlette.requests import Request
 from app.arrays import decode_vertices
 from app.encoding import negotiate
 from app.engine import Engine
+from app.metrics import Metrics
 from app.predictors import Predictors
 from app.schemas.body import MeshPair
 from app.settings import Settings
-from app.telemetry import Metrics
+from app.stages import timed_stage
 from app.uploads import UnsupportedFormatError, decode_image
 from model.body.predictor import BodyParameters
 
@@ -63,10 +64,11 @@ async def _image(
     image: Annotated[UploadFile, File(description="A JPEG, PNG, WebP, BMP or TIFF picture.")],
 ) -> UInt8[np.ndarray, "H W 3"]:
     service.engine.check_admission()
-    return await to_thread.run_sync(
-        lambda: decode_image(image.file.read(), service.settings.max_pixels),
-        limiter=service.decoding,
-    )
+    with timed_stage("decode"):
+        return await to_thread.run_sync(
+            lambda: decode_image(image.file.read(), service.settings.max_pixels),
+            limiter=service.decoding,
+        )
 
 
 async def _mesh_pair(request: Request) -> tuple[MeshContents, MeshContents]:
@@ -85,6 +87,7 @@ async def _mesh_pair(request: Request) -> tuple[MeshContents, MeshContents]:
     )
 
 
+@timed_stage("decode")
 def _parse_pair(body: bytes) -> tuple[MeshContents, MeshContents]:
     """Takes a thread: a pair of meshes is megabytes of JSON."""
     try:
@@ -101,7 +104,8 @@ async def _vertices(part: FormFile | str | None, name: str) -> Float[np.ndarray,
         raise RequestValidationError(
             [{"type": "missing", "loc": ("body", name), "msg": "a .npy file is needed"}]
         )
-    return decode_vertices(await part.read(), name)
+    with timed_stage("decode"):
+        return decode_vertices(await part.read(), name)
 
 
 class Negotiated:

@@ -15,9 +15,11 @@ from starlette.responses import Response
 from starlette.types import Scope
 
 from app.encoding import NotAcceptableError
-from app.engine import DeadlinePassedError, EngineClosedError, QueueFullError
+from app.execution import DeviceFaultError, DeviceMemoryError
 from app.predictors import CapabilityMissingError
-from app.telemetry import REQUEST_ID_HEADER
+from app.queueing import EngineClosedError, QueueFullError
+from app.security_headers import HEADERS
+from app.telemetry import PROBLEM_STATE, REQUEST_ID_HEADER
 from app.uploads import PictureTooLargeError, UnsupportedFormatError
 from model.errors import InvalidInputError
 
@@ -43,20 +45,38 @@ class Kind:
     headers: tuple[tuple[str, str], ...] = ()
 
 
+class RefusedError(HTTPException):
+    """What the middleware refuses while a body arrives.
+
+    FastAPI lets this type through from inside its parsing of bodies; it turns others into 400.
+    """
+
+    def __init__(self, kind: Kind, detail: str) -> None:
+        super().__init__(kind.status, detail)
+        self.kind = kind
+
+
 _RETRY = (("Retry-After", str(RETRY_AFTER_S)),)
+_CLOSE = (("Connection", "close"),)
+BAD_HEAD = Kind(400, "bad-request-head", "Bad request head")
 MALFORMED = Kind(400, "malformed-body", "Malformed body")
 UNAUTHORIZED = Kind(
     401, "unauthorized", "Unauthorized", (("WWW-Authenticate", 'Bearer realm="habitus"'),)
 )
 NOT_ACCEPTABLE = Kind(406, "not-acceptable", "Not acceptable")
+TOO_SLOW = Kind(408, "too-slow", "Too slow", _CLOSE)
 TOO_LARGE = Kind(413, "too-large", "Too large")
 UNSUPPORTED = Kind(415, "unsupported-format", "Unsupported format")
 UNUSABLE = Kind(422, "unusable-input", "Unusable input")
+RATE_EXCEEDED = Kind(429, "rate-exceeded", "Rate exceeded", _RETRY)
+HEAD_TOO_LARGE = Kind(431, "head-too-large", "Request head too large", _CLOSE)
 INTERNAL = Kind(500, "internal", "Internal error")
 MISSING = Kind(503, "capability-missing", "Capability not loaded")
 BUSY = Kind(503, "queue-full", "Queue full", _RETRY)
+CROWDED = Kind(503, "too-many-requests-at-once", "Too many requests at once", _RETRY)
 CLOSING = Kind(503, "shutting-down", "Shutting down", _RETRY)
 NOT_READY = Kind(503, "not-ready", "Not ready", _RETRY)
+MEMORY = Kind(503, "out-of-memory", "Out of device memory", _RETRY)
 LATE = Kind(504, "deadline-passed", "Deadline passed")
 
 _KINDS: dict[type[Exception], Kind] = {
@@ -68,7 +88,8 @@ _KINDS: dict[type[Exception], Kind] = {
     QueueFullError: BUSY,
     EngineClosedError: CLOSING,
     NotReadyError: NOT_READY,
-    DeadlinePassedError: LATE,
+    DeviceFaultError: NOT_READY,
+    DeviceMemoryError: MEMORY,
 }
 
 
@@ -89,8 +110,27 @@ def problem(
     headers: Mapping[str, str] | None = None,
 ) -> Response:
     """A problem document about the request in `scope`."""
-    request_id = scope["state"]["request_id"]
-    document: dict[str, Any] = {
+    state = scope["state"]
+    state[PROBLEM_STATE] = kind.name
+    return Response(
+        document(kind, detail, state["request_id"], errors),
+        kind.status,
+        # Those that an answer of status 500 would lack: it does not pass through the middleware.
+        {
+            **HEADERS,
+            **dict(kind.headers),
+            REQUEST_ID_HEADER: state["request_id"],
+            **(headers or {}),
+        },
+        MEDIA_TYPE,
+    )
+
+
+def document(
+    kind: Kind, detail: str, request_id: str, errors: Sequence[Mapping[str, str]] = ()
+) -> bytes:
+    """A problem document."""
+    members: dict[str, Any] = {
         "type": f"urn:habitus:{kind.name}",
         "title": kind.title,
         "status": kind.status,
@@ -98,29 +138,25 @@ def problem(
         "instance": request_id,
     }
     if errors:
-        document["errors"] = list(errors)
-    return Response(
-        # Unlike orjson, this can repeat what clients send that is no Unicode.
-        json.dumps(document).encode(),
-        kind.status,
-        # The id again for answers that do not pass through the telemetry: those of status 500.
-        {**dict(kind.headers), REQUEST_ID_HEADER: request_id, **(headers or {})},
-        MEDIA_TYPE,
-    )
+        members["errors"] = list(errors)
+    # Unlike orjson, this can repeat what clients send that is no Unicode.
+    return json.dumps(members).encode()
 
 
 def problem_responses(*kinds: Kind) -> dict[int | str, dict[str, Any]]:
     """What OpenAPI says of the problems that an endpoint may answer with."""
     responses: dict[int | str, dict[str, Any]] = {}
+    add_problems(responses, *kinds)
+    return responses
+
+
+def add_problems(responses: dict[int | str, dict[str, Any]], *kinds: Kind) -> None:
+    """Add problems to what OpenAPI says of an endpoint's answers."""
     for kind in kinds:
-        example = {
-            "type": f"urn:habitus:{kind.name}",
-            "title": kind.title,
-            "status": kind.status,
-            "detail": _EXAMPLE_DETAILS[kind.name],
-            "instance": "5f0c7a52e6c84d5f9c3f1d6f0e6a1b2c",
-        }
-        entry = responses.setdefault(kind.status, {"description": kind.title, "content": {}})
+        example = json.loads(
+            document(kind, _EXAMPLE_DETAILS[kind.name], "5f0c7a52e6c84d5f9c3f1d6f0e6a1b2c")
+        )
+        entry = responses.setdefault(str(kind.status), {"description": kind.title, "content": {}})
         content = entry["content"].setdefault(
             MEDIA_TYPE, {"schema": {"$ref": "#/components/schemas/Problem"}, "examples": {}}
         )
@@ -128,21 +164,31 @@ def problem_responses(*kinds: Kind) -> dict[int | str, dict[str, Any]]:
         entry["description"] = " or ".join(
             shown["summary"] for shown in content["examples"].values()
         )
-    return responses
+        if "Retry-After" in dict(kind.headers):
+            entry.setdefault("headers", {})["Retry-After"] = {
+                "description": "Seconds until it is worth asking again.",
+                "schema": {"type": "integer"},
+                "example": RETRY_AFTER_S,
+            }
 
 
 _EXAMPLE_DETAILS = {
+    BAD_HEAD.name: "there are 2 Host headers; one is needed",
     MALFORMED.name: "the body is not JSON: Expecting value at character 12",
     UNAUTHORIZED.name: "no API key was sent; send X-API-Key: KEY or Authorization: Bearer KEY",
     NOT_ACCEPTABLE.name: "Accept is 'text/html'; this endpoint gives image/png, application/json",
+    TOO_SLOW.name: "81920 bytes of the body arrived within 60 s, and not all",
     TOO_LARGE.name: "the body is larger than 20000000 bytes, as much as is read",
     UNSUPPORTED.name: "a GIF file was sent; JPEG, PNG, WebP, BMP, TIFF are read",
     UNUSABLE.name: "image is 8x8; each side must be at least 16 pixels",
+    RATE_EXCEEDED.name: "more than 60 requests a minute; ask again in 1 s",
     MISSING.name: "silhouette is not loaded: silhouette.safetensors was not there when the server "
     "started. `python -m training fit silhouette` makes it; then restart the server.",
     BUSY.name: "32 items are queued or running, as many as are allowed; ask again shortly",
+    CROWDED.name: "too many bodies are arriving at the same time; ask again shortly",
     CLOSING.name: "the server is shutting down; ask again when it is back",
     NOT_READY.name: "no capability is loaded",
+    MEMORY.name: "the item does not fit into the device's memory; ask again later",
     LATE.name: "no result within 30 s; the server is busy, or the item is large",
 }
 
@@ -163,10 +209,10 @@ async def _http_problem(request: Request, error: Exception) -> Response:
     phrase = http.HTTPStatus(error.status_code).phrase
     kind = Kind(error.status_code, phrase.lower().replace(" ", "-"), phrase.capitalize())
     detail = error.detail
-    if error.status_code == MALFORMED.status:
+    if isinstance(error, RefusedError):
+        kind = error.kind
+    elif error.status_code == MALFORMED.status:
         kind, detail = MALFORMED, f"the body cannot be read: {error.detail}"
-    elif error.status_code == TOO_LARGE.status:
-        kind = TOO_LARGE
     elif error.status_code == 404:
         detail = f"there is no {request.url.path}; /docs shows what there is"
     elif error.status_code == 405:

@@ -1,35 +1,36 @@
-"""ASGI middleware at the door: the API key, and the size of the body while it arrives."""
+"""ASGI middleware at the door: the API key, and the body while it arrives."""
 
-import secrets
-from collections.abc import Sequence
+import asyncio
 
-from starlette.datastructures import Headers
-from starlette.exceptions import HTTPException
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.errors import TOO_LARGE, UNAUTHORIZED, problem
+from app.errors import CROWDED, TOO_LARGE, TOO_SLOW, UNAUTHORIZED, RefusedError, problem
+from app.keys import KeyRing
 
 API_KEY_HEADER = "X-API-Key"
-OPEN_PREFIX = "/health/"
+OPEN_PREFIXES = ("/health/", "/v2/health/")
 """Supervisors hold no keys."""
+KEY_STATE = "api_key_digest"
+"""Where a request's state holds the digest of the key that it came with."""
 
 
 class ApiKeyGate:
     """Lets a request through only with one of the keys, before its body is read."""
 
-    def __init__(self, app: ASGIApp, keys: Sequence[str]) -> None:
+    def __init__(self, app: ASGIApp, keys: KeyRing) -> None:
         self.app = app
-        self.keys = [key.encode() for key in keys]
+        self.keys = keys
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or refuse it."""
-        if scope["type"] != "http" or scope["path"].startswith(OPEN_PREFIX):
+        if scope["type"] != "http" or scope["path"].startswith(OPEN_PREFIXES):
             await self.app(scope, receive, send)
             return
         offered = _offered_key(Headers(scope=scope))
-        # Every key is compared, each in constant time: neither the match nor its place shows.
-        matches = [secrets.compare_digest((offered or "").encode(), key) for key in self.keys]
-        if any(matches):
+        digest = self.keys.match((offered or "").encode("latin-1"))
+        if digest is not None:
+            scope["state"][KEY_STATE] = digest
             await self.app(scope, receive, send)
             return
         found = "no API key was sent" if offered is None else "the API key is not known"
@@ -42,34 +43,95 @@ class ApiKeyGate:
 
 
 class BodyLimit:
-    """Cuts a body that is too large while it arrives, whether it declared its size or not."""
+    """Bounds a body while it arrives: its size, declared or not, its time, and all of them."""
 
-    def __init__(self, app: ASGIApp, max_bytes: int) -> None:
+    def __init__(
+        self, app: ASGIApp, max_bytes: int, max_total_bytes: int, timeout_s: float
+    ) -> None:
         self.app = app
         self.max_bytes = max_bytes
-        self.detail = f"the body is larger than {max_bytes} bytes, as much as is read"
+        self.max_total_bytes = max_total_bytes
+        self.timeout_s = timeout_s
+        self.num_held = 0
+        """Bytes of the bodies whose requests are not answered yet."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on until its body is too large."""
+        """Pass the request on until its body is too large or too slow."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        declared = Headers(scope=scope).get("content-length", "")
+        headers = Headers(scope=scope)
+        body = _ArrivingBody(self, receive)
+
+        async def send_closing(message: Message) -> None:
+            # The client may send its body or not after such an answer: the next request cannot
+            # be told from it (RFC 9110, section 10.1.1).
+            if message["type"] == "http.response.start" and not body.asked_for:
+                MutableHeaders(scope=message)["Connection"] = "close"
+            await send(message)
+
+        send_answer = send_closing if "expect" in headers else send
+        declared = headers.get("content-length", "")
         if declared.isdecimal() and int(declared) > self.max_bytes:
-            await problem(scope, TOO_LARGE, self.detail)(scope, receive, send)
+            refusal = problem(scope, TOO_LARGE, self.too_large)
+            await refusal(scope, receive, send_answer)
             return
-        num_received = 0
+        try:
+            await self.app(scope, body.receive, send_answer)
+        finally:
+            self.num_held -= body.num_received
 
-        async def receive_counted() -> Message:
-            nonlocal num_received
-            message = await receive()
-            num_received += len(message.get("body", b""))
-            if num_received > self.max_bytes:
-                # The one type that FastAPI lets through from inside its parsing of bodies.
-                raise HTTPException(TOO_LARGE.status, self.detail)
-            return message
+    @property
+    def too_large(self) -> str:
+        """What a client is told whose body is too large."""
+        return f"the body is larger than {self.max_bytes} bytes, as much as is read"
 
-        await self.app(scope, receive_counted, send)
+
+class _ArrivingBody:
+    """The body of one request."""
+
+    def __init__(self, limit: BodyLimit, receive: Receive) -> None:
+        self._limit = limit
+        self._receive = receive
+        self._deadline = 0.0
+        self._complete = False
+        self.asked_for = False
+        self.num_received = 0
+
+    async def receive(self) -> Message:
+        """The next part, or after the last what becomes of the client.
+
+        Raises:
+            RefusedError: Too much, or too late.
+        """
+        if self._complete:
+            return await self._receive()
+        loop = asyncio.get_running_loop()
+        if not self.asked_for:
+            self.asked_for = True
+            self._deadline = loop.time() + self._limit.timeout_s
+        try:
+            async with asyncio.timeout_at(self._deadline):
+                message = await self._receive()
+        except TimeoutError:
+            raise RefusedError(
+                TOO_SLOW,
+                f"{self.num_received} bytes of the body arrived within "
+                f"{self._limit.timeout_s:g} s, and not all",
+            ) from None
+        self._complete = not message.get("more_body", False)
+        self._count(len(message.get("body", b"")))
+        return message
+
+    def _count(self, num_bytes: int) -> None:
+        self.num_received += num_bytes
+        self._limit.num_held += num_bytes
+        if self.num_received > self._limit.max_bytes:
+            raise RefusedError(TOO_LARGE, self._limit.too_large)
+        if self._limit.num_held > self._limit.max_total_bytes:
+            raise RefusedError(
+                CROWDED, "too many bodies are arriving at the same time; ask again shortly"
+            )
 
 
 def _offered_key(headers: Headers) -> str | None:

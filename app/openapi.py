@@ -6,8 +6,8 @@ from fastapi import FastAPI
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from app.errors import UNAUTHORIZED, problem_responses
-from app.limits import API_KEY_HEADER, OPEN_PREFIX
+from app.errors import BAD_HEAD, CROWDED, RATE_EXCEEDED, TOO_SLOW, UNAUTHORIZED, add_problems
+from app.limits import API_KEY_HEADER, OPEN_PREFIXES
 from app.schemas.body import Faces, Mesh, MeshPair
 from app.schemas.common import Problem
 from app.schemas.silhouette import ConfidenceMap
@@ -58,12 +58,13 @@ def json_or_files_body(
     }
 
 
-def complete_openapi(app: FastAPI, *, with_keys: bool) -> None:
-    """Let the app's OpenAPI document hold the schemas that are referred to by hand, and the keys.
+def complete_openapi(app: FastAPI, *, with_keys: bool, with_rate: bool) -> None:
+    """Let the app's OpenAPI document hold what is written by hand, and what the middleware does.
 
     Args:
         app: With all its routes.
         with_keys: Whether API keys are asked for.
+        with_rate: Whether a client may be refused for asking too often.
     """
     generate = app.openapi
 
@@ -77,26 +78,34 @@ def complete_openapi(app: FastAPI, *, with_keys: bool) -> None:
             for name, schema in definitions["$defs"].items():
                 schemas.setdefault(name, schema)
             if with_keys:
-                _describe_keys(document)
+                document["components"]["securitySchemes"] = {
+                    "header": {"type": "apiKey", "in": "header", "name": API_KEY_HEADER},
+                    "bearer": {"type": "http", "scheme": "bearer"},
+                }
+            for path, operations in document["paths"].items():
+                is_open = path.startswith(OPEN_PREFIXES)
+                for operation in operations.values():
+                    _describe_door(
+                        operation,
+                        with_keys=with_keys and not is_open,
+                        with_rate=with_rate and not is_open,
+                    )
         assert app.openapi_schema is not None
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]
 
 
-def _describe_keys(document: dict[str, Any]) -> None:
-    document["components"]["securitySchemes"] = {
-        "header": {"type": "apiKey", "in": "header", "name": API_KEY_HEADER},
-        "bearer": {"type": "http", "scheme": "bearer"},
-    }
-    for path, operations in document["paths"].items():
-        if path.startswith(OPEN_PREFIX):
-            continue
-        for operation in operations.values():
-            operation["security"] = [{"header": []}, {"bearer": []}]
-            operation["responses"].update(
-                {str(status): entry for status, entry in problem_responses(UNAUTHORIZED).items()}
-            )
+def _describe_door(operation: dict[str, Any], *, with_keys: bool, with_rate: bool) -> None:
+    """Add the answers that a request may get before it reaches its route."""
+    add_problems(operation["responses"], BAD_HEAD)
+    if "requestBody" in operation:
+        add_problems(operation["responses"], TOO_SLOW, CROWDED)
+    if with_keys:
+        operation["security"] = [{"header": []}, {"bearer": []}]
+        add_problems(operation["responses"], UNAUTHORIZED)
+    if with_rate:
+        add_problems(operation["responses"], RATE_EXCEEDED)
 
 
 def _examples(schema: type[BaseModel]) -> dict[str, Any]:

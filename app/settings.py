@@ -2,16 +2,22 @@
 
 import difflib
 import os
+import re
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from app.keys import KeyRing, parse_key, read_keys
+
 PREFIX = "HABITUS_"
 BYTES_PER_MB = 1_000_000
 PILLOW_MAX_PIXELS = 178_956_970
 """Pillow refuses larger pictures on its own."""
+LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
+_HOST_NAME = re.compile(r"\*|(\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\]")
+_ORIGIN = re.compile(r"\*|https?://([a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\])(:\d+)?")
 
 
 class ConfigurationError(Exception):
@@ -31,8 +37,9 @@ class Settings(BaseSettings):
     )
     device: str = Field(
         default="auto",
-        pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$",
-        description="auto, cpu, cuda:N or mps; auto takes the first that is there: cuda, mps, cpu.",
+        pattern=r"^(auto|cpu|mps|cuda:all|cuda(:\d+)?(,cuda:\d+)*)$",
+        description="auto, cpu, cuda:N or mps; auto takes the first that is there: cuda, mps, cpu. "
+        "Several CUDA devices work on one queue: cuda:0,cuda:1, or cuda:all.",
     )
     checkpoints: Path = Field(
         default=Path(__file__).resolve().parents[1] / "checkpoints",
@@ -62,12 +69,72 @@ class Settings(BaseSettings):
     timeout_s: float = Field(
         default=30,
         gt=0,
-        description="Seconds that an item may wait for the device and run; then 504.",
+        description="Seconds from the first byte of a request to its result; then 504.",
+    )
+    drain_s: float = Field(
+        default=0,
+        ge=0,
+        description="Seconds that connections are still accepted after a SIGTERM, while "
+        "/health/ready is 503 already, for load balancers to notice.",
     )
     api_keys: Annotated[tuple[SecretStr, ...], NoDecode] = Field(
         default=(),
         description="Accepted API keys, separated by commas; none: everybody may ask. "
+        "`sha256:` and the hex digest of a key stands for the key. "
         "Sent as `X-API-Key: KEY` or `Authorization: Bearer KEY`. /health/* stays open.",
+    )
+    api_keys_file: Path | None = Field(
+        default=None,
+        description="File of further API keys, one a line, such as a Docker or Kubernetes secret.",
+    )
+    rate_per_minute: float = Field(
+        default=0,
+        ge=0,
+        description="Requests a minute that each API key, or each address where there are no "
+        "keys, may make on average, and at once after a pause; then 429. 0: no limit.",
+    )
+    allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="Names under which clients may reach the server, separated by commas, with "
+        "`*.` for subdomains and `*` for any; others are answered 400. None: localhost only when "
+        "it listens on a loopback address, so that no web page can reach it by a name of its own; "
+        "any otherwise.",
+    )
+    cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="Origins whose web pages may ask, separated by commas, such as "
+        "https://example.org; `*` for any. None: no web page of another origin.",
+    )
+    max_bodies_mb: float = Field(
+        default=500,
+        gt=0,
+        description="Most that all request bodies together may hold while they arrive and are "
+        "answered, in megabytes; one more is answered 503.",
+    )
+    max_connections: int = Field(
+        default=1000,
+        ge=1,
+        description="Most connections. For one more an idle one is closed; when none is idle the "
+        "new one is answered 503.",
+    )
+    head_timeout_s: float = Field(
+        default=10, gt=0, description="Seconds for a whole request head to arrive; then 408."
+    )
+    body_timeout_s: float = Field(
+        default=20,
+        gt=0,
+        description="Seconds for a whole request body to arrive; then 408. Less than "
+        "HABITUS_TIMEOUT_S, which bounds all of the request.",
+    )
+    send_timeout_s: float = Field(
+        default=60,
+        gt=0,
+        description="Seconds for a client to take a whole answer; then the connection is closed.",
+    )
+    keep_alive_s: int = Field(
+        default=75,
+        ge=1,
+        description="Seconds that an idle connection is kept; more than the proxies in front do.",
     )
     log_format: Literal["text", "json"] = Field(
         default="text", description="Log lines: text or json."
@@ -86,17 +153,83 @@ class Settings(BaseSettings):
                 raise ValueError(f"{variable} is not a setting; did you mean {hint}?")
         return values
 
-    @field_validator("api_keys", mode="before")
+    @field_validator("api_keys", "allowed_hosts", "cors_origins", mode="before")
     @classmethod
-    def _split_keys(cls, value: object) -> object:
+    def _split(cls, value: object) -> object:
         if not isinstance(value, str) or not value:
             return value or ()
-        keys = [key.strip() for key in value.split(",")]
-        if not all(keys):
-            raise ValueError("a key between the commas is empty")
-        return keys
+        entries = [entry.strip() for entry in value.split(",")]
+        if not all(entries):
+            raise ValueError("what is between two commas is empty")
+        return entries
+
+    @field_validator("api_keys")
+    @classmethod
+    def _check_keys(cls, value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+        for entry in value:
+            parse_key(entry.get_secret_value())
+        return value
+
+    @field_validator("api_keys_file", mode="before")
+    @classmethod
+    def _no_file(cls, value: object) -> object:
+        return value or None  # an empty variable is how a compose file says that there is none
+
+    @field_validator("api_keys_file")
+    @classmethod
+    def _check_file(cls, value: Path | None) -> Path | None:
+        KeyRing([] if value is None else read_keys(value))
+        return value
+
+    @field_validator("allowed_hosts", "cors_origins")
+    @classmethod
+    def _lower(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(entry.lower() for entry in value)
+
+    @field_validator("allowed_hosts")
+    @classmethod
+    def _check_hosts(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for entry in value:
+            if not _HOST_NAME.fullmatch(entry):
+                raise ValueError(
+                    f"{entry!r} is not a host name; example.org, *.example.org, [::1] and * are"
+                )
+        return value
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _check_origins(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for entry in value:
+            if not _ORIGIN.fullmatch(entry):
+                raise ValueError(
+                    f"{entry!r} is not an origin; https://example.org, http://localhost:3000 and "
+                    "* are, without a path"
+                )
+        return value
+
+    def key_ring(self) -> KeyRing:
+        """The API keys, from the environment and from the file.
+
+        Raises:
+            ValueError: The file is gone since the settings were read.
+        """
+        entries = [key.get_secret_value() for key in self.api_keys]
+        return KeyRing([*entries, *(read_keys(self.api_keys_file) if self.api_keys_file else ())])
+
+    @property
+    def served_hosts(self) -> tuple[str, ...]:
+        """`allowed_hosts`, or what it means when it is left out."""
+        if self.allowed_hosts:
+            return self.allowed_hosts
+        is_loopback = self.host in ("localhost", "::1") or self.host.startswith("127.")
+        return (*LOOPBACK_NAMES, self.host) if is_loopback else ("*",)
 
     @property
     def max_body_bytes(self) -> int:
         """`max_body_mb` in bytes."""
         return int(self.max_body_mb * BYTES_PER_MB)
+
+    @property
+    def max_bodies_bytes(self) -> int:
+        """`max_bodies_mb` in bytes."""
+        return int(self.max_bodies_mb * BYTES_PER_MB)

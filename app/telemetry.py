@@ -1,29 +1,27 @@
-"""What the operator sees: a request id, one structured line a request, Prometheus metrics."""
+"""What the operator sees of a request: its id, one structured line, metrics, and its stages."""
 
 import logging
 import re
-import sys
 import time
 import uuid
-from collections.abc import Sequence
 
 import structlog
-from prometheus_client import (
-    CollectorRegistry,
-    Counter,
-    Gauge,
-    Histogram,
-    PlatformCollector,
-    ProcessCollector,
-    generate_latest,
-)
+from opentelemetry import trace
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.metrics import Metrics
+from app.stages import StageTimes, recorded_stages
+
 REQUEST_ID_HEADER = "X-Request-ID"
+SERVER_TIMING_HEADER = "Server-Timing"
+PROBLEM_STATE = "problem"
+"""Where a request's state holds the name of the problem that it was answered with."""
+CLIENT_GONE = 499
+"""What nginx writes for a client that went away before its answer; nobody is sent it."""
 _WELL_FORMED_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+_TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-.*")
 _METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
-_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 _log = structlog.wrap_logger(
     logging.getLogger(__name__),
     processors=[
@@ -35,85 +33,8 @@ _log = structlog.wrap_logger(
 )
 
 
-class Metrics:
-    """The metrics of one app, in a registry of their own."""
-
-    def __init__(self) -> None:
-        self.registry = CollectorRegistry()
-        ProcessCollector(registry=self.registry)
-        PlatformCollector(registry=self.registry)
-        self.requests = Counter(
-            "habitus_requests",
-            "Requests answered.",
-            ["method", "route", "status"],
-            registry=self.registry,
-        )
-        self.request_seconds = Histogram(
-            "habitus_request_duration_seconds",
-            "From the first byte of the headers to the last of the answer.",
-            ["method", "route"],
-            buckets=_SECONDS,
-            registry=self.registry,
-        )
-        self.refused = Counter(
-            "habitus_refused_items",
-            "Items refused at the door or given up.",
-            ["reason"],
-            registry=self.registry,
-        )
-        self.admitted = Gauge(
-            "habitus_admitted_items", "Items queued and running.", registry=self.registry
-        )
-        self.queue_depth = Gauge(
-            "habitus_queue_depth", "Items that wait for a device.", registry=self.registry
-        )
-        self.cancelled = Counter(
-            "habitus_cancelled_items",
-            "Items whose client went away before the result.",
-            registry=self.registry,
-        )
-        self.queue_seconds = Histogram(
-            "habitus_queue_wait_seconds",
-            "How long an item waited for the device.",
-            ["predictor"],
-            buckets=_SECONDS,
-            registry=self.registry,
-        )
-        self.batch_seconds = Histogram(
-            "habitus_batch_duration_seconds",
-            "How long the device was busy with a batch.",
-            ["predictor"],
-            buckets=_SECONDS,
-            registry=self.registry,
-        )
-        self.batch_size = Histogram(
-            "habitus_batch_size",
-            "Items in a batch.",
-            ["predictor"],
-            buckets=(1, 2, 4, 8, 16, 32, 64),
-            registry=self.registry,
-        )
-        self.loaded = Gauge(
-            "habitus_capability_loaded",
-            "1 where a capability's checkpoint is loaded.",
-            ["capability"],
-            registry=self.registry,
-        )
-
-    def observe_batch(self, predictor: str, waits_s: Sequence[float], duration_s: float) -> None:
-        """Count a batch that the device has finished."""
-        self.batch_size.labels(predictor).observe(len(waits_s))
-        self.batch_seconds.labels(predictor).observe(duration_s)
-        for wait_s in waits_s:
-            self.queue_seconds.labels(predictor).observe(wait_s)
-
-    def text(self) -> bytes:
-        """All of it in Prometheus' text format."""
-        return generate_latest(self.registry)
-
-
 class RequestTelemetry:
-    """ASGI middleware: names each request, logs one line about it and counts it."""
+    """ASGI middleware: names each request, logs one line about it, counts and times it."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self.app = app
@@ -124,37 +45,116 @@ class RequestTelemetry:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        request_id = request_id_of(Headers(scope=scope).get(REQUEST_ID_HEADER))
+        headers = Headers(scope=scope)
+        request_id = request_id_of(headers.get(REQUEST_ID_HEADER))
         scope.setdefault("state", {})["request_id"] = request_id
-        started = time.perf_counter()
-        status = 500  # what the client is told when an exception passes through here
-
-        async def send_named(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-                MutableHeaders(scope=message)[REQUEST_ID_HEADER] = request_id
-            await send(message)
-
-        with structlog.contextvars.bound_contextvars(request_id=request_id):
+        bound = {"request_id": request_id}
+        if trace_id := trace_id_of(headers.get("traceparent")):
+            bound["trace_id"] = trace_id
+        with (
+            structlog.contextvars.bound_contextvars(**bound),
+            recorded_stages() as stages,
+            self.metrics.in_progress.track_inprogress(),
+        ):
+            exchange = _Exchange(receive, send, request_id, stages)
             try:
-                await self.app(scope, receive, send_named)
+                await self.app(scope, exchange.receive, exchange.send)
+            except Exception:
+                # FastAPI answers it when it has passed through here.
+                scope["state"][PROBLEM_STATE] = "internal"
+                raise
             finally:
-                self._record(scope, status, time.perf_counter() - started)
+                self._record(scope, exchange)
 
-    def _record(self, scope: Scope, status: int, duration_s: float) -> None:
-        # Labels come from closed sets: the route's template and the known methods.
+    def _record(self, scope: Scope, exchange: "_Exchange") -> None:
+        # Labels come from closed sets: the route's template and the known methods. The path and
+        # the query are the client's own words, and stay out of the log.
         route = getattr(scope.get("route"), "path", "unmatched")
         method = scope["method"] if scope["method"] in _METHODS else "other"
-        self.metrics.requests.labels(method, route, str(status)).inc()
-        self.metrics.request_seconds.labels(method, route).observe(duration_s)
-        _log.info(
-            "request",
-            method=scope["method"],
-            path=scope["path"],
-            status=status,
-            duration_ms=round(duration_s * 1000, 2),
-        )
+        problem = scope["state"].get(PROBLEM_STATE)
+        duration_s = time.perf_counter() - exchange.started
+        metrics, stages = self.metrics, exchange.stages
+        metrics.requests.labels(method, route, str(exchange.status)).inc()
+        metrics.request_seconds.labels(method, route).observe(duration_s)
+        metrics.received_bytes.labels(route).inc(exchange.bytes_in)
+        metrics.sent_bytes.labels(route).inc(exchange.bytes_out)
+        for stage, seconds in stages.seconds.items():
+            metrics.stage_seconds.labels(route, stage).observe(seconds)
+        if problem is not None:
+            metrics.problems.labels(problem).inc()
+        if exchange.client_gone:
+            metrics.cancelled_requests.labels(route).inc()
+        line: dict[str, object] = {
+            "method": method,
+            "route": route,
+            "status": exchange.status,
+            "duration_ms": round(duration_s * 1000, 2),
+            "bytes_in": exchange.bytes_in,
+            "bytes_out": exchange.bytes_out,
+            **{f"{stage}_ms": round(s * 1000, 2) for stage, s in stages.seconds.items()},
+        }
+        if stages.batch_size is not None:
+            line["batch_size"] = stages.batch_size
+        if problem is not None:
+            line["problem"] = problem
+        _log.info("request", **line)
+
+
+class _Exchange:
+    """The messages of one request and its answer, counted as they pass."""
+
+    def __init__(self, receive: Receive, send: Send, request_id: str, stages: StageTimes) -> None:
+        self._receive = receive
+        self._send = send
+        self._request_id = request_id
+        self._answer_begun = self._answer_sent = False
+        self._status = 500  # what the client is told when an exception passes through
+        self.stages = stages
+        self.started = time.perf_counter()
+        self.bytes_in = self.bytes_out = 0
+        self.client_gone = False
+
+    @property
+    def status(self) -> int:
+        """Of the answer; `CLIENT_GONE` where nobody was there to get one."""
+        return CLIENT_GONE if self.client_gone and not self._answer_begun else self._status
+
+    async def receive(self) -> Message:
+        """Pass on what the client sends."""
+        message = await self._receive()
+        self.bytes_in += len(message.get("body", b""))
+        if message["type"] == "http.disconnect" and not self._answer_sent:
+            self.client_gone = True
+        return message
+
+    async def send(self, message: Message) -> None:
+        """Pass on what the client is sent, with the request's id and its stages."""
+        if message["type"] == "http.response.start":
+            self._answer_begun = True
+            self._status = message["status"]
+            headers = MutableHeaders(scope=message)
+            headers[REQUEST_ID_HEADER] = self._request_id
+            headers[SERVER_TIMING_HEADER] = self._server_timing()
+            self._describe_span()
+        else:
+            self.bytes_out += len(message.get("body", b""))
+            self._answer_sent = not message.get("more_body", False)
+        await self._send(message)
+
+    def _server_timing(self) -> str:
+        """In milliseconds. Source: W3C Server Timing."""
+        times = [*self.stages.seconds.items(), ("total", time.perf_counter() - self.started)]
+        return ", ".join(f"{name};dur={seconds * 1000:.2f}" for name, seconds in times)
+
+    def _describe_span(self) -> None:
+        """Let OpenTelemetry's span of the request, if there is one, hold what the log holds."""
+        span = trace.get_current_span()
+        if span.is_recording():
+            span.set_attribute("habitus.request_id", self._request_id)
+            for stage, seconds in self.stages.seconds.items():
+                span.set_attribute(f"habitus.{stage}.duration", seconds)
+            if self.stages.batch_size is not None:
+                span.set_attribute("habitus.batch_size", self.stages.batch_size)
 
 
 def request_id_of(offered: str | None) -> str:
@@ -164,30 +164,7 @@ def request_id_of(offered: str | None) -> str:
     return uuid.uuid4().hex
 
 
-def configure_logging(log_format: str) -> None:
-    """Send every log line of the process, uvicorn's too, to stderr in one format.
-
-    Args:
-        log_format: `text` for people, `json` for machines.
-    """
-    shared: list[structlog.types.Processor] = [
-        structlog.contextvars.merge_contextvars,
-        structlog.stdlib.add_log_level,
-        structlog.stdlib.add_logger_name,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-        structlog.stdlib.ExtraAdder(),
-    ]
-    last: list[structlog.types.Processor] = (
-        [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
-        if log_format == "json"
-        else [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
-    )
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last],
-        )
-    )
-    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
-    logging.captureWarnings(True)
+def trace_id_of(traceparent: str | None) -> str | None:
+    """The id of the trace that a request belongs to. Source: W3C Trace Context, section 3.2."""
+    found = _TRACEPARENT.fullmatch(traceparent or "")
+    return found[1] if found and len(traceparent or "") <= 128 else None

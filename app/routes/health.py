@@ -12,27 +12,37 @@ router = APIRouter(tags=["operation"])
 
 
 @router.get(
+    "/v2/health/live",
+    summary="The same for KServe, under the Open Inference Protocol's name",
+    responses=problem_responses(NOT_READY),
+)
+@router.get(
     "/health/live",
     summary="Whether the process works",
     responses=problem_responses(NOT_READY),
 )
 async def live(engine: EngineDep) -> Liveness:
-    """503 when the device's thread has ended: only a restart helps then."""
+    """503 when a device is lost or its thread has ended: only a restart helps then."""
     if not engine.alive:
-        raise NotReadyError("the device's thread has ended; the server must be restarted")
+        raise NotReadyError("a device is lost; the server must be restarted")
     return Liveness()
 
 
+@router.get(
+    "/v2/health/ready",
+    summary="The same for KServe, under the Open Inference Protocol's name",
+    responses=problem_responses(NOT_READY),
+)
 @router.get(
     "/health/ready",
     summary="Whether requests should be sent here",
     responses=problem_responses(NOT_READY),
 )
 async def ready(predictors: PredictorsDep, engine: EngineDep) -> Health:
-    """503 when no capability is loaded or the server is shutting down."""
+    """503 while it warms up, when no capability is loaded, or when it is shutting down."""
     health = Health.of(predictors.statuses())
-    if not engine.accepting:
-        raise NotReadyError("the server is shutting down")
+    if (reason := engine.unready) is not None:
+        raise NotReadyError(reason)
     if not health.loaded:
         raise NotReadyError(" ".join(health.missing.values()))
     return health

@@ -41,6 +41,8 @@ Vertices = Annotated[
     # The first wrong vertex is enough: a broken mesh would give an error for each number.
     Field(fail_fast=True, min_length=1, max_length=MAX_VERTICES, description="In metres."),
 ]
+Point = Annotated[list[float], Field(min_length=3, max_length=3)]
+"""Unlike what clients send, what is made of it has no bounds."""
 _NO_POSE = [[0.0, 0.0, 0.0]] * NUM_BODY_JOINTS
 _ORIGIN = [0.0, 0.0, 0.0]
 
@@ -107,13 +109,13 @@ class Mesh(Sent):
         }
     )
 
-    vertices: list[Vector3] = Field(description="(V, 3), in metres, Y up.")
+    vertices: list[Point] = Field(description="(V, 3), in metres, Y up.")
     faces: list[list[int]] | SkipJsonSchema[None] = Field(
         default=None,
         description="(F, 3) indices of vertices, counter-clockwise seen from outside; not there "
         "where they were not asked for.",
     )
-    joints: list[Vector3] = Field(description="(24, 3), in metres, Y up.")
+    joints: list[Point] = Field(description="(24, 3), in metres, Y up.")
     joint_names: list[str] = Field(description="SMPL's names, in the order of the joints.")
     units: Units
     num_betas: int = Field(description="How many betas the asset has.")

@@ -11,6 +11,7 @@ import uvicorn
 from fastapi import FastAPI
 from PIL import Image
 
+from app.connections import GuardedConfig
 from app.main import create_app
 from app.predictors import Predictors
 from app.settings import Settings
@@ -22,11 +23,11 @@ from model.silhouette.predictor import SilhouettePredictor
 def serve(app: FastAPI) -> Iterator[httpx.Client]:
     """A real server on a free port of this machine, in a thread."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False))
+        server = uvicorn.Server(GuardedConfig(app))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
         try:
-            while not server.started:
+            while not (server.started and app.state.service.engine.unready is None):
                 assert thread.is_alive(), "the server ended while it started"
                 time.sleep(0.005)
             url = f"http://127.0.0.1:{listener.getsockname()[1]}"

@@ -17,7 +17,8 @@ from PIL import Image
 from model.body.asset import SmplAsset, save_asset
 from model.body.predictor import BodyPredictor
 from model.checkpoint import CheckpointHeader
-from model.silhouette.predictor import SilhouettePredictor, save_silhouette_checkpoint
+from model.silhouette.network import HourglassConfig, StackedHourglass
+from model.silhouette.predictor import save_silhouette_checkpoint
 from model.skeletons import SMPL_24_PARENTS
 
 HEADER = CheckpointHeader("", {}, "nothing", {}, {}, "abc", "Apache-2.0")
@@ -25,14 +26,13 @@ COMMAND = [sys.executable, "-m", "app"]
 
 
 @pytest.fixture
-def checkpoints(
-    tmp_path: Path, tiny_silhouette: SilhouettePredictor, tiny_body: BodyPredictor
-) -> Path:
+def checkpoints(tmp_path: Path, tiny_body: BodyPredictor) -> Path:
     """A folder with tiny checkpoints of every capability."""
     folder = tmp_path / "checkpoints"
     folder.mkdir()
     path = folder / "silhouette.safetensors"
-    save_silhouette_checkpoint(path, tiny_silhouette.network, 64, HEADER)
+    network = StackedHourglass(HourglassConfig(num_stacks=1, num_features=8, depth=2))
+    save_silhouette_checkpoint(path, network, 64, HEADER)
     smpl = tiny_body.smpl
     asset = SmplAsset(
         smpl.v_template,
@@ -107,9 +107,9 @@ def test_the_command_answers_within_20_seconds_and_stops_when_told(
         assert client.get("/health/ready").json()["loaded"] == ["silhouette", "body"]
     server.send_signal(signal.SIGTERM)
     _, log = server.communicate(timeout=20)
-    assert server.returncode in (0, -signal.SIGTERM)
+    assert server.returncode == 0
     assert "Traceback" not in log
-    assert "path=/confidence" in log
+    assert "route=/confidence" in log
 
 
 def test_a_taken_port_is_named(repo_root: Path, environment: dict[str, str]) -> None:

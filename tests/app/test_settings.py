@@ -19,7 +19,18 @@ def test_every_setting_is_read_from_the_environment(monkeypatch: pytest.MonkeyPa
         "MAX_WAIT_MS": ("3", 3),
         "MAX_QUEUE": ("4", 4),
         "TIMEOUT_S": ("5", 5),
+        "DRAIN_S": ("6", 6),
         "API_KEYS": ("one, two", None),
+        "API_KEYS_FILE": ("", None),
+        "RATE_PER_MINUTE": ("90", 90),
+        "ALLOWED_HOSTS": ("Example.org, *.example.org", ("example.org", "*.example.org")),
+        "CORS_ORIGINS": ("https://example.org:8443", ("https://example.org:8443",)),
+        "MAX_BODIES_MB": ("6", 6),
+        "MAX_CONNECTIONS": ("7", 7),
+        "HEAD_TIMEOUT_S": ("8", 8),
+        "BODY_TIMEOUT_S": ("9", 9),
+        "SEND_TIMEOUT_S": ("10", 10),
+        "KEEP_ALIVE_S": ("11", 11),
         "LOG_FORMAT": ("json", "json"),
     }
     assert {name.lower() for name in values} == set(Settings.model_fields)
@@ -51,7 +62,7 @@ def test_a_misspelt_name_is_an_error_that_knows_the_right_one(
 
 def test_a_name_like_no_other_is_an_error_that_lists_them(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HABITUS_XYZZY", "3")
-    with pytest.raises(ValidationError, match="HABITUS_API_KEYS or HABITUS_CHECKPOINTS or"):
+    with pytest.raises(ValidationError, match="HABITUS_ALLOWED_HOSTS or HABITUS_API_KEYS or"):
         Settings()
 
 
@@ -70,6 +81,20 @@ def test_a_name_like_no_other_is_an_error_that_lists_them(monkeypatch: pytest.Mo
         ("TIMEOUT_S", "0"),
         ("LOG_FORMAT", "xml"),
         ("API_KEYS", "one,,two"),
+        ("API_KEYS", "sha256:0123"),
+        ("API_KEYS_FILE", "/nowhere/keys"),
+        ("RATE_PER_MINUTE", "-1"),
+        ("ALLOWED_HOSTS", "http://example.org"),
+        ("ALLOWED_HOSTS", "example.org:8000"),
+        ("ALLOWED_HOSTS", "a*.example.org"),
+        ("CORS_ORIGINS", "example.org"),
+        ("CORS_ORIGINS", "https://example.org/"),
+        ("MAX_BODIES_MB", "0"),
+        ("MAX_CONNECTIONS", "0"),
+        ("HEAD_TIMEOUT_S", "0"),
+        ("BODY_TIMEOUT_S", "0"),
+        ("SEND_TIMEOUT_S", "0"),
+        ("KEEP_ALIVE_S", "0"),
     ],
 )
 def test_a_value_out_of_range_is_an_error(
@@ -83,6 +108,21 @@ def test_a_value_out_of_range_is_an_error(
 def test_an_empty_list_of_keys_asks_for_none(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HABITUS_API_KEYS", "")
     assert Settings().api_keys == ()
+
+
+@pytest.mark.parametrize(
+    ("host", "hosts"),
+    [
+        ("127.0.0.1", ("localhost", "127.0.0.1", "[::1]", "127.0.0.1")),
+        ("127.0.1.1", ("localhost", "127.0.0.1", "[::1]", "127.0.1.1")),
+        ("0.0.0.0", ("*",)),
+    ],
+)
+def test_a_server_on_loopback_is_reached_by_loopback_names_only(
+    host: str, hosts: tuple[str, ...]
+) -> None:
+    assert Settings(host=host).served_hosts == hosts
+    assert Settings(host=host, allowed_hosts=("a.org",)).served_hosts == ("a.org",)
 
 
 def test_settings_cannot_be_changed_and_do_not_show_keys() -> None:

@@ -3,7 +3,7 @@ import asyncio
 import anyio
 import pytest
 
-from app.stages import record_batch_size, record_stage, recorded_stages, timed_stage
+from app.stages import Stage, record_batch_size, record_stage, recorded_stages, timed_stage
 
 
 def test_a_stage_adds_up_and_the_batch_is_kept() -> None:
@@ -33,16 +33,16 @@ def test_a_stage_that_fails_is_timed_too() -> None:
 
 
 def test_requests_that_run_together_keep_their_times_apart_in_tasks_and_threads() -> None:
-    async def request(seconds: float) -> dict[str, float]:
+    async def request(seconds: float) -> dict[Stage, float]:
         with recorded_stages() as times:
             await asyncio.create_task(asyncio.to_thread(record_stage, "encode", seconds))
             await anyio.to_thread.run_sync(record_stage, "decode", 2 * seconds)
-            return dict(times.seconds)
+            return times.seconds
 
-    async def both() -> list[dict[str, float]]:
+    async def both() -> tuple[dict[Stage, float], dict[Stage, float]]:
         return await asyncio.gather(request(1.0), request(10.0))
 
-    assert asyncio.run(both()) == [
+    assert list(asyncio.run(both())) == [
         {"encode": 1.0, "decode": 2.0},
         {"encode": 10.0, "decode": 20.0},
     ]

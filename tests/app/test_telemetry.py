@@ -2,6 +2,7 @@ import io
 import json
 import logging
 import re
+import socket
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -11,9 +12,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from app.logs import configure_logging
+from app.metrics import Metrics
 from app.predictors import Predictors
-from app.telemetry import configure_logging, request_id_of
+from app.telemetry import request_id_of, trace_id_of
 from model.body.predictor import BodyMesh, BodyParameters, BodyPredictor
+from model.checkpoint import CheckpointHeader
 from model.silhouette.network import HourglassConfig, StackedHourglass
 from model.silhouette.predictor import SilhouetteConfidence, SilhouettePredictor
 
@@ -45,19 +49,74 @@ def test_unknown_paths_and_methods_are_problems(client: httpx.Client) -> None:
     assert wrong.json()["detail"] == "/mesh does not take GET; it takes POST"
 
 
-def test_one_line_is_logged_for_each_request(
+def test_one_line_is_logged_for_each_request_without_what_the_client_said(
     client: httpx.Client, caplog: pytest.LogCaptureFixture
 ) -> None:
+    trace = "0af7651916cd43dd8448eb211c80319c"
+    headers = {"X-Request-ID": "line-1", "traceparent": f"00-{trace}-b7ad6b7169203331-01"}
     with caplog.at_level(logging.INFO, "app.telemetry"):
-        client.post("/mesh?secret=1", json={"betas": []}, headers={"X-Request-ID": "line-1"})
+        client.post("/mesh?who=alice", json={"betas": []}, headers=headers)
+        client.get("/people/alice", headers={"X-API-Key": "alice"})
         client.get("/health/live")  # the line is written after the answer, but before the next
-    lines = [record for record in caplog.records if getattr(record, "path", None) == "/mesh"]
-    assert len(lines) == 1
-    line = lines[0].__dict__
+    lines = [record.__dict__ for record in caplog.records if record.name == "app.telemetry"]
+    [line] = [line for line in lines if line["request_id"] == "line-1"]
     assert line["msg"] == "request"
-    assert line["request_id"] == "line-1"
-    assert (line["method"], line["path"], line["status"]) == ("POST", "/mesh", 422)
+    assert (line["method"], line["route"], line["status"]) == ("POST", "/mesh", 422)
+    assert line["trace_id"] == trace
+    assert line["problem"] == "unusable-input"
+    assert line["bytes_in"] == len(b'{"betas":[]}')
+    assert line["bytes_out"] > 100
     assert line["duration_ms"] > 0
+    assert [line["route"] for line in lines if line["status"] == 404] == ["unmatched"]
+    assert "alice" not in str(lines)
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        None,
+        "",
+        "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331",
+        "00-0AF7651916CD43DD8448EB211C80319C-b7ad6b7169203331-01",
+        "00-00000000000000000000000000000000-b7ad6b7169203331-01",
+        "00-0af7651916cd43dd8448eb211c80319c-0000000000000000-01",
+        "ff-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+        "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01" + "x" * 100,
+        "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\nforged",
+    ],
+)
+def test_a_malformed_trace_is_none(header: str | None) -> None:
+    assert trace_id_of(header) is None
+
+
+def test_an_answer_says_where_its_time_went_and_so_do_log_and_metrics(
+    start: Callable[..., httpx.Client],
+    tiny_silhouette: SilhouettePredictor,
+    photo: Image.Image,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    client = start(Predictors(silhouette=tiny_silhouette))
+    buffer = io.BytesIO()
+    photo.save(buffer, "PNG")
+    with caplog.at_level(logging.INFO, "app.telemetry"):
+        answer = client.post("/confidence", files={"image": buffer.getvalue()})
+        metrics = client.get("/metrics").text.splitlines()
+    parts = dict(part.split(";dur=") for part in answer.headers["server-timing"].split(", "))
+    assert list(parts) == ["decode", "queue", "predict", "encode", "total"]
+    times_ms = {name: float(text) for name, text in parts.items()}
+    total_ms = times_ms.pop("total")
+    assert all(value >= 0 for value in times_ms.values())
+    assert times_ms["predict"] > 0
+    assert sum(times_ms.values()) <= total_ms + 0.1
+    [line] = [r.__dict__ for r in caplog.records if r.__dict__.get("route") == "/confidence"]
+    assert line["batch_size"] == 1
+    assert {f"{name}_ms": line[f"{name}_ms"] for name in times_ms} == pytest.approx(
+        {f"{name}_ms": value for name, value in times_ms.items()}, abs=0.011
+    )
+    for name in times_ms:
+        counted = 'habitus_stage_duration_seconds_count{route="/confidence",stage="%s"} 1.0'
+        assert counted % name in metrics
+    assert f'habitus_sent_bytes_total{{route="/confidence"}} {len(answer.content)}.0' in metrics
 
 
 def test_metrics_count_requests_by_route_and_never_by_path(
@@ -79,6 +138,10 @@ def test_metrics_count_requests_by_route_and_never_by_path(
         'habitus_capability_loaded{capability="silhouette"} 0.0',
         'habitus_batch_size_count{predictor="BodyPredictor"} 1.0',
         "habitus_admitted_items 0.0",
+        'habitus_problems_total{reason="unusable-input"} 1.0',
+        'habitus_problems_total{reason="not-found"} 3.0',
+        "habitus_requests_in_progress 1.0",  # the one that asks
+        "habitus_connections 1.0",
     ):
         assert line in response.text.splitlines()
     assert 'method="other"' in response.text
@@ -87,10 +150,12 @@ def test_metrics_count_requests_by_route_and_never_by_path(
 
 
 class BrokenBody(BodyPredictor):
-    """A predictor with a bug."""
+    """A predictor with a bug that its warm-up does not meet."""
 
     def predict_batch(self, items: Sequence[BodyParameters]) -> list[BodyMesh]:
-        raise ZeroDivisionError("a secret of ours")
+        if any(item.betas[0] == 13 for item in items):
+            raise ZeroDivisionError("a secret of ours")
+        return super().predict_batch(items)
 
 
 def test_a_bug_is_a_problem_document_that_tells_the_log_and_not_the_client(
@@ -99,7 +164,7 @@ def test_a_bug_is_a_problem_document_that_tells_the_log_and_not_the_client(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     client = start(Predictors(body=BrokenBody(tiny_body.smpl)))
-    response = client.post("/mesh", json={"betas": [1]}, headers={"X-Request-ID": "bug-1"})
+    response = client.post("/mesh", json={"betas": [13]}, headers={"X-Request-ID": "bug-1"})
     assert response.status_code == 500
     assert response.headers["content-type"] == "application/problem+json"
     assert response.headers["x-request-id"] == "bug-1"
@@ -112,14 +177,15 @@ def test_a_bug_is_a_problem_document_that_tells_the_log_and_not_the_client(
 
 
 class SlowSilhouette(SilhouettePredictor):
-    """A predictor that a test holds up."""
+    """A predictor that a test holds up, once it is warm."""
 
-    def __init__(self, release: Callable[[], object]) -> None:
+    def __init__(self) -> None:
         super().__init__(StackedHourglass(HourglassConfig(1, 4, 1)), 32)
-        self.release = release
+        self.hold: Callable[[], object] | None = None
 
     def predict_batch(self, images: Sequence[np.ndarray]) -> list[SilhouetteConfidence]:
-        self.release()
+        if self.hold is not None:
+            self.hold()
         return super().predict_batch(images)
 
 
@@ -132,7 +198,9 @@ def test_a_full_queue_answers_503_at_once_and_health_goes_on(
         entered.set()
         assert opened.wait(20)
 
-    client = start(Predictors(silhouette=SlowSilhouette(hold)), max_queue=1)
+    slow = SlowSilhouette()
+    client = start(Predictors(silhouette=slow), max_queue=1)
+    slow.hold = hold
     buffer = io.BytesIO()
     photo.save(buffer, "PNG")
     files = {"image": buffer.getvalue()}
@@ -159,7 +227,9 @@ def test_a_passed_deadline_answers_504(
     start: Callable[..., httpx.Client], photo: Image.Image
 ) -> None:
     opened = threading.Event()
-    client = start(Predictors(silhouette=SlowSilhouette(opened.wait)), timeout_s=0.1)
+    slow = SlowSilhouette()
+    client = start(Predictors(silhouette=slow), timeout_s=0.1)
+    slow.hold = opened.wait
     buffer = io.BytesIO()
     photo.save(buffer, "PNG")
     response = client.post("/confidence", files={"image": buffer.getvalue()})
@@ -199,3 +269,49 @@ def test_log_lines_are_json_when_asked_for(capsys: pytest.CaptureFixture[str]) -
     assert first["event"] == "a message"
     assert (first["level"], first["logger"], first["request_id"]) == ("warning", "somewhere", "x")
     assert "ValueError: boom" in second["exception"]
+
+
+def test_the_checkpoint_of_each_capability_is_a_metric(tiny_body: BodyPredictor) -> None:
+    header = CheckpointHeader("smpl", {}, "nothing", {}, {}, "abc", "Apache-2.0", "0f1e")
+    metrics = Metrics()
+    metrics.describe(Predictors(body=BodyPredictor(tiny_body.smpl, header=header)).statuses())
+    lines = metrics.text().decode().splitlines()
+    labels = 'architecture="smpl",capability="body",commit="abc",sha256="0f1e"'
+    assert f"habitus_model_info{{{labels}}} 1.0" in lines
+    assert 'habitus_capability_loaded{capability="silhouette"} 0.0' in lines
+
+
+def test_a_request_whose_client_has_gone_is_counted_as_cancelled(
+    start: Callable[..., httpx.Client], photo: Image.Image, caplog: pytest.LogCaptureFixture
+) -> None:
+    opened, entered = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        entered.set()
+        assert opened.wait(20)
+
+    slow = SlowSilhouette()
+    client = start(Predictors(silhouette=slow))
+    slow.hold = hold
+    buffer = io.BytesIO()
+    photo.save(buffer, "PNG")
+    address = (client.base_url.host, client.base_url.port)
+    request = httpx.Request(
+        "POST", f"{client.base_url}/confidence", files={"image": buffer.getvalue()}
+    )
+    body = request.read()
+    head = "".join(f"{name}: {value}\r\n" for name, value in request.headers.items())
+    counted = 'habitus_cancelled_requests_total{route="/confidence"} 1.0'
+    with caplog.at_level(logging.INFO, "app.telemetry"):
+        with socket.create_connection(address) as connection:
+            connection.sendall(f"POST /confidence HTTP/1.1\r\n{head}\r\n".encode() + body)
+            assert entered.wait(20)
+        deadline = time.monotonic() + 20
+        while counted not in client.get("/metrics").text and time.monotonic() < deadline:
+            time.sleep(0.02)
+        opened.set()
+        metrics = client.get("/metrics").text
+    assert counted in metrics
+    assert 'habitus_requests_total{method="POST",route="/confidence",status="499"} 1.0' in metrics
+    lines = [r.__dict__ for r in caplog.records if r.__dict__.get("route") == "/confidence"]
+    assert [line["status"] for line in lines] == [499]

@@ -1,0 +1,76 @@
+"""API keys as the server holds them: digests, so that its memory and its environment need no key.
+
+A fast digest is right for keys, unlike for passwords: they are long and random, and guessing one
+takes longer than the world will last. `openssl rand -hex 32` makes one.
+"""
+
+import hashlib
+import re
+import secrets
+from collections.abc import Iterable
+from pathlib import Path
+
+DIGEST_PREFIX = "sha256:"
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+
+
+def digest_of(key: bytes) -> bytes:
+    """SHA-256."""
+    return hashlib.sha256(key).digest()
+
+
+def parse_key(text: str) -> bytes:
+    """The digest of an entry, which is either a key or `sha256:` and a key's digest in hex.
+
+    Raises:
+        ValueError: The entry is empty, or its digest is none.
+    """
+    if not text:
+        raise ValueError("a key is empty")
+    if not text.startswith(DIGEST_PREFIX):
+        return digest_of(text.encode())
+    digits = text.removeprefix(DIGEST_PREFIX).lower()
+    if not _DIGEST.fullmatch(digits):
+        raise ValueError(
+            f"after {DIGEST_PREFIX} there are {len(digits)} characters; 64 hexadecimal digits are "
+            "needed, as sha256sum prints them"
+        )
+    return bytes.fromhex(digits)
+
+
+def read_keys(path: Path) -> list[str]:
+    """The entries of a file: one a line, empty lines and those that begin with # left out.
+
+    Raises:
+        ValueError: There is no such file, it is no text, or it holds no key; a server that is told
+            of keys must not be open.
+    """
+    try:
+        lines = path.read_text("utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path} cannot be read: {error}") from None
+    entries = [line.strip() for line in lines]
+    entries = [entry for entry in entries if entry and not entry.startswith("#")]
+    if not entries:
+        raise ValueError(f"{path} holds no key")
+    return entries
+
+
+class KeyRing:
+    """The keys that open the server."""
+
+    def __init__(self, entries: Iterable[str]) -> None:
+        self._digests = tuple(parse_key(entry) for entry in entries)
+
+    def __bool__(self) -> bool:
+        """Whether there is any key; without one everybody may ask."""
+        return bool(self._digests)
+
+    def match(self, offered: bytes) -> bytes | None:
+        """The digest of the offered key if it is one of these.
+
+        Every digest is compared, each in constant time: neither the match nor its place shows.
+        """
+        digest = digest_of(offered)
+        matches = [secrets.compare_digest(digest, known) for known in self._digests]
+        return digest if any(matches) else None

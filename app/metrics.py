@@ -1,0 +1,153 @@
+"""What Prometheus asks for, in base units."""
+
+from collections.abc import Sequence
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    PlatformCollector,
+    ProcessCollector,
+    generate_latest,
+)
+
+from app.device_memory import DeviceMemory
+from app.predictors import CapabilityStatus
+
+_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+
+
+class Metrics:
+    """The metrics of one app, in a registry of their own."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        ProcessCollector(registry=self.registry)
+        PlatformCollector(registry=self.registry)
+        self.requests = Counter(
+            "habitus_requests",
+            "Requests answered.",
+            ["method", "route", "status"],
+            registry=self.registry,
+        )
+        self.request_seconds = Histogram(
+            "habitus_request_duration_seconds",
+            "From the first byte of the headers to the last of the answer.",
+            ["method", "route"],
+            buckets=_SECONDS,
+            registry=self.registry,
+        )
+        self.in_progress = Gauge(
+            "habitus_requests_in_progress",
+            "Requests whose head has arrived and whose answer has not left.",
+            registry=self.registry,
+        )
+        self.stage_seconds = Histogram(
+            "habitus_stage_duration_seconds",
+            "Where the time of a request went: decode, queue, predict, encode.",
+            ["route", "stage"],
+            buckets=_SECONDS,
+            registry=self.registry,
+        )
+        self.received_bytes = Counter(
+            "habitus_received_bytes", "Bodies received.", ["route"], registry=self.registry
+        )
+        self.sent_bytes = Counter(
+            "habitus_sent_bytes", "Bodies sent.", ["route"], registry=self.registry
+        )
+        self.problems = Counter(
+            "habitus_problems",
+            "Requests rejected or failed, by the name in the problem document's type.",
+            ["reason"],
+            registry=self.registry,
+        )
+        self.cancelled_requests = Counter(
+            "habitus_cancelled_requests",
+            "Requests whose client went away before its answer.",
+            ["route"],
+            registry=self.registry,
+        )
+        self.connections = Gauge(
+            "habitus_connections", "Connections that are open.", registry=self.registry
+        )
+        self.closed_connections = Counter(
+            "habitus_closed_connections",
+            "Connections that the server closed because the client was too slow or they too many.",
+            ["reason"],
+            registry=self.registry,
+        )
+        self.refused = Counter(
+            "habitus_refused_items",
+            "Items refused at the door or given up.",
+            ["reason"],
+            registry=self.registry,
+        )
+        self.admitted = Gauge(
+            "habitus_admitted_items", "Items queued and running.", registry=self.registry
+        )
+        self.queue_depth = Gauge(
+            "habitus_queue_depth", "Items that wait for a device.", registry=self.registry
+        )
+        self.cancelled = Counter(
+            "habitus_cancelled_items",
+            "Items whose client went away before the result.",
+            registry=self.registry,
+        )
+        self.queue_seconds = Histogram(
+            "habitus_queue_wait_seconds",
+            "How long an item waited for the device.",
+            ["predictor"],
+            buckets=_SECONDS,
+            registry=self.registry,
+        )
+        self.batch_seconds = Histogram(
+            "habitus_batch_duration_seconds",
+            "How long the device was busy with a batch.",
+            ["predictor"],
+            buckets=_SECONDS,
+            registry=self.registry,
+        )
+        self.batch_size = Histogram(
+            "habitus_batch_size",
+            "Items in a batch.",
+            ["predictor"],
+            buckets=(1, 2, 4, 8, 16, 32, 64),
+            registry=self.registry,
+        )
+        self.loaded = Gauge(
+            "habitus_capability_loaded",
+            "1 where a capability's checkpoint is loaded.",
+            ["capability"],
+            registry=self.registry,
+        )
+        self.model_info = Gauge(
+            "habitus_model_info",
+            "1 for the checkpoint of each capability that is loaded.",
+            ["capability", "architecture", "commit", "sha256"],
+            registry=self.registry,
+        )
+
+    def describe(self, statuses: Sequence[CapabilityStatus]) -> None:
+        """Say what is loaded and, where that is a CUDA device, watch its memory."""
+        for status in statuses:
+            slug = status.capability.slug
+            self.loaded.labels(slug).set(status.loaded)
+            if (header := status.header) is not None:
+                self.model_info.labels(slug, header.architecture, header.commit, header.sha256).set(
+                    1
+                )
+        devices = {name for status in statuses for name in status.devices}
+        if cuda := sorted(device for device in devices if device.startswith("cuda")):
+            self.registry.register(DeviceMemory(cuda))
+
+    def observe_batch(self, predictor: str, waits_s: Sequence[float], duration_s: float) -> None:
+        """Count a batch that the device has finished."""
+        self.batch_size.labels(predictor).observe(len(waits_s))
+        self.batch_seconds.labels(predictor).observe(duration_s)
+        for wait_s in waits_s:
+            self.queue_seconds.labels(predictor).observe(wait_s)
+
+    def text(self) -> bytes:
+        """All of it in Prometheus' text format."""
+        return generate_latest(self.registry)
