@@ -1,8 +1,9 @@
 """Untrusted bytes to checked, upright RGB pixels.
 
 The format is told by the content, never by a name or a header; the size is read from the header
-before anything is decoded. Transparent pictures are laid on white, the first frame of an animation
-counts, and deeper samples are scaled to 8 bits.
+before anything is decoded, and before a decoder that believes it sees the file. Common JPEGs go to
+simplejpeg, all else to Pillow. Transparent pictures are laid on white, the first frame of an
+animation counts, and deeper samples are scaled to 8 bits.
 """
 
 import io
@@ -13,6 +14,9 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image, UnidentifiedImageError
 
+from app.jpeg import decode_common, read_jpeg_header, without_metadata
+from app.tiff import read_tiff_header
+from app.webp import read_webp_size
 from model.errors import InvalidInputError
 
 ALLOWED_FORMATS = ("JPEG", "PNG", "WebP", "BMP", "TIFF")
@@ -45,16 +49,14 @@ _DAMAGE = (
 )
 """What Pillow's decoders raise on damaged pictures; tests mutate files of every format."""
 _ORIENTATION_TAG = 0x0112
-_UPRIGHT = {
-    2: Image.Transpose.FLIP_LEFT_RIGHT,
-    3: Image.Transpose.ROTATE_180,
-    4: Image.Transpose.FLIP_TOP_BOTTOM,
-    5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270,
-    7: Image.Transpose.TRANSVERSE,
-    8: Image.Transpose.ROTATE_90,
-}
-"""EXIF orientation -> what makes the picture upright."""
+MAX_SIDE = 65_535
+"""As a JPEG has at most; a row of a longer picture alone would take a lot of memory."""
+MAX_SCANS = 50
+"""Of a progressive JPEG, whose writers make about ten; each costs a pass over all pixels."""
+_TIFF_COMPRESSIONS = {1, 2, 3, 4, 5, 7, 8, 32773, 32946}
+"""None, fax, LZW, JPEG, deflate, PackBits: what cameras and editors write."""
+_BMP_RUN_LENGTHS = {1, 2}
+"""Compressions that Pillow decodes in a slow loop."""
 _DIRECT_MODES = {"1", "L", "P", "RGB", "RGBX", "CMYK", "YCbCr"}
 _ALPHA_MODES = {"LA", "La", "PA", "RGBA", "RGBa"}
 
@@ -82,16 +84,55 @@ def decode_image(data: bytes, max_pixels: int) -> UInt8[np.ndarray, "H W 3"]:
         found = f"a {name} file" if name else f"a file that begins with {data[:8]!r}"
         raise UnsupportedFormatError(f"{found} was sent; {', '.join(ALLOWED_FORMATS)} are read")
     try:
+        if name == "JPEG":
+            return _decode_jpeg(data, max_pixels)
+        _check_header(data, name, max_pixels)
         with Image.open(io.BytesIO(data), formats=[name.upper()]) as image:
             _check_size(image.size, max_pixels)
             image.load()
-            return np.asarray(_to_rgb(_upright(image)))
+            return _turn_upright(np.asarray(_to_rgb(image)), _orientation(image))
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise PictureTooLargeError(f"{error}; at most {max_pixels} are read") from error
     except UnidentifiedImageError as error:
         raise InvalidInputError(f"the picture begins like {name} but cannot be read") from error
     except _DAMAGE as error:
         raise InvalidInputError(f"the {name} is truncated or damaged: {error}") from error
+
+
+def _decode_jpeg(data: bytes, max_pixels: int) -> UInt8[np.ndarray, "H W 3"]:
+    header = read_jpeg_header(data)
+    height, width = header.size
+    _check_size((width, height), max_pixels)
+    if header.num_scans > MAX_SCANS:
+        raise InvalidInputError(
+            f"the JPEG has {header.num_scans} scans; at most {MAX_SCANS} are read"
+        )
+    pixels = decode_common(data, header)
+    if pixels is None:
+        rest = io.BytesIO(without_metadata(data, header))
+        with Image.open(rest, formats=["JPEG"]) as image:
+            _check_size(image.size, max_pixels)
+            image.load()
+            pixels = np.asarray(_to_rgb(image))
+    return _turn_upright(pixels, header.orientation)
+
+
+def _check_header(data: bytes, name: str, max_pixels: int) -> None:
+    """Refuse what would cost much before Pillow has even told the size."""
+    if name == "TIFF":
+        header = read_tiff_header(data)
+        for height, width in (header.size, header.part):
+            _check_size((width, height), max_pixels)
+        if header.compression not in _TIFF_COMPRESSIONS:
+            raise UnsupportedFormatError(
+                f"a TIFF with compression {header.compression} was sent; uncompressed ones, fax, "
+                "LZW, JPEG, deflate and PackBits are read"
+            )
+    elif name == "WebP":
+        height, width = read_webp_size(data)
+        _check_size((width, height), max_pixels)
+    elif name == "BMP" and int.from_bytes(data[30:34], "little") in _BMP_RUN_LENGTHS:
+        raise UnsupportedFormatError("a run-length encoded BMP was sent; plain ones are read")
 
 
 def sniff_format(data: bytes) -> str | None:
@@ -109,17 +150,35 @@ def _check_size(size: tuple[int, int], max_pixels: int) -> None:
             f"the picture is {width}x{height}, {width * height} pixels; "
             f"at most {max_pixels} are read"
         )
+    if max(width, height) > MAX_SIDE:
+        raise PictureTooLargeError(
+            f"the picture is {width}x{height}; a side may have {MAX_SIDE} pixels"
+        )
 
 
-def _upright(image: Image.Image) -> Image.Image:
-    """Apply the EXIF orientation. Unreadable EXIF says nothing, to viewers as to us."""
+def _orientation(image: Image.Image) -> int:
+    """EXIF's. Unreadable EXIF says nothing, to viewers as to us."""
     try:
         orientation = image.getexif().get(_ORIENTATION_TAG)
     except _DAMAGE:
-        orientation = None
-    if orientation in _UPRIGHT:
-        return image.transpose(_UPRIGHT[orientation])
-    return image
+        return 1
+    return orientation if isinstance(orientation, int) else 1
+
+
+def _turn_upright(
+    pixels: UInt8[np.ndarray, "h w 3"], orientation: int
+) -> UInt8[np.ndarray, "H W 3"]:
+    """Undo how the camera was held.
+
+    Source: Exif 2.3, tag 0x0112: 5 to 8 lie on their side; 2, 4, 5 and 7 are mirrored.
+    """
+    if orientation in (5, 6, 7, 8):
+        pixels = pixels.swapaxes(0, 1)
+    if orientation in (3, 4, 7, 8):
+        pixels = pixels[::-1]
+    if orientation in (2, 3, 6, 7):
+        pixels = pixels[:, ::-1]
+    return np.ascontiguousarray(pixels)
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
