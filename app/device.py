@@ -4,13 +4,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from app.execution import BatchPredictor
+from app.execution import RECOVERY_S, BatchPredictor
 
 Predictor = BatchPredictor[Any, Any]
 
 
-def _no_probe() -> None:
-    """A processor is never lost."""
+def _nothing() -> None:
+    """A processor has done its work when a call returns, and is never lost."""
 
 
 @dataclass(frozen=True)
@@ -22,8 +22,10 @@ class Device:
     """For a predictor that requests name, the one that runs here; itself where it is not named."""
     examples: Sequence[tuple[Predictor, Any]] = ()
     """Predictors of this device to warm, each with an item."""
-    probe: Callable[[], None] = _no_probe
-    """Raises when the device is lost."""
+    synchronize: Callable[[], None] = _nothing
+    """Waits until the device has done what it was given; raises when it has failed."""
+    recovery_s: float = RECOVERY_S
+    """How long batches stay smaller after one did not fit."""
     overlaps: bool = False
     """Whether preparing and finishing beside a running batch pays."""
 

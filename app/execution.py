@@ -2,7 +2,7 @@
 
 A batch that does not fit into memory is halved, and for a while no larger one is formed. A batch
 that fails otherwise is run item by item, so that one bad item does not fail its neighbours. An
-error that the device itself reports is followed by a probe: a device that does not pass it is lost.
+error that the device itself reports is followed by another call: if that fails too, it is lost.
 """
 
 import time
@@ -82,15 +82,15 @@ class BatchCeiling:
 class BatchRunner:
     """Runs batches in the thread of one device."""
 
-    def __init__(self, ceiling: BatchCeiling, probe: Callable[[], None]) -> None:
+    def __init__(self, ceiling: BatchCeiling, synchronize: Callable[[], None]) -> None:
         """Nothing runs yet.
 
         Args:
             ceiling: Lowered when a batch does not fit.
-            probe: Raises when the device is lost.
+            synchronize: Waits for the device; raises when it has failed.
         """
         self.ceiling = ceiling
-        self._probe = probe
+        self._synchronize = synchronize
 
     def run(self, predictor: BatchPredictor[Any, Any], items: Sequence[Any]) -> list[Any]:
         """A result or an exception for each item.
@@ -122,17 +122,17 @@ class BatchRunner:
     def _run_halves(self, predictor: BatchPredictor[Any, Any], items: Sequence[Any]) -> list[Any]:
         if torch.cuda.is_initialized():
             torch.cuda.empty_cache()
-        half = len(items) // 2
-        if not half:
+        if len(items) == 1:
             return [
                 DeviceMemoryError("the item does not fit into the device's memory; ask again later")
             ]
+        half = (len(items) + 1) // 2
         self.ceiling.lower(half)
         return self.run(predictor, items[:half]) + self.run(predictor, items[half:])
 
     def _check_device(self, failure: Exception) -> None:
         try:
-            self._probe()
+            self._synchronize()
         except Exception:  # noqa: BLE001  (whatever it says, it is lost)
             raise DeviceFaultError("the device has failed; the server must be restarted") from (
                 failure

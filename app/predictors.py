@@ -2,16 +2,19 @@
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TypeVar
 
+import numpy as np
 import torch
 
+from app.device import Device
 from app.settings import ConfigurationError, Settings
 from app.topology import Topology
-from model.body.predictor import BodyPredictor
+from app.torch_devices import resolve_devices, synchronize
+from model.body.predictor import BodyParameters, BodyPredictor
 from model.checkpoint import CheckpointHeader
 from model.silhouette.predictor import SilhouettePredictor
 
@@ -63,10 +66,15 @@ class CapabilityStatus:
 
     capability: Capability
     loaded: bool
-    device: str | None = None
+    devices: tuple[str, ...] = ()
     header: CheckpointHeader | None = None
     input: str | None = None
     """What one item is, in words."""
+
+    @property
+    def device(self) -> str | None:
+        """Where it runs, in words."""
+        return ", ".join(self.devices) or None
 
 
 @dataclass(frozen=True)
@@ -75,13 +83,15 @@ class Predictors:
 
     silhouette: SilhouettePredictor | None = None
     body: BodyPredictor | None = None
+    replicas: tuple["Predictors", ...] = ()
+    """The same on further devices. Requests name the first; the engine finds the replica."""
 
     @classmethod
     def load(cls, settings: Settings) -> "Predictors":
         """Load every checkpoint that is there.
 
         Raises:
-            ConfigurationError: The device or the folder of checkpoints is not there.
+            ConfigurationError: A device or the folder of checkpoints is not there.
             HabitusError: A checkpoint is damaged.
         """
         folder = settings.checkpoints
@@ -89,11 +99,14 @@ class Predictors:
             raise ConfigurationError(
                 f"HABITUS_CHECKPOINTS is {folder}; there is no such folder here"
             )
-        device = resolve_device(settings.device)
-        return cls(
-            silhouette=_load(SILHOUETTE, SilhouettePredictor.from_checkpoint, folder, device),
-            body=_load(BODY, BodyPredictor.from_checkpoint, folder, device),
-        )
+        first, *others = [
+            cls(
+                silhouette=_load(SILHOUETTE, SilhouettePredictor.from_checkpoint, folder, device),
+                body=_load(BODY, BodyPredictor.from_checkpoint, folder, device),
+            )
+            for device in resolve_devices(settings.device)
+        ]
+        return replace(first, replicas=tuple(others))
 
     def need_silhouette(self) -> SilhouettePredictor:
         """The silhouette predictor.
@@ -121,6 +134,42 @@ class Predictors:
         body = self.need_body()
         return Topology(body.faces, len(body.part_labels), body.joint_names)
 
+    def devices(self) -> list[Device]:
+        """The devices and what is on each."""
+        return [
+            Device(
+                name=str(here._device),
+                replicas=dict(zip(self._loaded, here._loaded, strict=True)),
+                examples=here._examples,
+                synchronize=partial(synchronize, here._device),
+                overlaps=here._device.type == "cuda",
+            )
+            for here in (self, *self.replicas)
+        ]
+
+    @property
+    def _examples(self) -> list[tuple[SilhouettePredictor | BodyPredictor, object]]:
+        """Each predictor with an item to warm it with."""
+        examples: list[tuple[SilhouettePredictor | BodyPredictor, object]] = []
+        if self.silhouette is not None:
+            side = self.silhouette.input_size
+            examples.append((self.silhouette, np.zeros((side, side, 3), np.uint8)))
+        if self.body is not None:
+            examples.append((self.body, BodyParameters(np.zeros(1, np.float32))))
+        return examples
+
+    @property
+    def _loaded(self) -> list[SilhouettePredictor | BodyPredictor]:
+        return [predictor for predictor, _ in self._examples]
+
+    @property
+    def _device(self) -> torch.device:
+        return self._loaded[0].device if self._loaded else torch.device("cpu")
+
+    @property
+    def _device_names(self) -> tuple[str, ...]:
+        return tuple(device.name for device in self.devices())
+
     def statuses(self) -> list[CapabilityStatus]:
         """Each capability, loaded or not."""
         statuses = [CapabilityStatus(SILHOUETTE, False), CapabilityStatus(BODY, False)]
@@ -129,7 +178,7 @@ class Predictors:
             statuses[0] = CapabilityStatus(
                 SILHOUETTE,
                 True,
-                str(self.silhouette.device),
+                self._device_names,
                 self.silhouette.header,
                 f"a picture, seen at {side}x{side} pixels",
             )
@@ -137,34 +186,11 @@ class Predictors:
             statuses[1] = CapabilityStatus(
                 BODY,
                 True,
-                str(self.body.device),
+                self._device_names,
                 self.body.header,
                 f"up to {self.body.num_betas} betas and 24 joint rotations",
             )
         return statuses
-
-
-def resolve_device(name: str) -> torch.device:
-    """The device that HABITUS_DEVICE means on this machine.
-
-    Raises:
-        ConfigurationError: There is no such device.
-    """
-    if name == "auto":
-        if torch.cuda.is_available():
-            return torch.device("cuda", 0)
-        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
-    device = torch.device(name)
-    if device.type == "mps" and not torch.backends.mps.is_available():
-        raise ConfigurationError("HABITUS_DEVICE is mps; this machine has no Metal device")
-    if device.type == "cuda":
-        count = torch.cuda.device_count()
-        if (device.index or 0) >= count:
-            raise ConfigurationError(
-                f"HABITUS_DEVICE is {name}; PyTorch sees {count} CUDA devices here"
-            )
-        return torch.device("cuda", device.index or 0)
-    return device
 
 
 def _load(

@@ -15,8 +15,10 @@ from app.errors import (
     CLOSING,
     LATE,
     MALFORMED,
+    MEMORY,
     MISSING,
     NOT_ACCEPTABLE,
+    NOT_READY,
     TOO_LARGE,
     UNSUPPORTED,
     UNUSABLE,
@@ -40,7 +42,17 @@ CONFIDENCE_ENCODERS = {
 }
 WEIGHTED_ENCODERS = {encoding.PNG: encoding.rgb_png, encoding.NPY: encoding.npy}
 _PROBLEMS = problem_responses(
-    MALFORMED, NOT_ACCEPTABLE, TOO_LARGE, UNSUPPORTED, UNUSABLE, MISSING, BUSY, CLOSING, LATE
+    MALFORMED,
+    NOT_ACCEPTABLE,
+    TOO_LARGE,
+    UNSUPPORTED,
+    UNUSABLE,
+    MISSING,
+    BUSY,
+    MEMORY,
+    NOT_READY,
+    CLOSING,
+    LATE,
 )
 _PHOTO: dict[str, Any] = form_example({"image": "@photo.jpg"})
 

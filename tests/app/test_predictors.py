@@ -1,22 +1,24 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-import torch
 
-from app.predictors import CapabilityMissingError, Predictors, resolve_device
+from app.predictors import CapabilityMissingError, Predictors
 from app.settings import ConfigurationError, Settings
 from model.checkpoint import CheckpointHeader
 from model.errors import CheckpointError
-from model.silhouette.predictor import SilhouettePredictor, save_silhouette_checkpoint
+from model.silhouette.network import HourglassConfig, StackedHourglass
+from model.silhouette.predictor import save_silhouette_checkpoint
 
 HEADER = CheckpointHeader("", {}, "nothing", {"iou": 0.5}, {}, "abc", "Apache-2.0")
 
 
 @pytest.fixture
-def folder(tmp_path: Path, tiny_silhouette: SilhouettePredictor) -> Path:
+def folder(tmp_path: Path) -> Path:
     """A folder with a silhouette checkpoint and nothing else."""
+    network = StackedHourglass(HourglassConfig(num_stacks=1, num_features=8, depth=2))
     path = tmp_path / "silhouette.safetensors"
-    save_silhouette_checkpoint(path, tiny_silhouette.network, 64, HEADER)
+    save_silhouette_checkpoint(path, network, 64, HEADER)
     return tmp_path
 
 
@@ -45,19 +47,25 @@ def test_a_missing_folder_stops_the_start(tmp_path: Path) -> None:
         Predictors.load(Settings(checkpoints=tmp_path / "nowhere"))
 
 
-def test_devices_that_are_not_there_are_refused() -> None:
-    assert resolve_device("cpu") == torch.device("cpu")
-    count = torch.cuda.device_count()
-    with pytest.raises(ConfigurationError, match=f"sees {count} CUDA devices"):
-        resolve_device(f"cuda:{count}")
-    if not torch.backends.mps.is_available():
-        with pytest.raises(ConfigurationError, match="Metal"):
-            resolve_device("mps")
+def test_each_device_has_a_replica_of_every_predictor_and_an_item_to_warm_it_with(
+    folder: Path,
+) -> None:
+    first = Predictors.load(Settings(checkpoints=folder, device="cpu"))
+    second = Predictors.load(Settings(checkpoints=folder, device="cpu"))
+    predictors = replace(first, replicas=(second,))
+    devices = predictors.devices()
+    assert [device.name for device in devices] == ["cpu", "cpu"]
+    assert predictors.statuses()[0].device == "cpu, cpu"
+    silhouette = predictors.need_silhouette()
+    for device, here in zip(devices, (first, second), strict=True):
+        assert device.replicas == {silhouette: here.need_silhouette()}
+        [(predictor, example)] = device.examples
+        assert predictor is here.need_silhouette()
+        assert len(predictor.predict_batch([example] * 2)) == 2
+        device.synchronize()
+        assert not device.overlaps
 
 
-def test_auto_takes_an_accelerator_where_there_is_one() -> None:
-    device = resolve_device("auto")
-    if torch.cuda.is_available():
-        assert device == torch.device("cuda", 0)
-    else:
-        assert device.type in ("mps", "cpu")
+def test_a_server_without_any_checkpoint_has_a_device_all_the_same(tmp_path: Path) -> None:
+    [device] = Predictors.load(Settings(checkpoints=tmp_path)).devices()
+    assert (device.name, device.examples) == ("cpu", [])
