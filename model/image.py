@@ -81,10 +81,27 @@ def image_to_tensor(image: UInt8[np.ndarray, "h w 3"]) -> Float[Tensor, "1 3 h w
     Raises:
         InvalidInputError: A side is under 16 pixels.
     """
+    return bytes_to_floats(image_bytes(image))
+
+
+def image_bytes(image: UInt8[np.ndarray, "h w 3"]) -> UInt8[Tensor, "h w 3"]:
+    """The picture as a tensor, checked; not copied where that can be avoided.
+
+    Raises:
+        InvalidInputError: A side is under 16 pixels.
+    """
     height, width = image.shape[:2]
     if min(height, width) < MINIMUM_SIDE:
         raise InvalidInputError(
             f"image is {width}x{height}; each side must be at least {MINIMUM_SIDE} pixels"
         )
-    channels_first = torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1)))
-    return channels_first.to(torch.float32).div_(255).unsqueeze(0)
+    # Decoders give arrays that may not be written to, which tensors cannot express.
+    return torch.from_numpy(np.require(image, requirements=("C", "W")))
+
+
+def bytes_to_floats(pixels: UInt8[Tensor, "h w 3"]) -> Float[Tensor, "1 3 h w"]:
+    """RGB bytes to a float picture in [0, 1], on whichever device they are.
+
+    In memory the channels stay last, where they are.
+    """
+    return pixels.permute(2, 0, 1).unsqueeze(0).to(torch.float32).div_(255)

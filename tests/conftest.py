@@ -33,7 +33,7 @@ def tiny_silhouette() -> SilhouettePredictor:
     # Around the middle of [0, 1], so that little of the map is clipped.
     with torch.no_grad():
         network.get_parameter("outputs.0.bias").fill_(0.5)
-    return SilhouettePredictor(network, input_size=64)
+    return SilhouettePredictor(network, input_size=64, dtype=torch.float32)
 
 
 @pytest.fixture(scope="session")

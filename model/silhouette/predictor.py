@@ -7,28 +7,29 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Float, Float32, UInt8
-from torch import Tensor
+from jaxtyping import Float32, UInt8
 
 from model.checkpoint import CheckpointHeader, load_checkpoint, save_checkpoint
 from model.errors import CheckpointError
-from model.image import Letterbox, image_to_tensor
+from model.silhouette.inference import InferenceNetwork, fastest_faithful
 from model.silhouette.network import HourglassConfig, StackedHourglass
+from model.silhouette.staging import (
+    LetterboxedPictures,
+    MapsOnTheWay,
+    PinnedPictures,
+    PreparedBatch,
+    preprocess,
+)
+
+__all__ = [
+    "ARCHITECTURE",
+    "SilhouetteConfidence",
+    "SilhouettePredictor",
+    "preprocess",
+    "save_silhouette_checkpoint",
+]
 
 ARCHITECTURE = "stacked-hourglass"
-
-
-def preprocess(
-    image: UInt8[np.ndarray, "h w 3"], input_size: int
-) -> tuple[Float[Tensor, "1 3 {input_size} {input_size}"], Letterbox]:
-    """The network's view of a picture, and the way back. Training sees pictures through this too.
-
-    Raises:
-        InvalidInputError: A side is under 16 pixels.
-    """
-    tensor = image_to_tensor(image)
-    letterbox = Letterbox.fit((image.shape[0], image.shape[1]), (input_size, input_size))
-    return letterbox.apply(tensor), letterbox
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,12 @@ class SilhouetteConfidence:
 
 
 class SilhouettePredictor:
-    """A silhouette network with the way from pictures and back around it."""
+    """A silhouette network with the way from pictures and back around it.
+
+    `predict_batch` is `prepare_batch`, `run_batch` and `finish_batch` in a row. Only the second
+    needs the device, so others may do the first for the next batch, and the third for the one
+    before, while it works.
+    """
 
     def __init__(
         self,
@@ -48,9 +54,24 @@ class SilhouettePredictor:
         input_size: int,
         device: torch.device | str = "cpu",
         header: CheckpointHeader | None = None,
+        dtype: torch.dtype | None = None,
     ) -> None:
+        """Make the network as fast as the device allows without a change to its map.
+
+        Args:
+            network: Copied, and moved to the device for that.
+            input_size: Side of the square that pictures are letterboxed to.
+            device: Where to run.
+            header: Of the checkpoint that the network came from.
+            dtype: What to compute in; None for the narrowest format that leaves the map as it is.
+        """
         self.device = torch.device(device)
-        self.network = network.to(self.device).eval()
+        network = network.to(self.device).eval()
+        self.network = (
+            fastest_faithful(network, input_size)
+            if dtype is None
+            else InferenceNetwork(network, dtype)
+        )
         self.input_size = input_size
         self.header = header
 
@@ -86,15 +107,37 @@ class SilhouettePredictor:
         """
         if not images:
             return []
-        prepared = [preprocess(image, self.input_size) for image in images]
-        batch = torch.cat([tensor for tensor, _ in prepared]).to(self.device)
+        return self.finish_batch(self.run_batch(self.prepare_batch(images)))
+
+    def prepare_batch(self, images: Sequence[UInt8[np.ndarray, "_ _ 3"]]) -> PreparedBatch:
+        """Everything that can be done before the device is free.
+
+        Args:
+            images: As for `predict_batch`; at least one.
+
+        Raises:
+            InvalidInputError: A picture is too small.
+        """
+        if self.device.type == "cuda":
+            return PinnedPictures.of(images, self.input_size)
+        return LetterboxedPictures.of(images, self.input_size)
+
+    def run_batch(self, prepared: PreparedBatch) -> MapsOnTheWay:
+        """The device's own work. On CUDA it is queued, not awaited: the maps are on their way."""
         with torch.inference_mode():
-            maps = self.network(batch)[-1][:, :1].float().clamp(0, 1).cpu()
+            maps = self.network(prepared.on(self.device))
+            return MapsOnTheWay.start(maps, prepared.letterboxes)
+
+    def finish_batch(self, raw: MapsOnTheWay) -> list[SilhouetteConfidence]:
+        """The maps at the sizes of their pictures."""
+        with torch.inference_mode():
+            maps = raw.arrived()
             return [
+                # Interpolation may leave [0, 1] by a rounding error.
                 SilhouetteConfidence(
                     letterbox.invert(maps[index : index + 1])[0, 0].clamp(0, 1).numpy()
                 )
-                for index, (_, letterbox) in enumerate(prepared)
+                for index, letterbox in enumerate(raw.letterboxes)
             ]
 
 

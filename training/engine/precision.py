@@ -6,6 +6,7 @@ from typing import Literal
 
 import torch
 
+from model.precision import cpu_multiplies_bfloat16
 from training.engine.distributed import is_launched, local_rank
 
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
@@ -30,20 +31,9 @@ def autocast_dtype(precision: Precision, device: torch.device) -> torch.dtype | 
         return torch.float16
     if device.type == "cuda":
         return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
-    if device.type == "cpu" and _cpu_multiplies_bfloat16():
+    if device.type == "cpu" and cpu_multiplies_bfloat16():
         return torch.bfloat16
     return None
-
-
-def _cpu_multiplies_bfloat16() -> bool:
-    """Whether the processor has instructions for it; without them bfloat16 is slower than float32.
-
-    Measured on two cores with AVX512-BF16 (hourglass 2x128, 128 px): 62 samples a second in
-    bfloat16, 32 in float32.
-    """
-    # torch 2.11 does not say; float32 is right there, only slower.
-    capabilities: dict[str, object] = getattr(torch.cpu, "get_capabilities", dict)()
-    return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
 
 
 def pick_device(name: str) -> torch.device:

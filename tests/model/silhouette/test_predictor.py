@@ -1,3 +1,4 @@
+import copy
 import dataclasses
 from pathlib import Path
 
@@ -35,7 +36,7 @@ def network() -> StackedHourglass:
 
 @pytest.fixture
 def predictor(network: StackedHourglass) -> SilhouettePredictor:
-    return SilhouettePredictor(network, input_size=64)
+    return SilhouettePredictor(network, input_size=64, dtype=torch.float32)
 
 
 def picture(height: int, width: int, seed: int = 0) -> np.ndarray:
@@ -71,7 +72,7 @@ def test_the_map_is_the_first_channel_of_the_last_stack_clipped() -> None:
     image = picture(64, 64)
     with torch.inference_mode():
         raw = network(torch.from_numpy(image.transpose(2, 0, 1))[None].float() / 255)[-1][0, 0]
-    (result,) = SilhouettePredictor(network, 64).predict_batch([image])
+    (result,) = SilhouettePredictor(network, 64, dtype=torch.float32).predict_batch([image])
     # At the corners of the coarse map interpolation only repeats it.
     expected = raw.clamp(0, 1)
     for row, column in ((0, 0), (0, -1), (-1, 0), (-1, -1)):
@@ -83,8 +84,8 @@ def test_where_the_person_stands_in_the_map_is_where_they_stand_in_the_picture(
 ) -> None:
     """With a network that passes brightness on, a bright box must come back in its place."""
 
-    def brightness(images: torch.Tensor) -> list[torch.Tensor]:
-        return [torch.nn.functional.avg_pool2d(images.mean(1, keepdim=True), 4).repeat(1, 2, 1, 1)]
+    def brightness(images: torch.Tensor) -> torch.Tensor:
+        return torch.nn.functional.avg_pool2d(images.mean(1, keepdim=True), 4)
 
     monkeypatch.setattr(predictor.network, "forward", brightness)
     image = np.zeros((300, 120, 3), np.uint8)
@@ -94,6 +95,34 @@ def test_where_the_person_stands_in_the_map_is_where_they_stand_in_the_picture(
     found = (rows.min(), rows.max() + 1, columns.min(), columns.max() + 1)
     # One cell of the coarse map is 300 / 16 = 19 pixels; half of it is what blurring may cost.
     np.testing.assert_allclose(found, (90, 210, 30, 60), atol=10)
+
+
+def test_a_batch_is_prepared_run_and_finished(predictor: SilhouettePredictor) -> None:
+    images = [picture(40, 90, 1), picture(128, 64, 2)]
+    raw = predictor.run_batch(predictor.prepare_batch(images))
+    staged = predictor.finish_batch(raw)
+    for found, expected in zip(staged, predictor.predict_batch(images), strict=True):
+        np.testing.assert_array_equal(found.confidence, expected.confidence)
+
+
+def test_a_picture_that_must_not_be_written_to_is_read(predictor: SilhouettePredictor) -> None:
+    """As decoders give them; PyTorch would warn."""
+    frozen = picture(40, 90)
+    frozen.setflags(write=False)
+    (found,) = predictor.predict_batch([frozen])
+    (expected,) = predictor.predict_batch([frozen.copy()])
+    np.testing.assert_array_equal(found.confidence, expected.confidence)
+
+
+@pytest.mark.cuda
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_a_gpu_gives_the_same_maps(network: StackedHourglass) -> None:
+    images = [picture(40, 90, 1), picture(700, 300, 2), picture(64, 64, 3)]
+    on_cpu = SilhouettePredictor(network, 64)
+    on_gpu = SilhouettePredictor(copy.deepcopy(network), 64, "cuda")
+    pairs = zip(on_gpu.predict_batch(images), on_cpu.predict_batch(images), strict=True)
+    for found, expected in pairs:
+        np.testing.assert_allclose(found.confidence, expected.confidence, atol=0.01)
 
 
 def test_a_picture_that_is_too_small_is_refused(predictor: SilhouettePredictor) -> None:

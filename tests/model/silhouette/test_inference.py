@@ -1,0 +1,112 @@
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import nn
+
+from model.silhouette import inference
+from model.silhouette.inference import (
+    TOLERANCE,
+    InferenceNetwork,
+    fastest_faithful,
+    fold_batch_norms,
+    narrow_formats,
+)
+from model.silhouette.network import HourglassConfig, StackedHourglass
+from model.silhouette.trial_pictures import trial_pictures
+
+
+def trained(refinement_width: int = 0) -> StackedHourglass:
+    """With batch norms that have seen something."""
+    torch.manual_seed(0)
+    config = HourglassConfig(2, num_features=8, depth=2, refinement_width=refinement_width)
+    network = StackedHourglass(config)
+    for module in network.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            nn.init.uniform_(module.weight, 0.5, 2)
+            nn.init.uniform_(module.bias, -0.5, 0.5)
+            assert module.running_mean is not None
+            assert module.running_var is not None
+            module.running_mean.uniform_(-0.3, 0.3)
+            module.running_var.uniform_(0.5, 2)
+    return network.eval()
+
+
+def test_folding_leaves_only_the_norms_that_no_convolution_precedes() -> None:
+    network = trained(refinement_width=6)
+    images = torch.rand(2, 3, 40, 24, dtype=torch.float64)
+    expected = network.double()(images)
+    before = sum(isinstance(m, nn.BatchNorm2d) for m in network.modules())
+    folded = fold_batch_norms(network)
+    for ours, theirs in zip(folded(images), expected, strict=True):
+        # The refined map is float32.
+        atol = 1e-12 if theirs.dtype == torch.float64 else 1e-6
+        torch.testing.assert_close(ours, theirs, atol=atol, rtol=0)
+    after = sum(isinstance(m, nn.BatchNorm2d) for m in network.modules())
+    blocks = sum(hasattr(m, "branch") for m in network.modules())
+    assert 0 < after < before
+    # One in front of each block, and one in front of the refinement's output.
+    assert after == blocks + 1
+
+
+@pytest.mark.parametrize("refinement_width", [0, 6])
+@pytest.mark.parametrize("num", [1, 3])
+def test_what_is_served_is_the_last_map_clipped(refinement_width: int, num: int) -> None:
+    network = trained(refinement_width)
+    images = torch.rand(num, 3, 40, 24)
+    with torch.inference_mode():
+        expected = network(images)[-1][:, :1].clamp(0, 1)
+        found = InferenceNetwork(network, torch.float32)(images)
+    assert found.dtype == torch.float32
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=0)
+
+
+def test_the_network_that_is_given_is_left_as_it_is() -> None:
+    network = trained()
+    before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    fastest_faithful(network, 32)
+    after = network.state_dict()
+    assert after.keys() == before.keys()
+    assert all(torch.equal(after[name], tensor) for name, tensor in before.items())
+
+
+@pytest.mark.parametrize(
+    ("rounding", "taken"),
+    [
+        (lambda maps: maps + 0.1 * TOLERANCE, torch.bfloat16),
+        (lambda maps: maps + 1.1 * TOLERANCE, torch.float32),
+        (lambda maps: maps * torch.nan, torch.float32),
+    ],
+    ids=["little", "more than is allowed", "overflow"],
+)
+def test_a_narrow_format_is_taken_where_the_map_stays(
+    rounding: Callable[[torch.Tensor], torch.Tensor],
+    taken: torch.dtype,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    forward = InferenceNetwork.forward
+
+    def rounded(self: InferenceNetwork, images: torch.Tensor) -> torch.Tensor:
+        if self.dtype == torch.float32:
+            return forward(self, images)
+        return rounding(forward(exact, images))
+
+    network = trained()
+    exact = InferenceNetwork(network, torch.float32)
+    monkeypatch.setattr(inference, "narrow_formats", lambda device: [torch.bfloat16])
+    monkeypatch.setattr(InferenceNetwork, "forward", rounded)
+    assert fastest_faithful(network, 32).dtype == taken
+
+
+def test_a_processor_is_only_asked_for_what_it_is_fast_at() -> None:
+    assert narrow_formats(torch.device("cpu")) in ([], [torch.bfloat16])
+    assert narrow_formats(torch.device("cuda")) == [torch.float16]
+    assert narrow_formats(torch.device("mps")) == []
+
+
+def test_the_trial_pictures_are_pictures_and_always_the_same() -> None:
+    pictures = trial_pictures(48)
+    assert pictures.min() >= 0
+    assert pictures.max() <= 1
+    assert pictures.std() > 10 * TOLERANCE
+    assert torch.equal(pictures, trial_pictures(48))
