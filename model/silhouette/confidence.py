@@ -1,10 +1,10 @@
 """The silhouette confidence map: what it is, and a picture weighted by it.
 
-H W the picture's size.
+H W the picture's size, N its pixels of cloth.
 """
 
 import numpy as np
-from jaxtyping import Bool, Float, Float32, Shaped, UInt8
+from jaxtyping import Bool, Float, Float32, Int64, Shaped, UInt8
 from scipy.ndimage import distance_transform_edt
 
 from model.errors import InvalidInputError
@@ -84,11 +84,34 @@ def silhouette_confidence(
     confidence = body.astype(np.float32)
     cloth = person & ~body
     if body.any() and cloth.any():
-        squared = np.asarray(distance_transform_edt(~body))[cloth] ** 2
+        # All cloth and all that can be nearest to it; the rest of the picture is most of the work.
+        window = _box(body | cloth)
+        squared = _squared_distances(body[window], cloth[window])
         # The maximum is at the smallest distance. Subtracting in the exponent is the same division,
         # without the 0/0 where all cloth is many sigmas away.
-        confidence[cloth] = np.exp((squared.min() - squared) / (2 * sigma**2))
+        confidence[window][cloth[window]] = np.exp((squared.min() - squared) / (2 * sigma**2))
     return confidence
+
+
+def _box(mask: Bool[np.ndarray, "H W"]) -> tuple[slice, slice]:
+    """The smallest part of the picture that holds all that is set."""
+    rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
+    return slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+
+
+def _squared_distances(
+    body: Bool[np.ndarray, "H W"], cloth: Bool[np.ndarray, "H W"]
+) -> Int64[np.ndarray, "N"]:  # noqa: F821
+    """From each cloth pixel to the nearest body pixel, in rows from the top.
+
+    Only which pixel is the nearest is asked of scipy: its distances are of every pixel, and take as
+    long again.
+    """
+    nearest = distance_transform_edt(~body, return_distances=False, return_indices=True)
+    here = np.nonzero(cloth)
+    down, right = (there[here] - at for there, at in zip(np.asarray(nearest), here, strict=True))
+    squared: np.ndarray = down**2 + right**2
+    return squared
 
 
 def weight_image(

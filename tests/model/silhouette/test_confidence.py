@@ -57,6 +57,27 @@ def test_it_equals_the_scipy_formula() -> None:
     np.testing.assert_allclose(silhouette_confidence(naked, dressed, 6.0), expected, atol=1e-6)
 
 
+@pytest.mark.parametrize("seed", range(40))
+def test_wherever_body_and_cloth_lie_it_equals_the_scipy_formula(seed: int) -> None:
+    """Scraps of both, near and far, in some rows only one of them, at the edges too."""
+    rng = np.random.default_rng(seed)
+    height, width = rng.integers(1, 40, 2)
+    naked, dressed = np.zeros((2, height, width), bool)
+    for mask in (naked, dressed):
+        for _ in range(rng.integers(1, 4)):
+            top, left = rng.integers(0, height), rng.integers(0, width)
+            tall, wide = rng.integers(1, 12, 2)
+            mask[top : top + tall, left : left + wide] = rng.random() < 0.9
+    sigma = float(rng.uniform(0.5, 30))
+    cloth = dressed & ~naked
+    expected = naked.astype(np.float64)
+    if naked.any() and cloth.any():
+        squared = np.asarray(distance_transform_edt(~naked)) ** 2
+        decay = np.exp((squared[cloth].min() - squared) / (2 * sigma**2))
+        expected = np.where(cloth, decay, expected)
+    np.testing.assert_allclose(silhouette_confidence(naked, dressed, sigma), expected, atol=1e-6)
+
+
 def test_without_cloth_the_map_is_the_body(masks: tuple[np.ndarray, np.ndarray]) -> None:
     naked, _ = masks
     np.testing.assert_array_equal(silhouette_confidence(naked, naked), naked)
