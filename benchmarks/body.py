@@ -3,7 +3,10 @@
 import contextlib
 import dataclasses
 import io
+import itertools
+import time
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +21,11 @@ ASSET = Path(__file__).parents[1] / "checkpoints" / "body_neutral.safetensors"
 
 
 def run() -> None:
-    """Batches of 1, 16 and 256, with pose correctives as SMPL has them."""
+    """Batches of 1, 16 and 256, with pose correctives as SMPL has them.
+
+    In processor time on one thread; memory is the most that was allocated at once in a call.
+    """
+    torch.set_num_threads(1)
     _, asset = load_asset(ASSET)
     generator = torch.Generator().manual_seed(0)
     correctives = torch.randn(*asset.v_template.shape, 207, generator=generator) * 1e-3
@@ -41,8 +48,26 @@ def run() -> None:
         with torch.inference_mode():
             apart = float((our_mesh() - their_mesh()).abs().max())
             rounds = 30 if num < 100 else 5
-            times = fastest({"habitus": our_mesh, "smplx": their_mesh}, rounds)
+            calls = {"habitus": our_mesh, "smplx": their_mesh}
+            times = fastest(calls, rounds, time.process_time)
+            peaks = {name: _peak_bytes(call) for name, call in calls.items()}
         report(f"SMPL, {num} bodies of 13,718 vertices (apart {apart:.1e} m)", times, "habitus")
+        for name, peak in peaks.items():
+            print(f"    {name:<22}{peak / 1e6:9.1f} MB")
+
+
+def _peak_bytes(call: Callable[[], object]) -> int:
+    """The most that tensors took at once during a call, what was there before left out."""
+    with torch.profiler.profile(
+        activities=[torch.profiler.ProfilerActivity.CPU], profile_memory=True
+    ) as profiler:
+        call()
+    recorded = profiler.profiler
+    assert recorded is not None
+    assert recorded.kineto_results is not None
+    steps = [e for e in recorded.kineto_results.events() if e.name() == "[memory]"]
+    steps.sort(key=lambda event: event.start_ns())
+    return int(max(itertools.accumulate(event.nbytes() for event in steps)))
 
 
 def _smplx(asset: SmplAsset) -> Any:
