@@ -46,6 +46,11 @@ class Server(uvicorn.Server):
         """0 unless a device was lost."""
         return EXIT_FAULT if self._engine.fault is not None else 0
 
+    @property
+    def is_greeted(self) -> bool:
+        """Whether it has been ready."""
+        return self._greeting is None
+
     async def on_tick(self, counter: int) -> bool:
         """See to what has changed, ten times a second; True: stop serving."""
         engine = self._engine
