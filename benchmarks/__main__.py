@@ -3,9 +3,15 @@
 import argparse
 import sys
 
-from benchmarks import body, loop, synthetic
+from benchmarks import body, confidence, loop, predictor, synthetic
 
-BENCHMARKS = {"body": body.run, "loop": loop.run, "synthetic": synthetic.run}
+BENCHMARKS = {
+    "body": body.run,
+    "confidence": confidence.run,
+    "loop": loop.run,
+    "predictor": predictor.run,
+    "synthetic": synthetic.run,
+}
 
 
 def main(arguments: list[str]) -> int:
