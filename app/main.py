@@ -27,6 +27,7 @@ from app.routes import body, documentation, health, models, silhouette
 from app.security_headers import SecurityHeaders
 from app.settings import Settings
 from app.telemetry import REQUEST_ID_HEADER, SERVER_TIMING_HEADER, RequestTelemetry
+from app.uploads import make_bomb_warnings_errors
 
 DESCRIPTION = """
 Give it a photo of a dressed person: it says where in the picture the body is. Give it betas: it
@@ -51,6 +52,7 @@ def create_app(
     metrics = Metrics()
     # Bodies are bounded, each and all together: none goes to a disk, which is slow and may be full.
     MultiPartParser.spool_max_size = settings.max_body_bytes
+    make_bomb_warnings_errors()
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:

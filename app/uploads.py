@@ -8,6 +8,7 @@ animation counts, and deeper samples are scaled to 8 bits.
 
 import io
 import struct
+import warnings
 import zlib
 
 import numpy as np
@@ -67,6 +68,14 @@ class UnsupportedFormatError(Exception):
 
 class PictureTooLargeError(Exception):
     """More pixels than are allowed."""
+
+
+def make_bomb_warnings_errors() -> None:
+    """Let Pillow refuse at its limit, where it only warns by itself; for the whole process.
+
+    The header's size is checked first: this is for what a header does not tell.
+    """
+    warnings.simplefilter("error", Image.DecompressionBombWarning)
 
 
 def decode_image(data: bytes, max_pixels: int) -> UInt8[np.ndarray, "H W 3"]:

@@ -1,5 +1,6 @@
 import io
 import random
+import warnings
 from collections import Counter
 from itertools import product
 
@@ -7,6 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
+from app.main import create_app
+from app.predictors import Predictors
+from app.settings import Settings
 from app.uploads import (
     PictureTooLargeError,
     UnsupportedFormatError,
@@ -106,6 +110,17 @@ def test_the_pixels_are_counted_before_anything_is_decoded(photo: Image.Image) -
         decode_image(data, 48 * 40 - 1)
     with pytest.raises(PictureTooLargeError):
         decode_image(data[:60], 48 * 40 - 1)
+
+
+def test_what_pillow_only_warns_of_is_too_large_for_the_app(
+    photo: Image.Image, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 48 * 40 - 1)
+    with warnings.catch_warnings():
+        warnings.resetwarnings()
+        create_app(Settings(), load=lambda _: Predictors())
+        with pytest.raises(PictureTooLargeError, match=f"at most {LIMIT}"):
+            decode_image(encoded(photo), LIMIT)
 
 
 def test_the_content_tells_the_format() -> None:
