@@ -1,10 +1,15 @@
 """Run the service: python -m app."""
 
+import os
+
+# OpenMP's threads otherwise spin while they wait for each other. On a machine with anything else to
+# do, what they wait for is then not computed: measured on two busy cores, 5.9 s a picture, not 0.3.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 import argparse
 import errno
 import logging
 import math
-import os
 import socket
 import sys
 from collections.abc import Callable
