@@ -8,6 +8,7 @@ B batch, H W input size, h w the map's size: a quarter of it, or all of it with 
 """
 
 import copy
+import logging
 
 import torch
 from jaxtyping import Float
@@ -17,6 +18,8 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from model.precision import cpu_multiplies_bfloat16
 from model.silhouette.network import HourglassConfig, StackedHourglass
 from model.silhouette.trial_pictures import trial_pictures
+
+_log = logging.getLogger(__name__)
 
 TOLERANCE = 0.01
 """Largest difference to the map in float32, at any pixel."""
@@ -75,8 +78,17 @@ def fastest_faithful(network: StackedHourglass, input_size: int) -> InferenceNet
         expected = exact(pictures)
         for dtype in candidates:
             narrow = InferenceNetwork(network, dtype)
+            apart = float((narrow(pictures) - expected).abs().max())
             # Written so that NaN fails too.
-            if (narrow(pictures) - expected).abs().max() <= TOLERANCE / MARGIN:
+            taken = apart <= TOLERANCE / MARGIN
+            _log.info(
+                "in %s the map changes by up to %.3g, %.3g is allowed: %s",
+                dtype,
+                apart,
+                TOLERANCE / MARGIN,
+                "taken" if taken else "not taken",
+            )
+            if taken:
                 return narrow
     return exact
 
