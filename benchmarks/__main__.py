@@ -1,26 +1,55 @@
-"""python -m benchmarks [NAME ...]: all of them, or those named."""
+"""python -m benchmarks [NAME ...]: the quick ones, or those named; each has options of its own."""
 
 import argparse
 import sys
+from collections.abc import Callable
 
-from benchmarks import body, confidence, loop, predictor, synthetic
+from benchmarks import body, codecs, confidence, faults, loop, predictor, synthetic
+from benchmarks.serving import command as serving
 
-BENCHMARKS = {
+QUICK = {
     "body": body.run,
     "confidence": confidence.run,
     "loop": loop.run,
     "predictor": predictor.run,
     "synthetic": synthetic.run,
 }
+"""Without options; what runs when none is named."""
 
 
 def main(arguments: list[str]) -> int:
     """Run and print."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("names", nargs="*", choices=[*BENCHMARKS, []], metavar="NAME")
-    for name in parser.parse_args(arguments).names or BENCHMARKS:
-        BENCHMARKS[name]()
+    options = build_parser().parse_args(arguments)
+    run: Callable[[argparse.Namespace], None] = options.run
+    run(options)
     return 0
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """A sub-command for each benchmark."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.set_defaults(run=_run_quick, names=list(QUICK))
+    commands = parser.add_subparsers(metavar="NAME")
+    for name, run in QUICK.items():
+        command = commands.add_parser(name, help=_first_line(run))
+        command.add_argument("more", nargs="*", choices=[*QUICK, []], metavar="NAME")
+        command.set_defaults(run=_run_quick, names=[name])
+    for name, module in {"codecs": codecs, "serving": serving, "faults": faults}.items():
+        command = commands.add_parser(
+            name, help=_first_line(module.run), description=module.__doc__
+        )
+        module.add_arguments(command)
+        command.set_defaults(run=module.run)
+    return parser
+
+
+def _run_quick(options: argparse.Namespace) -> None:
+    for name in [*options.names, *getattr(options, "more", [])]:
+        QUICK[name]()
+
+
+def _first_line(run: Callable[..., None]) -> str:
+    return (run.__doc__ or "").splitlines()[0]
 
 
 if __name__ == "__main__":

@@ -192,11 +192,15 @@ def _photos(name: str, plan: Plan, bodies: Bodies, capacity: float) -> tuple[str
             found["steps"].append({"share": step, **result})
         if name == OURS:
             own = statistics.median(entry["good_per_s"] for entry in saturated)
+            if not own:
+                raise ServerError(f"{name} answered nothing within {plan.seconds:g} s: too busy")
             _say(f"{name}: photos, twice its own {own:.1f} a second")
             found["overload"] = ask(
                 rate=2 * own,
                 connections=MAX_CONNECTIONS,
                 seconds=2 * plan.seconds,
+                warm_up_s=plan.seconds,  # for the queue to fill
+                drain_s=60,  # everything that was accepted must be answered
                 health="/health/live",
             )
         found["memory_mb"] = round(server.memory_mb(), 1)
@@ -222,16 +226,15 @@ class _Asking:
         """As many clients as keep it busy, each asking again when it has its answer."""
         return self(connections=SATURATING_CLIENTS[self.work])
 
-    def __call__(self, *, seconds: float | None = None, **options: Any) -> dict[str, Any]:
+    def __call__(self, **options: Any) -> dict[str, Any]:
         """What came of a load; with the CPU time that the server spent on each answer."""
+        common = {"seconds": self.seconds, "warm_up_s": max(1.0, self.seconds / 4)}
         load = Load(
             port=self.server.port,
             path=self.kind.paths[self.work],
             content_type=self.bodies.content_type,
             bodies=tuple(str(file) for file in self.bodies.files),
-            seconds=seconds or self.seconds,
-            warm_up_s=max(1.0, self.seconds / 4),
-            **options,
+            **{**common, **options},
         )
         cpu = self.server.cpu_s()
         done = subprocess.run(

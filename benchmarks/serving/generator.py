@@ -17,15 +17,13 @@ from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import httptools
 import numpy as np
 import uvloop
 
 HEALTH_EVERY_S = 0.05
-DRAIN_S = 3.0
-"""How long the last requests of an open loop may still be answered."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +37,8 @@ class Load:
     """Files, each the body of a request; sent in turn."""
     seconds: float
     warm_up_s: float = 1.0
+    drain_s: float = 4.0
+    """How long the last requests may still be answered."""
     rate: float | None = None
     """Requests a second, open loop. None: closed loop."""
     connections: int = 1
@@ -79,8 +79,7 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin."""
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
+        self.transport = cast(asyncio.Transport, transport)  # uvloop's is none by inheritance
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
         """Whoever waits has no answer."""
@@ -183,7 +182,7 @@ async def closed_loop(load: Load, requests: Sequence[bytes], until: float) -> Ou
                 await asyncio.sleep(0.01)  # a server that is gone is not asked in a hot loop
 
     tasks = [asyncio.create_task(one_client(first)) for first in range(load.connections)]
-    await asyncio.wait(tasks, timeout=until - now() + DRAIN_S)
+    await asyncio.wait(tasks, timeout=until - now() + load.drain_s)
     for task in tasks:
         task.cancel()
     clients.close()
@@ -211,7 +210,7 @@ async def open_loop(load: Load, requests: Sequence[bytes], until: float) -> Outc
         task.add_done_callback(waiting.pop)
         number += 1
     if waiting:
-        await asyncio.wait(list(waiting), timeout=DRAIN_S)
+        await asyncio.wait(list(waiting), timeout=load.drain_s)
     outcome.unanswered = list(waiting.values())
     for task in list(waiting):
         task.cancel()
@@ -234,7 +233,7 @@ async def watch_health(load: Load, until: float) -> list[Answer]:
         await asyncio.sleep(max(0.0, due - now()))
         tasks.append(asyncio.create_task(one_request(due)))
     if tasks:
-        await asyncio.wait(tasks, timeout=DRAIN_S)
+        await asyncio.wait(tasks, timeout=load.drain_s)
     clients.close()
     return answers
 
@@ -291,7 +290,7 @@ def _summarise(load: Load, outcome: Outcome, started: float, until: float) -> di
     """
     inside = [a for a in outcome.answers if started <= a.done < until]
     due = [a for a in outcome.answers if started <= a.due < until]
-    given_up = [until + DRAIN_S - asked for asked in outcome.unanswered if asked >= started]
+    given_up = [until + load.drain_s - asked for asked in outcome.unanswered if asked >= started]
     by_status = Counter(str(a.status) for a in due)
     latencies = {
         status: [a.done - a.due for a in due if str(a.status) == status] for status in by_status

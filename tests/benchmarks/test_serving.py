@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import uvloop
 
 from benchmarks.serving import generator, pictures
 from benchmarks.serving.generator import Load
@@ -31,7 +32,7 @@ def ask(tmp_path: Path, answer: Answer, **options: Any) -> dict[str, Any]:
             await asyncio.sleep(0.1)  # the server's side of the connections ends too
             return found
 
-    return asyncio.run(both())
+    return uvloop.run(both())
 
 
 def server_that_takes(seconds: float, statuses: list[bytes]) -> Answer:
