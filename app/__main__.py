@@ -99,7 +99,7 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def _shown(default: object) -> str:
-    return "none" if default == () else str(default)
+    return "none" if default in ((), None) else str(default)
 
 
 if __name__ == "__main__":
