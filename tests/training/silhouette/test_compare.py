@@ -126,7 +126,7 @@ def test_the_summary_is_mean_and_sample_deviation_over_the_seeds() -> None:
 
 def test_the_comparisons_recipes_differ_in_the_network_alone() -> None:
     recipes = {path.stem: load_recipe(path, SilhouetteRecipe) for path in RECIPES.glob("*.toml")}
-    assert set(recipes) == {"reference", "single_channel", "refined", "unet"}
+    assert set(recipes) == {"reference", "single_channel", "refined", "refined_thin", "unet"}
     rest = {(r.stages, r.data, r.augmentation, r.optimisation, r.routine) for r in recipes.values()}
     assert len(rest) == 1
     assert recipes["reference"].network == HourglassConfig()

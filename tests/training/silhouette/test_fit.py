@@ -12,10 +12,14 @@ import pytest
 import torch
 from PIL import Image
 
-from model.checkpoint import CheckpointHeader
+from model.checkpoint import CheckpointHeader, load_checkpoint
 from model.errors import InvalidInputError
 from model.silhouette.network import HourglassConfig, StackedHourglass
-from model.silhouette.predictor import SilhouettePredictor, save_silhouette_checkpoint
+from model.silhouette.predictor import (
+    ARCHITECTURE,
+    SilhouettePredictor,
+    save_silhouette_checkpoint,
+)
 from training.__main__ import main
 from training.engine.batches import Stage, StagedBatches, batch_loader
 from training.engine.optimisation import Optimisation
@@ -141,7 +145,8 @@ def test_fit_writes_a_checkpoint_that_knows_where_it_comes_from(
     assert 0 <= header.metrics["overlap"] <= 1
     assert len(header.commit) >= 40 or header.commit == "unknown"
     average = load_state(run / "best.safetensors")["task"]["average"]
-    torch.testing.assert_close(dict(predictor.network.state_dict()), average, rtol=0, atol=0)
+    _, tensors = load_checkpoint(run / "silhouette.safetensors", ARCHITECTURE)
+    torch.testing.assert_close(tensors, average, rtol=0, atol=0)
     assert (run / "learned.csv").read_text().count("\n") == 5
     assert list((run / "tensorboard").iterdir())
 
