@@ -163,6 +163,22 @@ def test_the_baseline_learns_and_is_not_served(shader_folder: Path, tmp_path: Pa
         SilhouetteRecipe(recipe.stages, baseline="unet-efficientnet-b0", initial="a.safetensors")
 
 
+def test_the_baselines_running_statistics_follow_within_a_short_run() -> None:
+    """Else the network that is judged is not the one that was trained."""
+    torch.manual_seed(0)
+    network = build_network(SilhouetteRecipe((Stage(32, 1, 2),), baseline="unet-efficientnet-b0"))
+    images = torch.rand(4, 3, 64, 64, generator=torch.Generator().manual_seed(1))
+    norm = next(m for m in network.modules() if isinstance(m, torch.nn.BatchNorm2d))
+    seen: list[torch.Tensor] = []
+    norm.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].detach()))
+    with torch.no_grad():
+        for _ in range(50):
+            network.train()(images)
+    mean, variance = seen[-1].mean((0, 2, 3)), seen[-1].var((0, 2, 3))
+    torch.testing.assert_close(norm.running_mean, mean, rtol=0.01, atol=0.01)
+    torch.testing.assert_close(norm.running_var, variance, rtol=0.01, atol=0.01)
+
+
 def test_a_baselines_run_is_not_exported(
     shader_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
