@@ -60,7 +60,7 @@ not known of them, but at the outer edge of a skirt, dress or coat the body is f
 middle.
 
 {photos}
-
+{comparison}
 ## Known failures
 
 The ten worst of these photos, by confidence on skin less that on background: photo; labels (skin
@@ -92,7 +92,11 @@ https://github.com/bearpaw/clothing-co-parsing), Apache-2.0, scaled down.
 
 
 def silhouette_card(
-    header: CheckpointHeader, measured_by: str, made_on: str, worst_picture: str
+    header: CheckpointHeader,
+    measured_by: str,
+    made_on: str,
+    worst_picture: str,
+    comparison: str | None = None,
 ) -> str:
     """The card as Markdown.
 
@@ -101,6 +105,7 @@ def silhouette_card(
         measured_by: The command that measured it.
         made_on: The machine and the hours, in a sentence.
         worst_picture: Name of the contact sheet beside the card.
+        comparison: What `compare silhouette` found, as Markdown.
     """
     metrics = header.metrics
     photos, calibration = metrics["photos"], metrics["calibration"]
@@ -132,12 +137,20 @@ def silhouette_card(
         num_photos=photos["photos"],
         photos=tables.photos_markdown(photos),
         picture=worst_picture,
+        comparison="" if comparison is None else _COMPARISON.format(table=comparison.strip()),
         worst=tables.worst_markdown(metrics["worst_photos"]),
         licence=header.licence,
         recipe="\n".join(f"    {line}" for line in _settings(recipe)),
     )
 
 
+_COMPARISON = """
+### Beside other networks
+
+    python -m training compare silhouette
+
+{table}
+"""
 _QUARTER = "the map comes out at a quarter of that and is scaled back"
 _FULL = "the map comes out at that size and is scaled back"
 _COARSE = (

@@ -19,6 +19,9 @@ def record(
 ) -> None:
     """Write all three; the tensors stay as they are.
 
+    What `compare silhouette` wrote, put beside the checkpoint as `<name>_comparison.md`, becomes a
+    part of the card.
+
     Args:
         path: The checkpoint.
         report: On rendered people and on photos; takes the place of the header's metrics, but for
@@ -39,5 +42,7 @@ def record(
     picture = path.with_name(f"{path.stem}_worst.jpg")
     with replacing(picture) as temporary:
         temporary.write_bytes(jpeg_within(worst))
-    card = silhouette_card(header, measured_by, made_on, picture.name)
+    table = path.with_name(f"{path.stem}_comparison.md")
+    comparison = table.read_text() if table.exists() else None
+    card = silhouette_card(header, measured_by, made_on, picture.name, comparison)
     write_text(path.with_suffix(".md"), card)

@@ -77,6 +77,7 @@ def test_recorded_numbers_are_in_the_header_and_on_the_card(
 ) -> None:
     before = SilhouettePredictor.from_checkpoint(checkpoint)
     arguments += ["--json", str(tmp_path / "report.json"), "--limit", "6"]
+    (tmp_path / "silhouette_comparison.md").write_text("| a network | 0.123 |\n")
     assert main([*arguments, "--record", "By hand."]) == 0
     report = json.loads((tmp_path / "report.json").read_text())
     after = SilhouettePredictor.from_checkpoint(checkpoint)
@@ -98,6 +99,8 @@ def test_recorded_numbers_are_in_the_header_and_on_the_card(
         assert f"{number:.3f}" in card
     assert "0123456789ab`, best of the run at step 12" in card
     assert "By hand." in card
+    assert "### Beside other networks" in card
+    assert "\n| a network | 0.123 |\n" in card
     assert "\n    python -m training fit silhouette some/recipe.toml\n" in card
     assert f"\n    python -m training {' '.join(arguments[:2] + arguments[4:6])}" in card
     assert '\n    data.pairs = ["some/pairs"]\n' in card
