@@ -15,6 +15,7 @@ import sys
 from collections.abc import Callable
 from textwrap import fill
 
+import torch
 from pydantic import ValidationError
 
 from app.connections import GuardedConfig
@@ -41,6 +42,7 @@ def main(arguments: list[str], load: Callable[[Settings], Predictors] = Predicto
         settings = Settings()
         configure_logging(settings.log_format)
         listener = listen(settings.host, settings.port)
+        torch.set_num_threads(settings.cpu_threads)
         predictors = load(settings)
     except ValidationError as error:
         for entry in error.errors():

@@ -1,4 +1,8 @@
-"""All that a route may ask for."""
+"""All that a route may ask for.
+
+Every dependency is `async`, whether it waits or not: FastAPI hands plain functions to a thread, and
+that took most of a small request's time.
+"""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -39,7 +43,7 @@ class Service:
     """How many pictures are decoded at the same time."""
 
 
-def _service(request: Request) -> Service:
+async def _service(request: Request) -> Service:
     service: Service = request.app.state.service
     return service
 
@@ -47,15 +51,15 @@ def _service(request: Request) -> Service:
 ServiceDep = Annotated[Service, Depends(_service)]
 
 
-def _predictors(service: ServiceDep) -> Predictors:
+async def _predictors(service: ServiceDep) -> Predictors:
     return service.predictors
 
 
-def _engine(service: ServiceDep) -> Engine:
+async def _engine(service: ServiceDep) -> Engine:
     return service.engine
 
 
-def _metrics(service: ServiceDep) -> Metrics:
+async def _metrics(service: ServiceDep) -> Metrics:
     return service.metrics
 
 
@@ -114,7 +118,7 @@ class Negotiated:
     def __init__(self, *offered: str) -> None:
         self.offered = offered
 
-    def __call__(self, request: Request) -> str:
+    async def __call__(self, request: Request) -> str:
         """The type for this request."""
         return negotiate(request.headers.get("accept"), self.offered)
 

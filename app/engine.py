@@ -45,7 +45,7 @@ class Engine:
         """What only a new process can put right."""
         self._metrics = metrics
         self._draining = False
-        self._jobs = JobQueue(max_queue, max_wait_s)
+        self._jobs = JobQueue(max_queue, max_wait_s, len(devices))
         self._workers = [
             DeviceWorker(device, self._jobs, max_batch, metrics, self._fail) for device in devices
         ]

@@ -13,7 +13,7 @@ import torch
 from app.device import Device
 from app.settings import ConfigurationError, Settings
 from app.topology import Topology
-from app.torch_devices import resolve_devices, synchronize
+from app.torch_devices import count_workers, resolve_devices, synchronize
 from model.body.predictor import BodyParameters, BodyPredictor
 from model.checkpoint import CheckpointHeader
 from model.silhouette.predictor import SilhouettePredictor
@@ -85,6 +85,8 @@ class Predictors:
     body: BodyPredictor | None = None
     replicas: tuple["Predictors", ...] = ()
     """The same on further devices. Requests name the first; the engine finds the replica."""
+    cpu_workers: int = 1
+    """Batches that run at once on a processor."""
 
     @classmethod
     def load(cls, settings: Settings) -> "Predictors":
@@ -106,7 +108,9 @@ class Predictors:
             )
             for device in resolve_devices(settings.device)
         ]
-        return replace(first, replicas=tuple(others))
+        return replace(
+            first, replicas=tuple(others), cpu_workers=count_workers(settings.cpu_threads)
+        )
 
     def need_silhouette(self) -> SilhouettePredictor:
         """The silhouette predictor.
@@ -149,6 +153,7 @@ class Predictors:
                 overlaps=here._device.type == "cuda",
             )
             for here in (self, *self.replicas)
+            for _ in range(self.cpu_workers if here._device.type == "cpu" else 1)
         ]
 
     @property
@@ -172,7 +177,7 @@ class Predictors:
 
     @property
     def _device_names(self) -> tuple[str, ...]:
-        return tuple(device.name for device in self.devices())
+        return tuple(str(here._device) for here in (self, *self.replicas))
 
     def statuses(self) -> list[CapabilityStatus]:
         """Each capability, loaded or not."""

@@ -8,6 +8,7 @@ the load makes them.
 import asyncio
 import contextlib
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -54,7 +55,7 @@ class JobQueue:
     Methods whose names end in `_locked` are for a caller that holds `lock`.
     """
 
-    def __init__(self, max_jobs: int, max_wait_s: float = 0) -> None:
+    def __init__(self, max_jobs: int, max_wait_s: float = 0, num_devices: int = 1) -> None:
         self.lock = threading.Lock()
         self.arrived = threading.Condition(self.lock)
         """Something to do for a device that waits."""
@@ -64,6 +65,7 @@ class JobQueue:
         """Devices that wait for work."""
         self._max_jobs = max_jobs
         self._max_wait_s = max_wait_s
+        self._num_devices = num_devices
         self._waiting: dict[Job, None] = {}  # in order of arrival, and quick to leave
         self._ahead: set[Job] = set()
         self._num_running = 0
@@ -151,8 +153,12 @@ class JobQueue:
         return max(0, self._max_wait_s - waited)
 
     def take_locked(self, limit: int) -> list[Job]:
-        """The oldest job and others for the same predictor; those that are over fall out."""
+        """The oldest job and others for the same predictor; those that are over fall out.
+
+        Not more than this device's share of what waits, so that no other stands idle meanwhile.
+        """
         batch: list[Job] = []
+        limit = min(limit, math.ceil(len(self._waiting) / self._num_devices))
         for job in list(self._waiting):
             if job.is_over:
                 del self._waiting[job]

@@ -41,6 +41,13 @@ class Settings(BaseSettings):
         description="auto, cpu, cuda:N or mps; auto takes the first that is there: cuda, mps, cpu. "
         "Several CUDA devices work on one queue: cuda:0,cuda:1, or cuda:all.",
     )
+    cpu_threads: int = Field(
+        default=1,
+        ge=1,
+        description="On a CPU: threads of PyTorch for each batch. As many batches run at once as "
+        "the cores hold: 1 answers the most requests; more answer a lone one sooner, where there "
+        "are many cores.",
+    )
     checkpoints: Path = Field(
         default=Path(__file__).resolve().parents[1] / "checkpoints",
         description="Folder of the checkpoints; by default the one beside the package.",

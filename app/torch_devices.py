@@ -1,5 +1,7 @@
 """PyTorch's devices: the ones that HABITUS_DEVICE means, and waiting for their work."""
 
+import os
+
 import torch
 
 from app.settings import ConfigurationError
@@ -40,6 +42,14 @@ def resolve_device(name: str) -> torch.device:
             )
         return torch.device("cuda", device.index or 0)
     return device
+
+
+def count_workers(threads: int) -> int:
+    """How many batches of so many threads this process's cores hold; at least one."""
+    # Containers are often held to some of the machine's cores; macOS cannot tell.
+    allowed = getattr(os, "sched_getaffinity", None)
+    cores = len(allowed(0)) if allowed else os.cpu_count() or 1
+    return max(1, cores // threads)
 
 
 def synchronize(device: torch.device) -> None:

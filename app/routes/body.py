@@ -44,7 +44,7 @@ class MeshForm:
     with_faces: bool
 
 
-def _mesh_form(
+async def _mesh_form(
     request: Request,
     faces: Annotated[
         bool,

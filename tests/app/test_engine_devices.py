@@ -67,6 +67,24 @@ def test_two_devices_work_on_one_queue_each_with_its_own_replica() -> None:
     assert (first.threads, second.threads) == ({"habitus-cpu-0"}, {"habitus-cpu-1"})
 
 
+def test_a_device_takes_its_share_and_leaves_the_rest_to_the_others() -> None:
+    """Two items wait when both devices become free: one each, though a batch holds eight."""
+    barrier = threading.Barrier(2)
+    first, second = Meeting(barrier), Meeting(barrier)
+    devices = [Device("cpu-0", {first: first}), Device("cpu-1", {first: second})]
+    engine = Engine(Metrics(), devices, max_batch=8)
+
+    async def ask() -> None:
+        asking = [asyncio.ensure_future(engine.submit(first, number)) for number in range(2)]
+        await asyncio.sleep(0)
+        engine.start()
+        assert await asyncio.gather(*asking) == [0, 1]
+
+    asyncio.run(asyncio.wait_for(ask(), 60))
+    engine.close()
+    assert [len(recorder.batches) for recorder in (first, second)] == [1, 1]
+
+
 @pytest.mark.parametrize(
     ("max_batch", "buckets"), [(1, [1]), (2, [1, 2]), (6, [1, 2, 4, 6]), (8, [1, 2, 4, 8])]
 )

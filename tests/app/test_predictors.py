@@ -1,3 +1,4 @@
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -47,12 +48,25 @@ def test_a_missing_folder_stops_the_start(tmp_path: Path) -> None:
         Predictors.load(Settings(checkpoints=tmp_path / "nowhere"))
 
 
+def test_a_processor_runs_as_many_batches_at_once_as_its_cores_hold(folder: Path) -> None:
+    cores = len(os.sched_getaffinity(0))
+    for threads, expected in ((1, cores), (cores, 1), (cores + 1, 1)):
+        settings = Settings(checkpoints=folder, device="cpu", cpu_threads=threads)
+        predictors = Predictors.load(settings)
+        devices = predictors.devices()
+        assert len(devices) == expected
+        assert {predictor for device in devices for predictor, _ in device.examples} == {
+            predictors.silhouette
+        }
+        assert predictors.statuses()[0].device == "cpu"
+
+
 def test_each_device_has_a_replica_of_every_predictor_and_an_item_to_warm_it_with(
     folder: Path,
 ) -> None:
     first = Predictors.load(Settings(checkpoints=folder, device="cpu"))
     second = Predictors.load(Settings(checkpoints=folder, device="cpu"))
-    predictors = replace(first, replicas=(second,))
+    predictors = replace(first, replicas=(second,), cpu_workers=1)
     devices = predictors.devices()
     assert [device.name for device in devices] == ["cpu", "cpu"]
     assert predictors.statuses()[0].device == "cpu, cpu"
@@ -67,5 +81,5 @@ def test_each_device_has_a_replica_of_every_predictor_and_an_item_to_warm_it_wit
 
 
 def test_a_server_without_any_checkpoint_has_a_device_all_the_same(tmp_path: Path) -> None:
-    [device] = Predictors.load(Settings(checkpoints=tmp_path)).devices()
+    [device] = Predictors.load(Settings(checkpoints=tmp_path, cpu_threads=1000)).devices()
     assert (device.name, device.examples) == ("cpu", [])

@@ -15,6 +15,7 @@ def test_every_setting_is_read_from_the_environment(monkeypatch: pytest.MonkeyPa
         "CHECKPOINTS": ("elsewhere", Path("elsewhere")),
         "MAX_BODY_MB": ("1.5", 1.5),
         "MAX_PIXELS": ("1000", 1000),
+        "CPU_THREADS": ("12", 12),
         "MAX_BATCH": ("2", 2),
         "MAX_WAIT_MS": ("3", 3),
         "MAX_QUEUE": ("4", 4),
