@@ -12,6 +12,7 @@ HABITUS_CHECKPOINTS has there.
 
 import os
 
+import torch
 from fastapi import FastAPI
 from pydantic import BaseModel, Field
 from ray import serve
@@ -40,7 +41,9 @@ class Replica:
     def __serve_build_asgi_app__(self) -> FastAPI:
         """Made where it runs: nothing of it travels."""
         # Ray listens, on every address; HABITUS_ALLOWED_HOSTS may still name its names.
-        self._served = create_app(Settings(host="0.0.0.0"))
+        settings = Settings(host="0.0.0.0")
+        torch.set_num_threads(settings.cpu_threads)
+        self._served = create_app(settings)
         return self._served
 
     def check_health(self) -> None:

@@ -48,7 +48,10 @@ def test_a_missing_folder_stops_the_start(tmp_path: Path) -> None:
         Predictors.load(Settings(checkpoints=tmp_path / "nowhere"))
 
 
-def test_a_processor_runs_as_many_batches_at_once_as_its_cores_hold(folder: Path) -> None:
+def test_a_processor_runs_as_many_batches_at_once_as_its_cores_hold(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     cores = len(os.sched_getaffinity(0))
     for threads, expected in ((1, cores), (cores, 1), (cores + 1, 1)):
         settings = Settings(checkpoints=folder, device="cpu", cpu_threads=threads)
@@ -59,6 +62,8 @@ def test_a_processor_runs_as_many_batches_at_once_as_its_cores_hold(folder: Path
             predictors.silhouette
         }
         assert predictors.statuses()[0].device == "cpu"
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    assert Predictors.load(Settings(checkpoints=folder, device="cpu")).cpu_workers == 1
 
 
 def test_each_device_has_a_replica_of_every_predictor_and_an_item_to_warm_it_with(
