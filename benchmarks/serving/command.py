@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.serving import pictures
-from benchmarks.serving.generator import Load, as_json
+from benchmarks.serving.load import Load, as_json
 from benchmarks.serving.pictures import Bodies
 from benchmarks.serving.report import figure, print_report
 from benchmarks.serving.servers import (

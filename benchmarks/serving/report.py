@@ -175,7 +175,7 @@ def _percentiles(entry: Mapping[str, Any]) -> str:
     found = entry["latency_ms"].get("200")
     if found is None:
         return "no answer"
-    return f"p50 {found['p50']:.1f}, p95 {found['p95']:.1f}, p99 {found['p99']:.1f} ms"
+    return f"p50 {found['p50']:.2f}, p95 {found['p95']:.2f}, p99 {found['p99']:.2f} ms"
 
 
 def _p95(entry: Mapping[str, Any]) -> float | None:

@@ -8,7 +8,7 @@ import pytest
 import uvloop
 
 from benchmarks.serving import generator, pictures
-from benchmarks.serving.generator import Load
+from benchmarks.serving.load import Load
 from benchmarks.serving.report import bars
 
 Answer = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
