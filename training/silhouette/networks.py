@@ -21,11 +21,18 @@ class UNetBaseline(nn.Module):
     neighbouring task, bodies under clothes as binary masks. It is not served.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, decoder: tuple[int, ...] = (256, 128, 64, 32, 16)) -> None:
+        """Draw the weights.
+
+        Args:
+            decoder: Channels of the decoder's five levels, the coarsest first.
+        """
         super().__init__()
         # Imported here: with timm behind it, that takes longer than all the rest of a short run.
         smp = importlib.import_module("segmentation_models_pytorch")
-        self.unet: nn.Module = smp.Unet("efficientnet-b0", encoder_weights=None, classes=1)
+        self.unet: nn.Module = smp.Unet(
+            "efficientnet-b0", encoder_weights=None, classes=1, decoder_channels=decoder
+        )
         # The encoder's own 0.01 suits runs of many epochs: after a few hundred steps its running
         # statistics are still far from the data's, and the judged network is another one than the
         # trained one (overlap 0.01 after 400 steps).
@@ -41,7 +48,9 @@ class UNetBaseline(nn.Module):
 
 def build_network(recipe: SilhouetteRecipe) -> nn.Module:
     """A new network, its weights drawn from torch's generator."""
-    return StackedHourglass(recipe.network) if recipe.baseline is None else UNetBaseline()
+    if recipe.baseline is None:
+        return StackedHourglass(recipe.network)
+    return UNetBaseline(recipe.baseline_decoder)
 
 
 def num_stacks(recipe: SilhouetteRecipe) -> int:

@@ -117,6 +117,8 @@ class SilhouetteRecipe:
     """The n of the loss; with `naked`, as in the notebook, the decay in cloth is not learned."""
     baseline: Literal["unet-efficientnet-b0"] | None = None
     """Trained in the place of the network, with the refinement's loss, to compare with."""
+    baseline_decoder: tuple[int, ...] = (256, 128, 64, 32, 16)
+    """Channels of the baseline's decoder, the coarsest first; the cost grows with them."""
     initial: str | None = None
     """Checkpoint that the weights start from; without it they are drawn from the seed."""
     seed: int = 0
@@ -127,9 +129,15 @@ class SilhouetteRecipe:
         """Refuse an experiment without steps, or a baseline from the hourglass's weights.
 
         Raises:
-            ValueError: There is no stage, or `initial` is given beside `baseline`.
+            ValueError: There is no stage, `initial` is given beside `baseline`, or the baseline's
+                decoder has not five levels.
         """
         if not self.stages:
             raise ValueError("at least one stage is needed")
         if self.baseline is not None and self.initial is not None:
             raise ValueError("a baseline cannot start from a checkpoint of another network")
+        if len(self.baseline_decoder) != 5 or min(self.baseline_decoder) < 1:
+            raise ValueError(
+                f"baseline_decoder is {list(self.baseline_decoder)}; "
+                "five positive widths are needed"
+            )
