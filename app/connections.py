@@ -137,10 +137,21 @@ class GuardedConnection(HttpToolsProtocol):
             self._refuse_head()
         else:
             super().on_headers_complete()
+            self.cycle.transport = _AnswerTransport(self)  # type: ignore[assignment]
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         self._running = cycle
         super()._start_asgi_task(cycle, app)
+
+    def linger(self) -> None:
+        """Send no more, and read away what the client still sends of a body for a while.
+
+        Closing at once would reset the connection under a client that still sends, and take the
+        answer from it.
+        """
+        self._refused = True
+        self.transport.write_eof()
+        self.loop.call_later(LINGER_S, self.transport.abort)
 
     def on_body(self, body: bytes) -> None:
         """A part of a body; of a refused request there is nobody to read it."""
@@ -232,10 +243,24 @@ class GuardedConnection(HttpToolsProtocol):
         lines = [f"HTTP/1.1 {kind.status} {http.HTTPStatus(kind.status).phrase}"]
         lines += [f"{name}: {value}" for name, value in headers.items()]
         self.transport.write("\r\n".join([*lines, "", ""]).encode("ascii") + body)
-        # Closing at once would reset the connection under a client that still sends, and take
-        # the answer from it.
-        self.transport.write_eof()
-        self.loop.call_later(LINGER_S, self.transport.abort)
+        self.linger()
+
+
+class _AnswerTransport:
+    """The connection as one request's answer sees it: it may end before the body has."""
+
+    def __init__(self, connection: GuardedConnection) -> None:
+        self._connection = connection
+        self._cycle = connection.cycle
+        self.write = connection.transport.write
+        self.is_closing = connection.transport.is_closing
+
+    def close(self) -> None:
+        """The answer is written, and it is the last."""
+        if self._cycle.more_body and not self.is_closing():
+            self._connection.linger()
+        else:
+            self._connection.transport.close()
 
 
 def _watch_peer(connection: socket.socket | None) -> None:

@@ -67,7 +67,6 @@ async def _image(
     service: ServiceDep,
     image: Annotated[UploadFile, File(description="A JPEG, PNG, WebP, BMP or TIFF picture.")],
 ) -> UInt8[np.ndarray, "H W 3"]:
-    service.engine.check_admission()
     with timed_stage("decode"):
         return await to_thread.run_sync(
             lambda: decode_image(image.file.read(), service.settings.max_pixels),

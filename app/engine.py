@@ -18,6 +18,7 @@ import anyio
 from app.device import Device
 from app.execution import BatchPredictor, DeviceFaultError
 from app.metrics import Metrics
+from app.places import spend_place
 from app.queueing import EngineClosedError, Job, JobQueue, QueueFullError, settle
 from app.stages import record_batch_size, record_stage
 from app.worker import DeviceWorker
@@ -97,7 +98,7 @@ class Engine:
         return self._jobs.num_admitted
 
     def check_admission(self) -> None:
-        """Refuse now what `submit` would refuse, before work is spent on preparing an item.
+        """Refuse what `submit` would refuse now.
 
         Raises:
             QueueFullError: No more items are allowed.
@@ -106,6 +107,15 @@ class Engine:
         """
         with self._counting_refusals():
             self._jobs.check()
+
+    def reserve(self) -> None:
+        """Hold a place for an item that is on its way; refuses as `check_admission` does."""
+        with self._counting_refusals():
+            self._jobs.reserve()
+
+    def release(self) -> None:
+        """An item for which a place is held does not come."""
+        self._jobs.release()
 
     async def submit(self, predictor: BatchPredictor[_Item, _Result], item: _Item) -> _Result:
         """The predictor's result for one item.
@@ -124,7 +134,7 @@ class Engine:
         time_left_s = deadline - loop.time()
         job = Job(predictor, item, loop.create_future(), time.monotonic() + time_left_s)
         with self._counting_refusals():
-            self._jobs.admit(job)
+            self._jobs.admit(job, is_reserved=spend_place())
         try:
             result: _Result = await job.future
         except asyncio.CancelledError:

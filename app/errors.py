@@ -102,6 +102,11 @@ def install_problem_handlers(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _internal_problem)
 
 
+def kind_of(error: Exception) -> Kind:
+    """The kind of problem that one of our exceptions is."""
+    return _KINDS[type(error)]
+
+
 def problem(
     scope: Scope,
     kind: Kind,

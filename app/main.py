@@ -13,6 +13,7 @@ from starlette.formparsers import MultiPartParser
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 
+from app.admission import AdmissionGate
 from app.dependencies import Service
 from app.engine import Engine
 from app.errors import install_problem_handlers
@@ -138,6 +139,8 @@ def _middleware(settings: Settings, metrics: Metrics) -> list[Middleware]:
             timeout_s=settings.body_timeout_s,
         )
     )
+    routes = [*silhouette.router.routes, *body.router.routes]
+    middleware.append(Middleware(AdmissionGate, routes=routes, max_queue=settings.max_queue))
     middleware.append(Middleware(RequestLifetime, timeout_s=settings.timeout_s))
     return middleware
 

@@ -69,6 +69,7 @@ class JobQueue:
         self._waiting: dict[Job, None] = {}  # in order of arrival, and quick to leave
         self._ahead: set[Job] = set()
         self._num_running = 0
+        self._num_reserved = 0
         self._awaited: set[Job] = set()
         self._closed_by: Exception | None = None
 
@@ -100,15 +101,27 @@ class JobQueue:
         """
         if self._closed_by is not None:
             raise type(self._closed_by)(*self._closed_by.args)
-        if self.num_admitted >= self._max_jobs:
+        if self.num_admitted + self._num_reserved >= self._max_jobs:
             raise QueueFullError(
                 f"{self._max_jobs} items are queued or running, as many as are allowed; "
                 "ask again shortly"
             )
 
-    def admit(self, job: Job) -> None:
-        """Let a job in, or refuse it as `check` does."""
+    def reserve(self) -> None:
+        """Hold a place for a job that is on its way, or refuse it as `check` does."""
         with self.lock:
+            self.check()
+            self._num_reserved += 1
+
+    def release(self) -> None:
+        """A job for which a place is held does not come."""
+        with self.lock:
+            self._num_reserved -= 1
+
+    def admit(self, job: Job, is_reserved: bool = False) -> None:
+        """Let a job in, into the place that is held for it if one is, or refuse it as `check`."""
+        with self.lock:
+            self._num_reserved -= is_reserved
             self.check()
             self._waiting[job] = None
             self._awaited.add(job)
