@@ -38,7 +38,7 @@ CAPABILITIES = {
     ),
 }
 PACKAGES = ("app", "model", "training")
-MAY_UNPICKLE = {"training/assets/unpickler.py"}
+MAY_UNPICKLE = {"training/assets/unpickler.py", "training/assets/torch_weights.py"}
 MAY_PICKLE = MAY_UNPICKLE | {"training/datasets/shader_writer.py"}
 
 

@@ -1,0 +1,1 @@
+"""Which garment is where: data, objective and training."""
