@@ -1,10 +1,10 @@
 """The page beside the silhouette checkpoint: what it is, how it was made, how well it measures."""
 
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from model.checkpoint import CheckpointHeader
+from training.reporting.tables import number, settings
 from training.silhouette import tables
 from training.silhouette.breakdown import LOOSENESS, VIEWS
 from training.silhouette.calibration import NUM_BINS
@@ -93,19 +93,20 @@ https://github.com/bearpaw/clothing-co-parsing), Apache-2.0, scaled down.
 
 def silhouette_card(
     header: CheckpointHeader,
+    worst_picture: str,
+    comparison: str | None,
+    *,
     measured_by: str,
     made_on: str,
-    worst_picture: str,
-    comparison: str | None = None,
 ) -> str:
     """The card as Markdown.
 
     Args:
         header: Its metrics are a report of `evaluate silhouette` on both kinds of data.
-        measured_by: The command that measured it.
-        made_on: The machine and the hours, in a sentence.
         worst_picture: Name of the contact sheet beside the card.
         comparison: What `compare silhouette` found, as Markdown.
+        measured_by: The command that measured it.
+        made_on: The machine and the hours of the training, in a sentence.
     """
     metrics = header.metrics
     photos, calibration = metrics["photos"], metrics["calibration"]
@@ -125,14 +126,14 @@ def silhouette_card(
         measured_by=measured_by,
         num_rendered=metrics["rendered_pictures"],
         rendered=tables.rendered_markdown(metrics),
-        cloth_ratio=tables.number(metrics["cloth_ratio"]),
+        cloth_ratio=number(metrics["cloth_ratio"]),
         looseness=_bounds(LOOSENESS, "under {:g}", "the rest"),
         by_looseness=tables.bins_markdown("clothes", metrics["by_looseness"]),
         views=_bounds(VIEWS, "up to {:g} degrees", "the rest"),
         by_view=tables.bins_markdown("view", metrics["by_view"]),
         num_bins=NUM_BINS,
-        ece_picture=tables.number(calibration["picture"]["ece"]),
-        ece_cloth=tables.number(calibration["cloth"]["ece"]),
+        ece_picture=number(calibration["picture"]["ece"]),
+        ece_cloth=number(calibration["cloth"]["ece"]),
         reliability=tables.reliability_markdown(calibration),
         num_photos=photos["photos"],
         photos=tables.photos_markdown(photos),
@@ -140,7 +141,7 @@ def silhouette_card(
         comparison="" if comparison is None else _COMPARISON.format(table=comparison.strip()),
         worst=tables.worst_markdown(metrics["worst_photos"]),
         licence=header.licence,
-        recipe="\n".join(f"    {line}" for line in _settings(recipe)),
+        recipe="\n".join(f"    {line}" for line in settings(recipe)),
     )
 
 
@@ -173,12 +174,3 @@ def _network(config: Mapping[str, Any]) -> str:
 def _bounds(bins: tuple[tuple[str, float], ...], words: str, last: str) -> str:
     named = [f"{name} {words.format(bound)}" for name, bound in bins[:-1]]
     return ", ".join([*named, f"{bins[-1][0]} {last}"])
-
-
-def _settings(recipe: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
-    """A line for each setting, nested ones with a dotted name."""
-    for name, value in recipe.items():
-        if isinstance(value, Mapping):
-            yield from _settings(value, f"{prefix}{name}.")
-        else:
-            yield f"{prefix}{name} = {json.dumps(value)}"

@@ -11,22 +11,24 @@ pictures that have changed since, are not used.
 
 import argparse
 import dataclasses
+import functools
 import json
 import shlex
 import sys
 from pathlib import Path
 
 from model.errors import InvalidInputError
-from model.silhouette.predictor import SilhouettePredictor
+from model.silhouette.predictor import ARCHITECTURE, SilhouettePredictor
 from training.arguments import at_least
 from training.datasets.ccp import ClothingCoParsing
 from training.engine.atomic import write_text
 from training.engine.precision import pick_device
+from training.reporting.record import record
+from training.reporting.tables import without_nan
+from training.silhouette.card import silhouette_card
 from training.silhouette.evaluation import Evaluation
 from training.silhouette.heldout import FolderPeople, SyntheticPeople, SyntheticSettings
 from training.silhouette.recipe import DataRecipe
-from training.silhouette.record import record
-from training.silhouette.reports import without_nan
 from training.silhouette.shards import WHOLE, Shard
 from training.silhouette.tables import photo_text, rendered_text
 
@@ -114,7 +116,8 @@ def run(args: argparse.Namespace) -> int:
         evaluation.write(args.out, report)
     if args.record is not None:
         worst = evaluation.sheets["worst_photos"]()
-        record(args.checkpoint, report, _command(args), args.record, worst)
+        card = functools.partial(silhouette_card, measured_by=_command(args), made_on=args.record)
+        record(args.checkpoint, ARCHITECTURE, report, worst, card)
     return 0
 
 

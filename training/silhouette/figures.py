@@ -6,9 +6,8 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib.figure import Figure
-from PIL import Image, ImageOps
+from PIL import Image
 
-from model.errors import InvalidInputError
 from model.silhouette.confidence import (
     sigma_for,
     silhouette_confidence,
@@ -16,6 +15,7 @@ from model.silhouette.confidence import (
     weight_image,
 )
 from model.silhouette.predictor import SilhouettePredictor
+from training.datasets.photo import read_photo
 from training.datasets.shader import read_rgba
 from training.engine.atomic import replacing
 from training.engine.precision import pick_device
@@ -52,22 +52,6 @@ def run(args: argparse.Namespace) -> int:
     written = "\n".join(str(args.out / n) for n in ("conf_pred.npy", "figure.png", "weighted.png"))
     sys.stdout.write(f"wrote\n{written}\n")
     return 0
-
-
-def read_photo(path: Path) -> np.ndarray:
-    """(H, W, 3) uint8 RGB, upright.
-
-    Raises:
-        FileNotFoundError: There is no such file.
-        InvalidInputError: It cannot be decoded.
-    """
-    try:
-        with Image.open(path) as picture:
-            return np.asarray(ImageOps.exif_transpose(picture).convert("RGB"))
-    except FileNotFoundError:
-        raise
-    except (OSError, SyntaxError, ValueError) as error:
-        raise InvalidInputError(f"{path} cannot be read as a picture: {error}") from error
 
 
 def true_map(dressed: Path, naked: Path) -> np.ndarray:

@@ -5,10 +5,8 @@ B batch, H W input size.
 
 import importlib
 
-import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.utils.flop_counter import FlopCounterMode
 
 from model.silhouette.network import StackedHourglass
 from training.silhouette.recipe import SilhouetteRecipe
@@ -61,14 +59,3 @@ def num_stacks(recipe: SilhouetteRecipe) -> int:
 def is_refined(recipe: SilhouetteRecipe) -> bool:
     """Whether the last output is a map at the input's own resolution."""
     return recipe.baseline is not None or recipe.network.refinement_width > 0
-
-
-def giga_flops(network: nn.Module, side: int = 256) -> float:
-    """Floating-point operations for one picture, in 10^9; a multiply-add counts two."""
-    was_training = network.training
-    network.eval()
-    device = next(network.parameters()).device
-    with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        network(torch.zeros(1, 3, side, side, device=device))
-    network.train(was_training)
-    return float(counter.get_total_flops()) / 1e9

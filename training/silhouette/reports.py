@@ -1,11 +1,9 @@
 """Scores of all pictures, brought together: the report, the tables, the worst ones."""
 
-import csv
-import io
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from training.reporting.tables import csv_text
 from training.silhouette.breakdown import Breakdown, looseness_name, view_name
 from training.silhouette.calibration import Reliability
 from training.silhouette.photo_scores import PhotoScore, PhotoTotals
@@ -84,7 +82,7 @@ def worst_photos(photos: Sequence[Photo]) -> list[int]:
 
 def rendered_csv(pictures: Sequence[Rendered]) -> str:
     """A row for each picture; what is not known is left empty."""
-    return _csv([_rendered_row(key, score) for key, score in pictures])
+    return csv_text([_rendered_row(key, score) for key, score in pictures])
 
 
 def _rendered_row(key: str, score: RenderedScore) -> dict[str, Any]:
@@ -113,7 +111,7 @@ def _rendered_row(key: str, score: RenderedScore) -> dict[str, Any]:
 
 def photo_csv(photos: Sequence[Photo]) -> str:
     """A row for each photo; what is not known is left empty."""
-    return _csv(
+    return csv_text(
         [
             {
                 "photo": key,
@@ -126,21 +124,3 @@ def photo_csv(photos: Sequence[Photo]) -> str:
             for key, score in photos
         ]
     )
-
-
-def _csv(rows: Sequence[Mapping[str, Any]]) -> str:
-    text = io.StringIO()
-    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
-    writer.writeheader()
-    for row in rows:
-        writer.writerow({k: f"{v:.6g}" if isinstance(v, float) else v for k, v in row.items()})
-    return text.getvalue()
-
-
-def without_nan(content: Any) -> Any:
-    """The same with None for numbers that are none: JSON has no other way to say it."""
-    if isinstance(content, Mapping):
-        return {key: without_nan(value) for key, value in content.items()}
-    if isinstance(content, list | tuple):
-        return [without_nan(value) for value in content]
-    return None if isinstance(content, float) and not math.isfinite(content) else content

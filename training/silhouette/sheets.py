@@ -3,35 +3,22 @@
 H W a picture's size.
 """
 
-import io
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 from matplotlib import colormaps
-from PIL import Image, ImageDraw
+from PIL import Image
 
 from model.silhouette.confidence import sigma_for, silhouette_confidence
 from training.datasets.ccp import CcpPhoto, ClothingCoParsing
+from training.reporting.contact_sheet import Tile, contact_sheet
 from training.silhouette.heldout import HeldOut, RenderedPicture
 from training.silhouette.measure import Predictor
 from training.silhouette.photo_scores import GARMENTS
 from training.silhouette.reports import Photo, Rendered, worst_photos, worst_rendered
 
-PANEL_HEIGHT = 256
-CAPTION_HEIGHT = 14
-COLUMNS = 2
-JPEG_LIMIT = 400_000
-"""Bytes; a card's picture lies in the repository."""
 OTHER, GARMENT, SKIN = (110, 110, 110), (70, 130, 220), (250, 190, 120)
 """Colours of labels; the background is black."""
-
-
-class Tile(NamedTuple):
-    """Panels beside one another, each (H, W, 3) uint8 of one size, and a line above them."""
-
-    caption: str
-    panels: tuple[np.ndarray, ...]
 
 
 def rendered_sheet(
@@ -86,43 +73,6 @@ def photo_sheet(
         caption = f"{key}: skin {score.skin:.2f}, background {score.background:.2f}"
         tiles.append(Tile(caption, panels))
     return contact_sheet(tiles)
-
-
-def contact_sheet(tiles: Sequence[Tile]) -> Image.Image:
-    """Tiles in rows of two, panels at one height, on white."""
-    widths = [[_panel_width(panel) for panel in tile.panels] for tile in tiles]
-    cell = (max(map(sum, widths), default=1) + 8, PANEL_HEIGHT + CAPTION_HEIGHT + 4)
-    num_rows = max(1, -(-len(tiles) // COLUMNS))
-    sheet = Image.new("RGB", (cell[0] * COLUMNS, cell[1] * num_rows), "white")
-    draw = ImageDraw.Draw(sheet)
-    for number, (tile, across) in enumerate(zip(tiles, widths, strict=True)):
-        row, column = divmod(number, COLUMNS)
-        left, top = column * cell[0] + 4, row * cell[1]
-        draw.text((left, top), tile.caption, fill="black")
-        for panel, width in zip(tile.panels, across, strict=True):
-            shown = Image.fromarray(panel).resize((width, PANEL_HEIGHT))
-            sheet.paste(shown, (left, top + CAPTION_HEIGHT))
-            left += width
-    return sheet
-
-
-def jpeg_within(picture: Image.Image, limit: int = JPEG_LIMIT) -> bytes:
-    """As good a JPEG as fits into so many bytes.
-
-    Raises:
-        ValueError: None does.
-    """
-    for quality in range(90, 0, -10):
-        file = io.BytesIO()
-        picture.save(file, "JPEG", quality=quality, optimize=True)
-        if len(file.getvalue()) <= limit:
-            return file.getvalue()
-    raise ValueError(f"a picture of {picture.size} does not fit into {limit} bytes")
-
-
-def _panel_width(panel: np.ndarray) -> int:
-    height, width = panel.shape[:2]
-    return max(1, round(int(width) * PANEL_HEIGHT / int(height)))
 
 
 def _magma(values: np.ndarray) -> np.ndarray:

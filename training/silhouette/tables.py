@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from training.reporting.tables import aligned, markdown, number
 from training.silhouette.scores import CONSTANT, DRESSED, NETWORK
 
 Row = Mapping[str, Any]
@@ -10,15 +11,10 @@ Row = Mapping[str, Any]
 _COLUMNS = ("mean_error", "cloth_error", "band_error", "overlap")
 
 
-def number(value: float | None, digits: int = 3) -> str:
-    """A number, or a dash where there is none."""
-    return "-" if value is None else f"{value:.{digits}f}"
-
-
 def rendered_text(report: Row) -> str:
     """Network and baselines, over all pictures and bin by bin."""
     lines = [f"{report['rendered_pictures']} rendered pictures of held-out people"]
-    lines += _aligned(["", "error", "in cloth", "in band", "overlap"], _score_cells(report))
+    lines += aligned(["", "error", "in cloth", "in band", "overlap"], _score_cells(report))
     lines.append(
         f"error in cloth over the better baseline's {number(report['cloth_ratio'])}; expected "
         f"calibration error {number(report['calibration']['picture']['ece'])}, "
@@ -26,7 +22,7 @@ def rendered_text(report: Row) -> str:
     )
     head = ["pictures", "in cloth", "dressed", "constant", "ratio", "overlap"]
     for title, name in (("by looseness", "by_looseness"), ("by view", "by_view")):
-        lines += _aligned([title, *head], [_bin_cells(row) for row in report[name]])
+        lines += aligned([title, *head], [_bin_cells(row) for row in report[name]])
     return "\n".join(lines) + "\n"
 
 
@@ -46,13 +42,13 @@ def photo_text(photos: Row) -> str:
 def rendered_markdown(report: Row) -> str:
     """Network and baselines."""
     head = "error, whole picture", "error, cloth pixels", "error, band", "overlap (IoU) above 0.5"
-    return _markdown(["", *head], _score_cells(report))
+    return markdown(["", *head], _score_cells(report))
 
 
 def bins_markdown(title: str, rows: Sequence[Row]) -> str:
     """Bins by looseness or view."""
     head = "pictures", "error, cloth pixels", "dressed silhouette", "constant", "ratio", "overlap"
-    return _markdown([title, *head], [_bin_cells(row) for row in rows])
+    return markdown([title, *head], [_bin_cells(row) for row in rows])
 
 
 def reliability_markdown(calibration: Row) -> str:
@@ -60,7 +56,7 @@ def reliability_markdown(calibration: Row) -> str:
     pairs = zip(calibration["picture"]["bins"], calibration["cloth"]["bins"], strict=True)
     head = ["confidence", "pixels", "mean confidence", "mean target"]
     head += ["cloth pixels", "mean confidence", "mean target"]
-    return _markdown(head, [[_limits(one), *_filled(one), *_filled(other)] for one, other in pairs])
+    return markdown(head, [[_limits(one), *_filled(one), *_filled(other)] for one, other in pairs])
 
 
 def photos_markdown(photos: Row) -> str:
@@ -77,13 +73,13 @@ def photos_markdown(photos: Row) -> str:
         ["median of the mean confidence at that edge", number(photos["median_garment_edge"])],
         ["and in that middle", number(photos["median_garment_middle"])],
     ]
-    return _markdown(["", ""], rows)
+    return markdown(["", ""], rows)
 
 
 def worst_markdown(photos: Sequence[Row]) -> str:
     """The worst photos."""
     rows = [[p["photo"], number(p["skin"]), number(p["background"])] for p in photos]
-    return _markdown(["photo", "confidence on skin", "on background"], rows)
+    return markdown(["photo", "confidence on skin", "on background"], rows)
 
 
 def _score_cells(report: Row) -> list[list[str]]:
@@ -106,15 +102,3 @@ def _limits(row: Row) -> str:
 
 def _filled(row: Row) -> list[str]:
     return [f"{row['pixels']:,}", number(row["mean_confidence"]), number(row["mean_target"])]
-
-
-def _markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = (head, ["---"] * len(head), *rows)
-    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
-
-
-def _aligned(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    return [
-        f"{first:<28}" + "".join(f"{cell:>10}" for cell in others)
-        for first, *others in (head, *rows)
-    ]

@@ -13,10 +13,12 @@ from training.engine.batches import Stage
 from training.engine.optimisation import Optimisation
 from training.engine.run import RunFolder
 from training.recipe import load_recipe
-from training.silhouette.compare import METRICS, RECIPES, markdown, summarise
+from training.reporting.cost import giga_flops
+from training.reporting.spread import summarise
+from training.silhouette.compare import METRICS, RECIPES, markdown
 from training.silhouette.dataset import SilhouetteBatch
 from training.silhouette.fit import export
-from training.silhouette.networks import build_network, giga_flops
+from training.silhouette.networks import build_network
 from training.silhouette.recipe import SilhouetteRecipe
 from training.silhouette.task import build
 
@@ -114,19 +116,22 @@ def test_the_summary_is_mean_and_sample_deviation_over_the_seeds() -> None:
     values = np.array([0.5, 0.6, 0.9])
     frame = pd.DataFrame({"network": "a", "seed": range(3)} | dict.fromkeys(METRICS, values))
     cost = {"parameters": 1e6, "giga_flops": 2.0}
-    report = summarise(frame, {"a": cost})
+    report = summarise(frame, {"a": cost}, METRICS)
     assert report["a"]["overlap"]["mean"] == pytest.approx(2 / 3)
     deviation = np.sqrt(((values - values.mean()) ** 2).sum() / 2)
     assert report["a"]["skin"]["std"] == pytest.approx(deviation)
     assert "0.667 ± 0.208" in markdown(report)
-    alone = summarise(frame[:1], {"a": cost})
+    alone = summarise(frame[:1], {"a": cost}, METRICS)
     assert alone["a"]["skin"]["std"] is None
     assert "±" not in markdown(alone)
 
 
 def test_the_comparisons_recipes_differ_in_the_network_alone() -> None:
     recipes = {path.stem: load_recipe(path, SilhouetteRecipe) for path in RECIPES.glob("*.toml")}
-    assert set(recipes) == {"reference", "single_channel", "refined", "refined_thin", "unet"}
+    assert set(recipes) == {
+        "reference", "reference_wide", "single_channel", "refined", "refined_thin", "unet",
+        "unet_wide",
+    }  # fmt: skip
     rest = {(r.stages, r.data, r.augmentation, r.optimisation, r.routine) for r in recipes.values()}
     assert len(rest) == 1
     assert recipes["reference"].network == HourglassConfig()

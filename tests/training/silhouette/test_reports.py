@@ -6,6 +6,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from training.reporting.contact_sheet import (
+    CAPTION_HEIGHT,
+    PANEL_HEIGHT,
+    Tile,
+    contact_sheet,
+    jpeg_within,
+)
+from training.reporting.tables import without_nan
 from training.silhouette.photo_scores import PhotoScore, score_photo
 from training.silhouette.reports import (
     Photo,
@@ -13,18 +21,10 @@ from training.silhouette.reports import (
     photo_csv,
     photo_report,
     rendered_report,
-    without_nan,
     worst_photos,
     worst_rendered,
 )
 from training.silhouette.scores import score_rendered
-from training.silhouette.sheets import (
-    CAPTION_HEIGHT,
-    PANEL_HEIGHT,
-    Tile,
-    contact_sheet,
-    jpeg_within,
-)
 
 
 def photo(skin: float | None) -> PhotoScore:

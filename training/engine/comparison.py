@@ -1,0 +1,127 @@
+"""Trains several recipes alike, each with several seeds; what is done is not done twice.
+
+OUT/<recipe's file name>-<seed>/    a run's folder
+"""
+
+import dataclasses
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Generic, Protocol, TypeVar
+
+from model.errors import InvalidInputError
+from training.engine.batches import Stage, num_steps
+from training.engine.loop import Outcome, Routine
+from training.engine.run import RunFolder
+from training.engine.standing import Standing
+from training.recipe import parse_recipe, recipe_as_dict
+
+
+class Experiment(Protocol):
+    """What every capability's recipe has; a frozen dataclass with a field `seed`."""
+
+    @property
+    def stages(self) -> tuple[Stage, ...]:
+        """Of the run."""
+
+    @property
+    def routine(self) -> Routine:
+        """When it is judged and ends."""
+
+
+Recipe = TypeVar("Recipe", bound=Experiment)
+
+
+@dataclass(frozen=True)
+class Competitor(Generic[Recipe]):
+    """One recipe with one seed."""
+
+    name: str
+    """Of the recipe."""
+    seed: int
+    recipe: Recipe
+    folder: RunFolder
+
+
+def named(paths: Sequence[Path]) -> dict[str, Path]:
+    """Recipes' files by their names without the ending.
+
+    Raises:
+        InvalidInputError: Two have the same name.
+    """
+    if len({path.stem for path in paths}) < len(paths):
+        raise InvalidInputError(
+            "two recipes have the same file name; the table could not tell them"
+        )
+    return {path.stem: path for path in paths}
+
+
+def competitors(
+    recipes: Mapping[str, Recipe], seeds: Sequence[int], out: Path
+) -> list[Competitor[Recipe]]:
+    """Every recipe with every seed, each in a folder of its own.
+
+    Args:
+        recipes: By name.
+        seeds: Take the place of the recipes' own.
+        out: The folder of all.
+    """
+    found = []
+    for name, given in recipes.items():
+        for seed in seeds:
+            # mypy cannot see that a type with these properties is a dataclass.
+            recipe: Recipe = dataclasses.replace(given, seed=seed)  # type: ignore[type-var]
+            folder = RunFolder(out / f"{name}-{seed}")
+            found.append(Competitor(name, seed, recipe, folder))
+    return found
+
+
+def train_alike(
+    chosen: Sequence[Competitor[Recipe]], train: Callable[[Recipe, RunFolder], Outcome]
+) -> int | None:
+    """Train what is not trained yet, one after the other.
+
+    Args:
+        chosen: Of `competitors`.
+        train: Runs an experiment from wherever its folder says it is.
+
+    Returns:
+        None when all are trained; the exit status when one was interrupted: 128 plus the signal.
+
+    Raises:
+        InvalidInputError: A folder holds a run of another recipe.
+    """
+    for competitor in chosen:
+        _open(competitor.folder.path, competitor.recipe)
+        if _is_finished(competitor.folder, competitor.recipe):
+            continue
+        sys.stderr.write(f"{competitor.name}, seed {competitor.seed}\n")
+        outcome = train(competitor.recipe, competitor.folder)
+        if not outcome.finished:
+            sys.stdout.write("stopped; the same command continues\n")
+            return 0 if outcome.signal is None else 128 + outcome.signal
+    return None
+
+
+def _open(path: Path, recipe: Experiment) -> None:
+    """A new run, or the one that was begun there with the same recipe."""
+    wanted = recipe_as_dict(recipe)
+    folder = RunFolder(path)
+    if not any(file.exists() for file in (folder.last, folder.previous)):
+        RunFolder.create(path, wanted)
+        return
+    stored = recipe_as_dict(
+        parse_recipe(folder.describe()["recipe"], type(recipe), str(folder.description))
+    )
+    if differing := sorted(key for key in wanted if stored[key] != wanted[key]):
+        raise InvalidInputError(
+            f"{path} was trained with another {', '.join(differing)}; choose another --out"
+        )
+
+
+def _is_finished(folder: RunFolder, recipe: Experiment) -> bool:
+    state = folder.load_last()
+    if state is None:
+        return False
+    return Standing.from_state(state).is_over(num_steps(recipe.stages), recipe.routine.patience)

@@ -1,0 +1,1 @@
+"""What reports of all capabilities are made of: tables, contact sheets, costs, cards."""
