@@ -56,10 +56,7 @@ class ClothingCoParsing:
             FileNotFoundError: The folder or its list of labels is not there.
             InvalidInputError: The list of labels cannot be read, or no photo has pixel labels.
         """
-        if not root.is_dir():
-            raise FileNotFoundError(root)
-        cells = _load(root / "label_list.mat", "label_list").ravel()
-        names = tuple(str(np.asarray(cell).ravel()[0]) if np.size(cell) else "" for cell in cells)
+        names = read_label_names(root)
         folder = root / "annotations" / "pixel-level"
         numbered = sorted(int(file.stem) for file in folder.glob("*.mat") if file.stem.isdigit())
         numbers = tuple(
@@ -97,15 +94,8 @@ class ClothingCoParsing:
         """
         if is_test(number):
             raise ValueError(f"photo {number} is a test photo (its number ends in 7)")
-        path = self.root / "photos" / f"{number:04d}.jpg"
-        try:
-            with Image.open(path) as picture:
-                image = np.asarray(picture.convert("RGB"))
-        except FileNotFoundError:
-            raise
-        except (OSError, SyntaxError, ValueError) as error:
-            raise InvalidInputError(f"{path} cannot be read as a picture: {error}") from error
-        labels = _load(
+        image = read_photo(self.root, number)
+        labels = load_mat(
             self.root / "annotations" / "pixel-level" / f"{number:04d}.mat", "groundtruth"
         )
         if labels.shape != image.shape[:2]:
@@ -134,7 +124,43 @@ def is_validation(number: int) -> bool:
     return int.from_bytes(digest[:8], "big") < VALIDATION_FRACTION * 2**64
 
 
-def _load(path: Path, key: str) -> np.ndarray:
+def read_label_names(root: Path) -> tuple[str, ...]:
+    """The labels' names in the order of their ids.
+
+    Raises:
+        FileNotFoundError: The folder or its list of labels is not there.
+        InvalidInputError: The list cannot be read.
+    """
+    if not root.is_dir():
+        raise FileNotFoundError(root)
+    cells = load_mat(root / "label_list.mat", "label_list").ravel()
+    return tuple(str(np.asarray(cell).ravel()[0]) if np.size(cell) else "" for cell in cells)
+
+
+def read_photo(root: Path, number: int) -> np.ndarray:
+    """(H, W, 3) uint8 RGB.
+
+    Raises:
+        FileNotFoundError: The photo is not there.
+        InvalidInputError: It cannot be read.
+    """
+    path = root / "photos" / f"{number:04d}.jpg"
+    try:
+        with Image.open(path) as picture:
+            return np.asarray(picture.convert("RGB"))
+    except FileNotFoundError:
+        raise
+    except (OSError, SyntaxError, ValueError) as error:
+        raise InvalidInputError(f"{path} cannot be read as a picture: {error}") from error
+
+
+def load_mat(path: Path, key: str) -> np.ndarray:
+    """One array of a MATLAB file.
+
+    Raises:
+        FileNotFoundError: The file is not there.
+        InvalidInputError: It cannot be read, or has no such array.
+    """
     if not path.is_file():
         raise FileNotFoundError(path)
     try:
