@@ -13,9 +13,9 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from model.silhouette.predictor import preprocess
+from training.datasets.photometry import vary
 from training.engine.batches import SampleKey
 from training.engine.seeding import sample_generator
-from training.silhouette.photometry import vary
 from training.silhouette.recipe import SilhouetteRecipe
 from training.silhouette.scenes import (
     BodyWeights,

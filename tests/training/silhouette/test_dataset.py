@@ -8,9 +8,9 @@ import torch
 from model.errors import InvalidInputError
 from model.silhouette.confidence import sigma_for, silhouette_confidence
 from model.silhouette.predictor import preprocess
+from training.datasets.photometry import vary
 from training.engine.batches import SampleKey, Stage, StagedBatches, batch_loader
 from training.silhouette.dataset import HeldOutSamples, SilhouetteBatch, TrainingSamples, to_sample
-from training.silhouette.photometry import vary
 from training.silhouette.recipe import Augmentation, DataRecipe, SilhouetteRecipe
 from training.silhouette.scenes import (
     BodyWeights,

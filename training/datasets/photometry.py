@@ -4,17 +4,45 @@ H W a picture's size.
 """
 
 import io
+from typing import Protocol
 
 import numpy as np
 from PIL import Image, ImageFilter
-
-from training.silhouette.recipe import Augmentation
 
 LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)
 """Rec. 601."""
 
 
-def vary(image: np.ndarray, rng: np.random.Generator, settings: Augmentation) -> np.ndarray:
+class Photometry(Protocol):
+    """How far a photo may change."""
+
+    @property
+    def colour(self) -> float:
+        """Strength of changes of brightness, contrast, saturation and of each colour."""
+        ...
+
+    @property
+    def grey_probability(self) -> float:
+        """Of a photo without colours."""
+        ...
+
+    @property
+    def blur_probability(self) -> float:
+        """Of a photo out of focus."""
+        ...
+
+    @property
+    def noise_probability(self) -> float:
+        """Of a grainy photo."""
+        ...
+
+    @property
+    def jpeg_probability(self) -> float:
+        """Of a photo that was compressed strongly."""
+        ...
+
+
+def vary(image: np.ndarray, rng: np.random.Generator, settings: Photometry) -> np.ndarray:
     """A photo of the same scene by another camera.
 
     Args:
@@ -34,7 +62,7 @@ def vary(image: np.ndarray, rng: np.random.Generator, settings: Augmentation) ->
     return image
 
 
-def _recoloured(image: np.ndarray, rng: np.random.Generator, settings: Augmentation) -> np.ndarray:
+def _recoloured(image: np.ndarray, rng: np.random.Generator, settings: Photometry) -> np.ndarray:
     """Gamma, exposure, a cast, saturation and contrast; (H, W, 3) float32 around [0, 1]."""
     strength = settings.colour
     levels = np.linspace(0, 1, 256) ** np.exp(rng.uniform(-strength, strength))
