@@ -3,11 +3,13 @@
 H W the picture's size, N its pixels of cloth.
 """
 
+import math
+
 import numpy as np
-from jaxtyping import Bool, Float, Float32, Int64, Shaped, UInt8
-from scipy.ndimage import distance_transform_edt
+from jaxtyping import Bool, Float, Float32, Shaped, UInt8
 
 from model.errors import InvalidInputError
+from model.silhouette.distance import squared_distances
 
 DEFAULT_SIGMA = 4.0
 """Standard deviation of the decay in cloth, in pixels, for a picture of 256 pixels.
@@ -17,6 +19,9 @@ confidence, a coat's tail or a wide skirt loses all of it.
 """
 DEFAULT_SIGMA_FRACTION = DEFAULT_SIGMA / 256
 """The same, as a fraction of the picture's longer side."""
+
+_FADED = 150 * math.log(2)
+"""Half of float32's smallest number is 2^-150: exp(-x) is 0 in float32 from this x on."""
 
 
 def sigma_for(size: tuple[int, int], fraction: float = DEFAULT_SIGMA_FRACTION) -> float:
@@ -46,7 +51,8 @@ def silhouette_mask(mask: Shaped[np.ndarray, "..."]) -> Bool[np.ndarray, "H W"]:
         )
     if np.issubdtype(mask.dtype, np.floating) and np.isnan(mask).any():
         raise InvalidInputError("mask holds NaN; finite numbers are needed")
-    inside: Bool[np.ndarray, "H W"] = mask > 0
+    # A zero of the mask's own type: numpy widens booleans before it compares them with integers.
+    inside: Bool[np.ndarray, "H W"] = mask > mask.dtype.type(0)
     return inside
 
 
@@ -86,32 +92,28 @@ def silhouette_confidence(
     if body.any() and cloth.any():
         # All cloth and all that can be nearest to it; the rest of the picture is most of the work.
         window = _box(body | cloth)
-        squared = _squared_distances(body[window], cloth[window])
+        reach = _reach(body[window], cloth[window], sigma)
+        squared = squared_distances(body[window], cloth[window], reach)
         # The maximum is at the smallest distance. Subtracting in the exponent is the same division,
         # without the 0/0 where all cloth is many sigmas away.
-        confidence[window][cloth[window]] = np.exp((squared.min() - squared) / (2 * sigma**2))
+        beyond = squared - squared.min()
+        decay = np.exp(-np.arange(beyond.max() + 1.0) / (2 * sigma**2)).astype(np.float32)
+        confidence[window][cloth[window]] = decay[beyond]
     return confidence
+
+
+def _reach(body: Bool[np.ndarray, "H W"], cloth: Bool[np.ndarray, "H W"], sigma: float) -> int:
+    """Distance in pixels from which on the confidence is 0 in float32; the picture's at most."""
+    farthest = sum(side**2 for side in body.shape)
+    touching = (body[:, 1:] & cloth[:, :-1]) | (body[:, :-1] & cloth[:, 1:])
+    nearest = 1 if touching.any() else farthest
+    return math.isqrt(int(min(nearest + 2 * sigma**2 * _FADED, farthest))) + 1
 
 
 def _box(mask: Bool[np.ndarray, "H W"]) -> tuple[slice, slice]:
     """The smallest part of the picture that holds all that is set."""
     rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
     return slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
-
-
-def _squared_distances(
-    body: Bool[np.ndarray, "H W"], cloth: Bool[np.ndarray, "H W"]
-) -> Int64[np.ndarray, "N"]:  # noqa: F821
-    """From each cloth pixel to the nearest body pixel, in rows from the top.
-
-    Only which pixel is the nearest is asked of scipy: its distances are of every pixel, and take as
-    long again.
-    """
-    nearest = distance_transform_edt(~body, return_distances=False, return_indices=True)
-    here = np.nonzero(cloth)
-    down, right = (there[here] - at for there, at in zip(np.asarray(nearest), here, strict=True))
-    squared: np.ndarray = down**2 + right**2
-    return squared
 
 
 def weight_image(

@@ -54,7 +54,17 @@ def test_it_equals_the_scipy_formula() -> None:
     distance = distance_transform_edt(~naked)
     gaussian = np.exp(-(distance**2) / (2 * 6.0**2)) * cloth
     expected = np.where(naked, 1, np.clip(gaussian / gaussian.max(), 0, 1))
-    np.testing.assert_allclose(silhouette_confidence(naked, dressed, 6.0), expected, atol=1e-6)
+    found = silhouette_confidence(naked, dressed, 6.0)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=2**-24)  # float32's step below one
+
+
+def test_what_fades_away_is_zero_only_where_float32_holds_nothing_smaller() -> None:
+    naked, dressed = np.zeros((2, 1, 41), bool)
+    naked[0, 0], dressed[0] = True, True
+    squared = np.arange(1, 41.0) ** 2
+    expected = np.exp((1 - squared) / (2 * 2.0**2)).astype(np.float32)
+    assert (expected == 0).any()
+    np.testing.assert_array_equal(silhouette_confidence(naked, dressed, 2.0)[0, 1:], expected)
 
 
 @pytest.mark.parametrize("seed", range(40))
