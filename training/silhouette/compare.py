@@ -14,6 +14,7 @@ from typing import Any
 
 import pandas as pd
 
+from training.datasets.ccp import ClothingCoParsing
 from training.engine.atomic import write_text
 from training.engine.comparison import competitors, named, train_alike
 from training.recipe import load_recipe
@@ -22,9 +23,12 @@ from training.reporting.spread import spread_text, summarise
 from training.silhouette.fit import train, with_data
 from training.silhouette.networks import build_network
 from training.silhouette.recipe import SilhouetteRecipe
+from training.silhouette.separation import separation
 
 RECIPES = Path(__file__).parents[1] / "recipes" / "comparison"
-METRICS = ("overlap", "cloth_error", "mean_error", "skin", "background")
+JUDGED = ("overlap", "cloth_error", "mean_error", "skin", "background")
+"""What the run itself measured, when its weights were chosen."""
+METRICS = (*JUDGED, "auroc")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -59,8 +63,10 @@ def run(args: argparse.Namespace) -> int:
         return status
     rows = []
     for one in chosen:
-        metrics = one.folder.load_best()["metrics"]
-        rows.append({"network": one.name, "seed": one.seed} | {m: metrics[m] for m in METRICS})
+        best = one.folder.load_best()
+        judged = {metric: best["metrics"][metric] for metric in JUDGED}
+        auroc = _auroc(one.recipe, best)
+        rows.append({"network": one.name, "seed": one.seed, **judged, "auroc": auroc})
     costs = {name: _cost(recipe) for name, recipe in recipes.items()}
     report = summarise(pd.DataFrame(rows), costs, METRICS)
     write_text(args.out / "runs.csv", pd.DataFrame(rows).to_csv(index=False))
@@ -75,14 +81,24 @@ def markdown(report: dict[str, Any]) -> str:
     """The table, a row a network."""
     lines = [
         "| network | parameters (M) | GFLOP at 256 px | overlap (IoU) | error, cloth pixels "
-        "| error, whole picture | skin | background |",
-        "|---|---|---|---|---|---|---|---|",
+        "| error, whole picture | skin | background | AUROC |",
+        "|---|---|---|---|---|---|---|---|---|",
     ]
     for name, row in report.items():
         cells = [name, f"{row['parameters'] / 1e6:.2f}", f"{row['giga_flops']:.2f}"]
         cells += [spread_text(row[metric]) for metric in METRICS]
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
+
+
+def _auroc(recipe: SilhouetteRecipe, best: dict[str, Any]) -> float:
+    """Of the best weights on the held-out photos; NaN without photos."""
+    if recipe.data.photos is None:
+        return float("nan")
+    network = build_network(recipe).eval()
+    network.load_state_dict(best["task"]["average"])
+    photos = ClothingCoParsing.open(Path(recipe.data.photos))
+    return separation(network, photos, recipe.stages[-1].image_size)
 
 
 def _cost(recipe: SilhouetteRecipe) -> dict[str, float]:

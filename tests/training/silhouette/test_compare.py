@@ -71,6 +71,7 @@ def test_a_comparison_trains_every_recipe_with_every_seed_and_writes_a_table(
     report = json.loads((tmp_path / "out" / "comparison.json").read_text())
     assert report["plain"]["overlap"]["mean"] == pytest.approx(runs.overlap[:2].mean())
     assert report["refined"]["parameters"] > report["plain"]["parameters"]
+    assert 0 < report["plain"]["auroc"]["mean"] < 1
     assert "| refined |" in capsys.readouterr().out
 
 
