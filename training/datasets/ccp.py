@@ -92,28 +92,43 @@ class ClothingCoParsing:
             InvalidInputError: They cannot be read, differ in size, or hold an unknown label.
             ValueError: It is a test photo.
         """
-        if is_test(number):
-            raise ValueError(f"photo {number} is a test photo (its number ends in 7)")
+        _refuse_test(number)
         image = read_photo(self.root, number)
-        labels = load_mat(
-            self.root / "annotations" / "pixel-level" / f"{number:04d}.mat", "groundtruth"
-        )
+        labels = self.read_labels(number)
         if labels.shape != image.shape[:2]:
             raise InvalidInputError(
                 f"photo {number} is {image.shape[:2]} and its labels {labels.shape}; "
                 "they must have the same size"
             )
+        return CcpPhoto(image, labels)
+
+    def read_labels(self, number: int) -> np.ndarray:
+        """(H, W) uint8: one photo's labels without the photo.
+
+        Raises:
+            FileNotFoundError: They are not there.
+            InvalidInputError: They cannot be read, or hold an unknown label.
+            ValueError: It is a test photo.
+        """
+        _refuse_test(number)
+        folder = self.root / "annotations" / "pixel-level"
+        labels = load_mat(folder / f"{number:04d}.mat", "groundtruth")
         if labels.max() >= len(self.label_names):
             raise InvalidInputError(
                 f"photo {number} has the label {labels.max()}; "
                 f"ids run from 0 to {len(self.label_names) - 1}"
             )
-        return CcpPhoto(image, labels.astype(np.uint8))
+        return labels.astype(np.uint8)
 
 
 def is_test(number: int) -> bool:
     """Whether a photo is kept for the final test."""
     return number % 10 == 7
+
+
+def _refuse_test(number: int) -> None:
+    if is_test(number):
+        raise ValueError(f"photo {number} is a test photo (its number ends in 7)")
 
 
 def is_validation(number: int) -> bool:
