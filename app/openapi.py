@@ -6,7 +6,26 @@ from fastapi import FastAPI
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from app.errors import BAD_HEAD, CROWDED, RATE_EXCEEDED, TOO_SLOW, UNAUTHORIZED, add_problems
+from app.errors import (
+    BAD_HEAD,
+    BUSY,
+    CLOSING,
+    CROWDED,
+    LATE,
+    MALFORMED,
+    MEMORY,
+    MISSING,
+    NOT_ACCEPTABLE,
+    NOT_READY,
+    RATE_EXCEEDED,
+    TOO_LARGE,
+    TOO_SLOW,
+    UNAUTHORIZED,
+    UNSUPPORTED,
+    UNUSABLE,
+    add_problems,
+    problem_responses,
+)
 from app.limits import API_KEY_HEADER, OPEN_PREFIXES
 from app.schemas.body import Faces, Mesh, MeshPair
 from app.schemas.common import Problem
@@ -16,6 +35,24 @@ _REFERENCE = "#/components/schemas/{model}"
 _BINARY = {"type": "string", "format": "binary"}
 _REFERENCED: tuple[type[BaseModel], ...] = (Problem, ConfidenceMap, Faces, Mesh, MeshPair)
 """Models that only the hand-written parts below refer to."""
+PICTURE_PROBLEMS = problem_responses(
+    MALFORMED,
+    NOT_ACCEPTABLE,
+    TOO_LARGE,
+    UNSUPPORTED,
+    UNUSABLE,
+    MISSING,
+    BUSY,
+    MEMORY,
+    NOT_READY,
+    CLOSING,
+    LATE,
+)
+"""What can go wrong where a picture is sent."""
+PICTURE_FORM: dict[str, Any] = {
+    "requestBody": {"content": {"multipart/form-data": {"example": {"image": "@photo.jpg"}}}}
+}
+"""An example of a form with a picture, as curl's -F writes it."""
 
 
 def json_content(schema: type[BaseModel]) -> dict[str, Any]:
@@ -31,11 +68,6 @@ def json_content(schema: type[BaseModel]) -> dict[str, Any]:
 def binary_content(media_type: str, what: str) -> dict[str, Any]:
     """A file."""
     return {media_type: {"schema": {**_BINARY, "description": what}, "example": f"({what})"}}
-
-
-def form_example(fields: dict[str, str]) -> dict[str, Any]:
-    """An example for a form with files, as curl's -F writes them."""
-    return {"requestBody": {"content": {"multipart/form-data": {"example": fields}}}}
 
 
 def json_or_files_body(

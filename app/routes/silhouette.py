@@ -1,6 +1,6 @@
 """POST /confidence and /confidence/weighted-image."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 from fastapi import APIRouter, Depends
@@ -10,21 +10,7 @@ from starlette.responses import Response
 
 from app import encoding
 from app.dependencies import EngineDep, ImageDep, Negotiated, PredictorsDep
-from app.errors import (
-    BUSY,
-    CLOSING,
-    LATE,
-    MALFORMED,
-    MEMORY,
-    MISSING,
-    NOT_ACCEPTABLE,
-    NOT_READY,
-    TOO_LARGE,
-    UNSUPPORTED,
-    UNUSABLE,
-    problem_responses,
-)
-from app.openapi import binary_content, form_example, json_content
+from app.openapi import PICTURE_FORM, PICTURE_PROBLEMS, binary_content, json_content
 from app.schemas.silhouette import ConfidenceMap
 from model.silhouette.confidence import weight_image
 
@@ -41,20 +27,6 @@ CONFIDENCE_ENCODERS = {
     encoding.JSON: _confidence_json,
 }
 WEIGHTED_ENCODERS = {encoding.PNG: encoding.rgb_png, encoding.NPY: encoding.npy}
-_PROBLEMS = problem_responses(
-    MALFORMED,
-    NOT_ACCEPTABLE,
-    TOO_LARGE,
-    UNSUPPORTED,
-    UNUSABLE,
-    MISSING,
-    BUSY,
-    MEMORY,
-    NOT_READY,
-    CLOSING,
-    LATE,
-)
-_PHOTO: dict[str, Any] = form_example({"image": "@photo.jpg"})
 
 
 @router.post(
@@ -70,9 +42,9 @@ _PHOTO: dict[str, Any] = form_example({"image": "@photo.jpg"})
                 **json_content(ConfidenceMap),
             },
         },
-        **_PROBLEMS,
+        **PICTURE_PROBLEMS,
     },
-    openapi_extra=_PHOTO,
+    openapi_extra=PICTURE_FORM,
 )
 async def confidence(
     media_type: Annotated[str, Depends(Negotiated(*CONFIDENCE_ENCODERS))],
@@ -97,9 +69,9 @@ async def confidence(
                 **binary_content(encoding.NPY, "float32 (H, W, 3) in [0, 1]"),
             },
         },
-        **_PROBLEMS,
+        **PICTURE_PROBLEMS,
     },
-    openapi_extra=_PHOTO,
+    openapi_extra=PICTURE_FORM,
 )
 async def weighted_image(
     media_type: Annotated[str, Depends(Negotiated(*WEIGHTED_ENCODERS))],
