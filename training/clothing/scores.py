@@ -27,9 +27,9 @@ class Confusion:
         Args:
             truth: (H, W) ids under `num_labels`.
             predicted: Likewise.
-            num_labels: C.
+            num_labels: C, at most 256: a pair of ids then fits into 16 bits.
         """
-        pairs = truth.astype(np.int64).ravel() * num_labels + predicted.ravel()
+        pairs = truth.astype(np.uint16).ravel() * num_labels + predicted.astype(np.uint16).ravel()
         counts = np.bincount(pairs, minlength=num_labels**2)
         return cls(counts.reshape(num_labels, num_labels))
 

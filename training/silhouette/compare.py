@@ -14,9 +14,9 @@ from typing import Any
 
 import pandas as pd
 
+from training.comparison import competitors, named, train_alike
 from training.datasets.ccp import ClothingCoParsing
 from training.engine.atomic import write_text
-from training.engine.comparison import competitors, named, train_alike
 from training.recipe import load_recipe
 from training.reporting.cost import giga_flops
 from training.reporting.spread import spread_text, summarise

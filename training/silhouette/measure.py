@@ -1,7 +1,6 @@
 """From held-out pictures to a score for each: batches, resumed where an earlier run stopped."""
 
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol, TypeVar
 
 import numpy as np
@@ -9,6 +8,7 @@ from tqdm import tqdm
 
 from model.silhouette.predictor import SilhouetteConfidence
 from training.datasets.ccp import CcpPhoto, ClothingCoParsing
+from training.reporting.read_ahead import read_ahead
 from training.silhouette.heldout import HeldOut, RenderedPicture
 from training.silhouette.photo_scores import GARMENTS, PhotoScore, score_photo
 from training.silhouette.scores import RenderedScore, score_rendered
@@ -89,25 +89,9 @@ def measure(
     )
     batches = [missing[i : i + batch_size] for i in range(0, len(missing), batch_size)]
     with bar:
-        for batch, items in zip(batches, _read_ahead(pictures, batches), strict=True):
+        for batch, items in zip(batches, read_ahead(pictures.__getitem__, batches), strict=True):
             maps = predictor.predict_batch([item.image for item in items])
             for index, item, result in zip(batch, items, maps, strict=True):
                 found = score(item, result.confidence).as_json()
                 rows.append(pictures.key(index), stamps[index], found)
                 bar.update()
-
-
-def _read_ahead(pictures: HeldOut[Item], batches: Sequence[Sequence[int]]) -> Iterator[list[Item]]:
-    # One thread: the renderer is used by one at a time, and files are read faster than predicted.
-    with ThreadPoolExecutor(1) as pool:
-
-        def read(batch: Sequence[int]) -> list[Item]:
-            return [pictures[index] for index in batch]
-
-        coming = pool.submit(read, batches[0]) if batches else None
-        for number in range(len(batches)):
-            assert coming is not None
-            items = coming.result()
-            if number + 1 < len(batches):
-                coming = pool.submit(read, batches[number + 1])
-            yield items

@@ -8,29 +8,15 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Generic, Protocol, TypeVar
+from typing import Generic
 
 from model.errors import InvalidInputError
-from training.engine.batches import Stage, num_steps
-from training.engine.loop import Outcome, Routine
+from training.engine.batches import num_steps
+from training.engine.loop import Outcome
 from training.engine.run import RunFolder
 from training.engine.standing import Standing
+from training.fitting import Experiment, Recipe
 from training.recipe import parse_recipe, recipe_as_dict
-
-
-class Experiment(Protocol):
-    """What every capability's recipe has; a frozen dataclass with a field `seed`."""
-
-    @property
-    def stages(self) -> tuple[Stage, ...]:
-        """Of the run."""
-
-    @property
-    def routine(self) -> Routine:
-        """When it is judged and ends."""
-
-
-Recipe = TypeVar("Recipe", bound=Experiment)
 
 
 @dataclass(frozen=True)
