@@ -13,13 +13,7 @@ from model.checkpoint import CheckpointHeader, load_checkpoint, save_checkpoint
 from model.errors import CheckpointError
 from model.silhouette.inference import InferenceNetwork, fastest_faithful
 from model.silhouette.network import HourglassConfig, StackedHourglass
-from model.silhouette.staging import (
-    LetterboxedPictures,
-    MapsOnTheWay,
-    PinnedPictures,
-    PreparedBatch,
-    preprocess,
-)
+from model.staging import MapsOnTheWay, PreparedBatch, prepare_batch, preprocess
 
 __all__ = [
     "ARCHITECTURE",
@@ -118,9 +112,7 @@ class SilhouettePredictor:
         Raises:
             InvalidInputError: A picture is too small.
         """
-        if self.device.type == "cuda":
-            return PinnedPictures.of(images, self.input_size)
-        return LetterboxedPictures.of(images, self.input_size)
+        return prepare_batch(images, self.input_size, self.device)
 
     def run_batch(self, prepared: PreparedBatch) -> MapsOnTheWay:
         """The device's own work. On CUDA it is queued, not awaited: the maps are on their way."""

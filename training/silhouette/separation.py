@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from model.silhouette.staging import preprocess
+from model.staging import preprocess
 from training.datasets.ccp import ClothingCoParsing
 from training.silhouette.counts import LEVELS, area_under_curve, histogram
 from training.silhouette.task import predicted_maps

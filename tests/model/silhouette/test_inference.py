@@ -4,16 +4,10 @@ import pytest
 import torch
 from torch import nn
 
-from model.silhouette import inference
-from model.silhouette.inference import (
-    TOLERANCE,
-    InferenceNetwork,
-    fastest_faithful,
-    fold_batch_norms,
-    narrow_formats,
-)
+from model import inference
+from model.inference import fold_batch_norms
+from model.silhouette.inference import TOLERANCE, InferenceNetwork, fastest_faithful
 from model.silhouette.network import HourglassConfig, StackedHourglass
-from model.silhouette.trial_pictures import trial_pictures
 
 
 def trained(refinement_width: int = 0) -> StackedHourglass:
@@ -96,17 +90,3 @@ def test_a_narrow_format_is_taken_where_the_map_stays(
     monkeypatch.setattr(inference, "narrow_formats", lambda device: [torch.bfloat16])
     monkeypatch.setattr(InferenceNetwork, "forward", rounded)
     assert fastest_faithful(network, 32).dtype == taken
-
-
-def test_a_processor_is_only_asked_for_what_it_is_fast_at() -> None:
-    assert narrow_formats(torch.device("cpu")) in ([], [torch.bfloat16])
-    assert narrow_formats(torch.device("cuda")) == [torch.float16]
-    assert narrow_formats(torch.device("mps")) == []
-
-
-def test_the_trial_pictures_are_pictures_and_always_the_same() -> None:
-    pictures = trial_pictures(48)
-    assert pictures.min() >= 0
-    assert pictures.max() <= 1
-    assert pictures.std() > 10 * TOLERANCE
-    assert torch.equal(pictures, trial_pictures(48))

@@ -4,12 +4,7 @@ import torch
 
 from model.errors import InvalidInputError
 from model.image import Letterbox, image_bytes
-from model.silhouette.staging import (
-    LetterboxedPictures,
-    MapsOnTheWay,
-    PinnedPictures,
-    preprocess,
-)
+from model.staging import LetterboxedPictures, MapsOnTheWay, PinnedPictures, preprocess
 
 CPU = torch.device("cpu")
 

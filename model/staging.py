@@ -4,7 +4,7 @@ For a CPU, pictures are brought to the network's size before the device is free.
 bytes are: a quarter of the floats to send, and the device scales a picture in a fraction of the
 time. Either way the arithmetic is the same.
 
-B batch, S side of the network's input, h w a map's size.
+B batch, C channels, S side of the network's input, h w a map's size.
 """
 
 from collections.abc import Sequence
@@ -83,11 +83,29 @@ PreparedBatch = LetterboxedPictures | PinnedPictures
 """Pictures that are ready for a device."""
 
 
+def prepare_batch(
+    images: Sequence[UInt8[np.ndarray, "_ _ 3"]], input_size: int, device: torch.device
+) -> PreparedBatch:
+    """Everything that can be done before the device is free.
+
+    Args:
+        images: RGB, upright; at least one.
+        input_size: Side of the square that they are letterboxed to.
+        device: Where they will be needed.
+
+    Raises:
+        InvalidInputError: A side is under 16 pixels.
+    """
+    if device.type == "cuda":
+        return PinnedPictures.of(images, input_size)
+    return LetterboxedPictures.of(images, input_size)
+
+
 @dataclass(frozen=True)
 class MapsOnTheWay:
     """A batch's maps on their way to the host, and how each lies in its picture."""
 
-    maps: Float[Tensor, "B 1 h w"]
+    maps: Float[Tensor, "B C h w"]
     """On the host; not to be read before `arrived`."""
     letterboxes: tuple[Letterbox, ...]
     sent: torch.cuda.Event | None
@@ -95,19 +113,19 @@ class MapsOnTheWay:
 
     @classmethod
     def start(
-        cls, maps: Float[Tensor, "B 1 h w"], letterboxes: tuple[Letterbox, ...]
+        cls, maps: Float[Tensor, "B C h w"], letterboxes: tuple[Letterbox, ...]
     ) -> "MapsOnTheWay":
         """Send the maps to the host in one transfer, without waiting for it."""
         if maps.device.type != "cuda":
             return cls(maps.cpu(), letterboxes, None)
-        pinned = torch.empty(maps.shape, dtype=maps.dtype, pin_memory=True)
+        pinned = torch.empty_like(maps, device="cpu", pin_memory=True)
         pinned.copy_(maps, non_blocking=True)
         # Blocking: the thread that waits sleeps, and does not spin on a core that decodes pictures.
         sent = torch.cuda.Event(blocking=True)
         sent.record(torch.cuda.current_stream(maps.device))
         return cls(pinned, letterboxes, sent)
 
-    def arrived(self) -> Float[Tensor, "B 1 h w"]:
+    def arrived(self) -> Float[Tensor, "B C h w"]:
         """The maps, once they are there."""
         if self.sent is not None:
             self.sent.synchronize()
