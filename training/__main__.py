@@ -25,20 +25,25 @@ COMMANDS: dict[str, dict[str, Command]] = {
     "data": {
         "synth": Command("training.synthetic.export", "render dressed/naked pairs to disk"),
         "check": Command("training.datasets.shader_check", "look for faults in a SHADER folder"),
+        "tagged": Command("training.clothing.tagged", "label the pixels of CCP's tagged photos"),
         "keypoints": Command("training.datasets.detect_keypoints", "find joints in CCP's photos"),
     },
     "fit": {
         "silhouette": Command("training.silhouette.fit", "train the silhouette network"),
+        "clothing": Command("training.clothing.fit", "train a clothing network"),
     },
     "evaluate": {
         "silhouette": Command("training.silhouette.evaluate", "measure a silhouette checkpoint"),
+        "clothing": Command("training.clothing.evaluate", "measure a clothing checkpoint"),
         "body": Command("training.body.evaluate", "vertex errors of predicted betas, per batch"),
     },
     "compare": {
         "silhouette": Command("training.silhouette.compare", "train networks alike, in one table"),
+        "clothing": Command("training.clothing.compare", "train networks alike, in one table"),
     },
     "figures": {
         "silhouette": Command("training.silhouette.figures", "confidence map of a photo"),
+        "clothing": Command("training.clothing.figures", "garments in a photo, curves of a run"),
         "body": Command("training.body.figures", "a mesh, or predicted beside true"),
         "synthetic": Command("training.synthetic.figures", "contact sheet of synthetic people"),
     },

@@ -1,0 +1,195 @@
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from model.clothing.labels import LABELS
+from model.errors import InvalidInputError
+from model.image import FILL, image_to_tensor
+from training.clothing.dataset import (
+    UNKNOWN,
+    ClothingBatch,
+    HeldOutSamples,
+    TrainingSamples,
+    place_at_random,
+    place_of,
+    sample_size,
+)
+from training.clothing.recipe import Augmentation, ClothingRecipe, DataRecipe
+from training.clothing.sources import count_labels, open_photos, packed_photos, shrink_labelled
+from training.datasets.ccp import is_test, is_validation
+from training.engine.batches import SampleKey
+
+PLAIN = Augmentation(
+    flip_probability=0,
+    zoom=(1, 1),
+    stretch=0,
+    rotation_deg=0,
+    colour=0,
+    grey_probability=0,
+    blur_probability=0,
+    noise_probability=0,
+    jpeg_probability=0,
+)
+"""Nothing is changed."""
+
+
+def samples(recipe: ClothingRecipe, augmentation: Augmentation | None = None) -> TrainingSamples:
+    photos = packed_photos(recipe.data, held_out=False)
+    return TrainingSamples(photos, augmentation or recipe.augmentation, recipe.seed)
+
+
+@pytest.mark.parametrize(
+    ("height", "size"),
+    [(320, (320, 224)), (192, (192, 128)), (384, (384, 256)), (64, (64, 32)), (32, (32, 32))],
+)
+def test_samples_are_upright_and_about_two_thirds_as_wide(
+    height: int, size: tuple[int, int]
+) -> None:
+    assert sample_size(height) == size
+
+
+def test_a_sample_has_the_shapes_and_ranges_that_its_fields_say(recipe: ClothingRecipe) -> None:
+    image, labels = samples(recipe)[SampleKey(3, 96)]
+    assert (image.shape, image.dtype) == ((3, 96, 64), torch.float32)
+    assert 0 <= float(image.min()) < float(image.max()) <= 1
+    assert (labels.shape, labels.dtype) == ((96, 64), torch.uint8)
+    assert set(labels.unique().tolist()) <= {*range(len(LABELS)), UNKNOWN}
+
+
+def test_the_key_and_the_seed_decide_a_sample(recipe: ClothingRecipe) -> None:
+    key = SampleKey(5, 64)
+    one, same = samples(recipe)[key], samples(recipe)[key]
+    torch.testing.assert_close(one, same, rtol=0, atol=0)
+    torch.manual_seed(99)
+    torch.testing.assert_close(samples(recipe)[key], one, rtol=0, atol=0)
+    other = samples(dataclasses.replace(recipe, seed=1))[key]
+    assert not torch.equal(one.images, other.images)
+
+
+def test_every_photo_comes_once_before_any_comes_again() -> None:
+    turns = [[place_of(turn * 50 + place, 50, seed=3) for place in range(50)] for turn in range(2)]
+    assert sorted(turns[0]) == sorted(turns[1]) == list(range(50))
+    assert turns[0] != turns[1]
+    assert [place_of(place, 50, seed=4) for place in range(50)] != turns[0]
+
+
+def test_labels_stay_upon_what_they_label(recipe: ClothingRecipe) -> None:
+    strong = Augmentation(rotation_deg=20, zoom=(0.5, 1.2), stretch=0.3)
+    rng = np.random.default_rng(0)
+    # A picture that is its own labels: both must come out alike wherever they are sharp.
+    labels = torch.zeros(1, 120, 80, dtype=torch.uint8)
+    labels[:, 30:90, 20:50] = 200
+    for _ in range(10):
+        image, placed = place_at_random(labels.expand(3, -1, -1), labels, (96, 64), rng, strong)
+        known = placed != UNKNOWN
+        differing = (image[0].float() - placed[0].float()).abs() > 110
+        assert (differing & known[0]).float().mean() < 0.02
+        assert ((placed == 0) | (placed == 200) | ~known).all()
+
+
+def test_nearest_labels_are_not_moved_by_half_a_pixel() -> None:
+    rng = np.random.default_rng(0)
+    columns = torch.arange(90, dtype=torch.uint8).expand(1, 135, 90)
+    _, placed = place_at_random(columns.expand(3, -1, -1), columns, (45, 30), rng, PLAIN)
+    # Each new pixel is three wide: the label is that of the one in the middle.
+    assert placed[0, 0].tolist() == list(range(1, 90, 3))
+
+
+def test_what_lies_outside_of_the_photo_is_grey_and_unknown(recipe: ClothingRecipe) -> None:
+    far = dataclasses.replace(PLAIN, zoom=(2, 2))
+    image, labels = samples(recipe, far)[SampleKey(0, 96)]
+    outside = labels == UNKNOWN
+    assert 0.6 < outside.float().mean() < 0.85
+    inner = torch.nn.functional.max_pool2d((~outside).float()[None], 5, 1, 2)[0] == 0
+    assert (image[:, inner] - FILL).abs().max() < 0.01
+
+
+def test_held_out_photos_are_placed_as_the_predictor_places_pictures(
+    recipe: ClothingRecipe,
+) -> None:
+    photos = packed_photos(recipe.data, held_out=True)
+    held_out = HeldOutSamples(photos, 96)
+    (batch,) = held_out.batches(batch_size=100)
+    assert len(batch.images) == len(photos) == len(held_out)
+    picture = np.array(photos[0][..., :3])
+    whole = image_to_tensor(picture)[0]
+    assert whole.shape == (3, 90, 60)
+    inside = batch.labels[0] != UNKNOWN
+    rows, columns = inside.any(1).nonzero().flatten(), inside.any(0).nonzero().flatten()
+    content = (len(rows), len(columns))
+    assert content == (96, 64)
+    expected = torch.nn.functional.interpolate(
+        whole[None], content, mode="bilinear", antialias=True
+    )
+    torch.testing.assert_close(batch.images[0], expected[0])
+
+
+def test_held_out_photos_that_do_not_fit_have_an_unknown_border(recipe: ClothingRecipe) -> None:
+    held_out = HeldOutSamples(packed_photos(recipe.data, held_out=True), 320)
+    image, labels = held_out[0]
+    assert image.shape == (3, 320, 224)
+    assert (labels[:, 0] == UNKNOWN).all()
+    assert (labels[:, 10:-10] != UNKNOWN).all()
+    torch.testing.assert_close(image[:, :, 0], torch.full((3, 320), FILL))
+
+
+def test_photos_and_labels_are_paired_by_number(recipe: ClothingRecipe) -> None:
+    dataset = open_photos(recipe.data)
+    photos = packed_photos(recipe.data, held_out=False)
+    assert len(photos) == len(dataset.training_numbers())
+    for place, number in enumerate(dataset.training_numbers()):
+        assert not is_test(number)
+        assert not is_validation(number)
+        photo = dataset.read(number)
+        assert np.array_equal(photos[place][..., :3], photo.image)
+        assert np.array_equal(photos[place][..., 3], photo.labels)
+
+
+def test_labels_are_counted(recipe: ClothingRecipe) -> None:
+    dataset = open_photos(recipe.data)
+    expected = sum(
+        np.bincount(dataset.read(number).labels.ravel(), minlength=59)
+        for number in dataset.training_numbers()
+    )
+    assert np.array_equal(count_labels(packed_photos(recipe.data, held_out=False)), expected)
+
+
+def test_shrinking_keeps_proportions_and_makes_no_new_label() -> None:
+    labels = np.zeros((800, 500), np.uint8)
+    labels[:, 250:] = 58
+    image = np.repeat(labels[..., None] * 4, 3, axis=-1)
+    small = shrink_labelled(image, labels, 200)
+    assert small.shape == (200, 125, 4)
+    assert set(np.unique(small[..., 3])) == {0, 58}
+    assert shrink_labelled(image, labels, 1000).shape == (800, 500, 4)
+
+
+def test_other_labels_than_the_networks_are_refused(ccp_folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(InvalidInputError, match=r"4 labels .* the 59 of Clothing Co-Parsing"):
+        packed_photos(DataRecipe(photos=str(ccp_folder), cache=str(tmp_path)), held_out=False)
+
+
+def test_without_a_folder_of_photos_nothing_is_trained(tmp_path: Path) -> None:
+    with pytest.raises(InvalidInputError, match="no photos: name their folder"):
+        packed_photos(DataRecipe(cache=str(tmp_path)), held_out=False)
+    with pytest.raises(FileNotFoundError):
+        packed_photos(DataRecipe(photos=str(tmp_path / "no"), cache=str(tmp_path)), False)
+
+
+def test_a_batch_is_its_samples(recipe: ClothingRecipe) -> None:
+    held_out = HeldOutSamples(packed_photos(recipe.data, held_out=True), 64)
+    batches = list(held_out.batches(batch_size=2))
+    assert sum(len(batch.images) for batch in batches) == len(held_out)
+    assert isinstance(batches[0], ClothingBatch)
+    torch.testing.assert_close(batches[0].labels[1], held_out[1].labels)
+
+
+@pytest.mark.shared_data
+def test_the_real_labels_are_the_networks(shared_data: Path) -> None:
+    dataset = open_photos(DataRecipe(photos=str(shared_data / "ccp")))
+    photo = dataset.read(dataset.numbers[0])
+    assert Image.fromarray(photo.image).width == 550
