@@ -19,6 +19,7 @@ import torch
 from pydantic import ValidationError
 
 from app.connections import GuardedConfig
+from app.heaps import limit_heaps
 from app.logs import configure_logging
 from app.main import create_app
 from app.predictors import Predictors
@@ -38,6 +39,7 @@ def main(arguments: list[str], load: Callable[[Settings], Predictors] = Predicto
         The exit code: 1 for what can be put right by the operator, `EXIT_FAULT` for a lost device.
     """
     build_parser().parse_args(arguments)
+    limit_heaps()
     try:
         settings = Settings()
         configure_logging(settings.log_format)

@@ -1,12 +1,13 @@
 """ASGI middleware at the door of the queue: who will be refused is not asked for a body.
 
-A request that is let in holds a place while its body arrives and is decoded, so that no work is
-done for what is refused in the end. Senders that are slow cannot keep the places from others: after
-`HOLD_S` a place is free again, and at most half of them wait for bodies. Who has none takes one
-when the body is whole.
+A request that is let in holds a place from then on, so that no work is done for what is refused in
+the end. It is handed on when its body is whole: slow senders cost nothing else meanwhile. Nor do
+they keep the places from others: after `HOLD_S` a place is free again, and at most half of them
+wait for bodies. Who has none takes one when the body is whole.
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Iterable
 
 from starlette.routing import BaseRoute, Route
@@ -20,6 +21,7 @@ from app.queueing import EngineClosedError, QueueFullError
 
 HOLD_S = 1.0
 """How long a place waits for a body: what a client on a fair line needs for a photo."""
+_PART_BYTES = 65_536
 _REFUSALS = (QueueFullError, EngineClosedError, DeviceFaultError)
 
 
@@ -53,20 +55,21 @@ class AdmissionGate:
         scope["route"] = route  # what is refused here has a name in the metrics too
         engine: Engine = scope["app"].state.service.engine
         place = Place(engine.reserve, engine.release)
-        try:
-            if self.num_arriving < self.max_arriving:
-                place.take()
-            else:
-                engine.check_admission()
-        except _REFUSALS as error:
-            await problem(scope, kind_of(error), str(error))(scope, receive, send)
-            return
-        arrival = _Arrival(self, receive, place)
         with belonging(place):
             try:
-                await self.app(scope, arrival.receive, send)
-            finally:
-                arrival.end()
+                if self.num_arriving < self.max_arriving:
+                    place.take()
+                else:
+                    engine.check_admission()
+                body = await _Arrival(self, receive, place).collect()
+                if not place.is_held:
+                    place.take()
+            except _REFUSALS as error:
+                await problem(scope, kind_of(error), str(error))(scope, receive, send)
+            except RefusedError as error:
+                await problem(scope, error.kind, error.detail)(scope, receive, send)
+            else:
+                await self.app(scope, body.receive, send)
 
     def _route(self, scope: Scope) -> Route | None:
         if scope["type"] != "http" or scope["method"] != "POST":
@@ -76,43 +79,66 @@ class AdmissionGate:
 
 
 class _Arrival:
-    """A body on its way, and the place that waits for it."""
+    """A body on its way, and the place that waits for it for a while."""
 
     def __init__(self, gate: AdmissionGate, receive: Receive, place: Place) -> None:
         self._gate = gate
         self._receive = receive
         self._place = place
-        self._is_over = False
         self._timer: asyncio.TimerHandle | None = None
-        if place.is_held:
-            gate.num_arriving += 1
-            self._timer = asyncio.get_running_loop().call_later(HOLD_S, self._lapse)
 
-    async def receive(self) -> Message:
-        """The next part of the body.
+    async def collect(self) -> "_Body":
+        """The body, when it is whole or its client gone.
 
         Raises:
-            RefusedError: It is whole, it held no place any more, and there is none.
+            RefusedError: As `receive` does.
         """
-        message = await self._receive()
-        if not self._is_over and not message.get("more_body", False):
-            self.end()
-            if message["type"] == "http.request" and not self._place.is_held:
-                try:
-                    self._place.take()
-                except _REFUSALS as error:
-                    raise RefusedError(kind_of(error), str(error)) from error
-        return message
-
-    def end(self) -> None:
-        """It is whole, or will not come."""
-        self._is_over = True
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-            self._gate.num_arriving -= 1
+        if self._place.is_held:
+            self._gate.num_arriving += 1
+            self._timer = asyncio.get_running_loop().call_later(HOLD_S, self._lapse)
+        body = _Body(self._receive)
+        try:
+            while not body.add(await self._receive()):
+                pass
+            return body
+        finally:
+            if self._timer is not None:
+                self._timer.cancel()
+                self._gate.num_arriving -= 1
 
     def _lapse(self) -> None:
         self._timer = None
         self._gate.num_arriving -= 1
         self._place.give_back()
+
+
+class _Body:
+    """A body that has been collected, to be received once more. What is handed on is let go."""
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self._parts: deque[bytearray] = deque()
+        self._is_whole = False
+
+    def add(self, message: Message) -> bool:
+        """Keep a part.
+
+        Returns:
+            Whether it is the last.
+        """
+        if message["type"] == "http.disconnect":
+            return True
+        # Joined, because crumbs would take more memory than they hold.
+        if not self._parts or len(self._parts[-1]) >= _PART_BYTES:
+            self._parts.append(bytearray())
+        self._parts[-1] += message.get("body", b"")
+        self._is_whole = not message.get("more_body", False)
+        return self._is_whole
+
+    async def receive(self) -> Message:
+        """The next part; after the last what becomes of the client."""
+        if not self._parts:
+            return await self._receive()
+        part = bytes(self._parts.popleft())
+        more = bool(self._parts) or not self._is_whole
+        return {"type": "http.request", "body": part, "more_body": more}

@@ -11,6 +11,9 @@ from app.keys import KeyRing
 API_KEY_HEADER = "X-API-Key"
 OPEN_PREFIXES = ("/health/", "/v2/health/")
 """Supervisors hold no keys."""
+_KEYLESS_PREFIXES = (*OPEN_PREFIXES, "/docs/")
+_KEYLESS_PATHS = {"/docs", "/openapi.json"}
+"""The contract is no secret, and a browser that follows a link sends no key."""
 KEY_STATE = "api_key_digest"
 """Where a request's state holds the digest of the key that it came with."""
 
@@ -24,7 +27,7 @@ class ApiKeyGate:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or refuse it."""
-        if scope["type"] != "http" or scope["path"].startswith(OPEN_PREFIXES):
+        if scope["type"] != "http" or _needs_no_key(scope["path"]):
             await self.app(scope, receive, send)
             return
         offered = _offered_key(Headers(scope=scope))
@@ -132,6 +135,10 @@ class _ArrivingBody:
             raise RefusedError(
                 CROWDED, "too many bodies are arriving at the same time; ask again shortly"
             )
+
+
+def _needs_no_key(path: str) -> bool:
+    return path in _KEYLESS_PATHS or path.startswith(_KEYLESS_PREFIXES)
 
 
 def _offered_key(headers: Headers) -> str | None:

@@ -11,9 +11,9 @@ from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
 from starlette.formparsers import MultiPartParser
 from starlette.middleware import Middleware
-from starlette.middleware.cors import CORSMiddleware
 
 from app.admission import AdmissionGate
+from app.cors import CrossOrigin
 from app.dependencies import Service
 from app.engine import Engine
 from app.errors import install_problem_handlers
@@ -30,6 +30,7 @@ from app.settings import Settings
 from app.telemetry import REQUEST_ID_HEADER, SERVER_TIMING_HEADER, RequestTelemetry
 from app.uploads import make_bomb_warnings_errors
 
+ROUTES = (silhouette, body, models, health, documentation)
 DESCRIPTION = """
 Give it a photo of a dressed person: it says where in the picture the body is. Give it betas: it
 makes the body. Lengths are in metres, angles in radians, confidences in [0, 1] unless a name says
@@ -89,7 +90,7 @@ def create_app(
     )
     app.state.settings, app.state.metrics = settings, metrics
     install_problem_handlers(app)
-    for routes in (silhouette, body, models, health, documentation):
+    for routes in ROUTES:
         app.include_router(routes.router)
     complete_openapi(
         app, with_keys=bool(settings.key_ring()), with_rate=bool(settings.rate_per_minute)
@@ -108,7 +109,7 @@ def _middleware(settings: Settings, metrics: Metrics) -> list[Middleware]:
         # Before the keys: a browser asks whether it may ask without one.
         middleware.append(
             Middleware(
-                CORSMiddleware,
+                CrossOrigin,
                 allow_origins=settings.cors_origins,
                 allow_methods=("GET", "POST"),
                 allow_headers=(
@@ -139,9 +140,9 @@ def _middleware(settings: Settings, metrics: Metrics) -> list[Middleware]:
             timeout_s=settings.body_timeout_s,
         )
     )
-    routes = [*silhouette.router.routes, *body.router.routes]
-    middleware.append(Middleware(AdmissionGate, routes=routes, max_queue=settings.max_queue))
     middleware.append(Middleware(RequestLifetime, timeout_s=settings.timeout_s))
+    routes = [route for module in ROUTES for route in module.router.routes]
+    middleware.append(Middleware(AdmissionGate, routes=routes, max_queue=settings.max_queue))
     return middleware
 
 

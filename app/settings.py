@@ -71,7 +71,8 @@ class Settings(BaseSettings):
     max_queue: int = Field(
         default=32,
         ge=1,
-        description="Most items queued and running; one more is answered 503 at once.",
+        description="Most items on their way, queued and running; one more is answered 503 at "
+        "once, before its body is read.",
     )
     timeout_s: float = Field(
         default=30,
@@ -88,7 +89,8 @@ class Settings(BaseSettings):
         default=(),
         description="Accepted API keys, separated by commas; none: everybody may ask. "
         "`sha256:` and the hex digest of a key stands for the key. "
-        "Sent as `X-API-Key: KEY` or `Authorization: Bearer KEY`. /health/* stays open.",
+        "Sent as `X-API-Key: KEY` or `Authorization: Bearer KEY`. /health/*, /docs "
+        "and /openapi.json stay open.",
     )
     api_keys_file: Path | None = Field(
         default=None,

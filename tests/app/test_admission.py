@@ -224,3 +224,20 @@ def test_what_holds_no_item_needs_no_place(
     assert client.get("/mesh").status_code == 405
     assert client.post("/nowhere").status_code == 404
     assert client.get("/health/ready").status_code == 200
+
+
+def test_a_body_of_many_parts_arrives_as_it_was_sent(
+    start: Callable[..., httpx.Client], tiny_silhouette: SilhouettePredictor
+) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (300, 400, 3), dtype=np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(noise).save(buffer, "BMP")
+    client = start(Predictors(silhouette=tiny_silhouette))
+    request = client.build_request("POST", "/confidence", files={"image": buffer.getvalue()})
+    body, head = request.read(), {"Content-Type": request.headers["content-type"]}
+    whole = client.post("/confidence", content=body, headers=head)
+    assert whole.status_code == 200
+    for size in (1000, 70_000, 300_000):
+        parts = iter([body[first : first + size] for first in range(0, len(body), size)])
+        answer = client.post("/confidence", content=parts, headers=head)
+        assert answer.content == whole.content

@@ -41,7 +41,7 @@ def test_a_known_key_opens(guarded: httpx.Client, headers: dict[str, str]) -> No
 def test_anything_else_does_not(
     guarded: httpx.Client, headers: dict[str, str], detail: str
 ) -> None:
-    for path in ("/mesh", "/models", "/metrics", "/docs", "/nowhere"):
+    for path in ("/mesh", "/models", "/metrics", "/docsearch", "/nowhere"):
         method = "POST" if path == "/mesh" else "GET"
         response = guarded.request(method, path, headers=headers)
         assert response.status_code == 401
@@ -53,6 +53,12 @@ def test_anything_else_does_not(
 def test_health_needs_no_key(guarded: httpx.Client) -> None:
     assert guarded.get("/health/live").status_code == 200
     assert guarded.get("/health/ready").status_code == 200
+
+
+def test_the_documentation_needs_no_key(guarded: httpx.Client) -> None:
+    """A browser that follows a link sends none."""
+    for path in ("/docs", "/docs/start.js", "/docs/swagger-ui.css", "/openapi.json"):
+        assert guarded.get(path).status_code == 200, path
 
 
 def test_a_key_that_is_not_ascii_is_compared_like_any_other(guarded: httpx.Client) -> None:

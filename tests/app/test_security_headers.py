@@ -75,6 +75,11 @@ def test_a_page_of_a_configured_origin_may_ask(start: Callable[..., httpx.Client
     refused = client.options("/mesh", headers={**PREFLIGHT, "Origin": "https://b.example"})
     assert refused.status_code == 400
     assert "access-control-allow-origin" not in refused.headers
+    assert refused.headers["content-type"] == "application/problem+json"
+    assert refused.headers["vary"].startswith("Origin")
+    assert refused.json()["type"] == "urn:habitus:cross-origin-refused"
+    assert refused.json()["instance"] == refused.headers["x-request-id"]
+    assert "origin" in refused.json()["detail"]
     headers = {"Origin": "https://a.example", "X-API-Key": "k"}
     answer = client.get("/models", headers=headers)
     assert answer.status_code == 200

@@ -1,6 +1,7 @@
 """How the process greets, drains and ends; without signals, which are in test_lifecycle.py."""
 
 import contextlib
+import gc
 import io
 import socket
 import threading
@@ -122,6 +123,18 @@ def post_later(client: httpx.Client) -> tuple[threading.Thread, list[httpx.Respo
     )
     thread.start()
     return thread, answers
+
+
+def test_the_collector_passes_over_what_was_there_when_it_was_ready() -> None:
+    gc.unfreeze()
+    try:
+        with running() as here:
+            assert gc.get_freeze_count() == 0
+            here.held.warm.set()
+            until(lambda: here.server.is_greeted)
+            assert gc.get_freeze_count() > 10_000  # PyTorch alone has more objects
+    finally:
+        gc.unfreeze()
 
 
 def test_while_it_warms_up_it_is_live_and_not_ready_and_greets_when_it_is(
