@@ -4,7 +4,8 @@ import argparse
 import sys
 from collections.abc import Callable
 
-from benchmarks import body, codecs, confidence, faults, loop, predictor, synthetic
+from benchmarks import body, codecs, confidence, loop, predictor, synthetic
+from benchmarks.faults import command as faults
 from benchmarks.serving import command as serving
 
 QUICK = {

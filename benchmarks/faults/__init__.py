@@ -1,0 +1,1 @@
+"""What goes wrong in months, in minutes."""
