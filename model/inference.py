@@ -107,17 +107,25 @@ def narrow_formats(device: torch.device) -> list[torch.dtype]:
 def fold_batch_norms(network: nn.Module) -> nn.Module:
     """Make each batch norm that directly follows a convolution part of it, in place.
 
-    Those before a ReLU that come first in a block stay: nothing linear is in front of them. An
-    identity takes the place of a norm that has gone, so that all else keeps its position.
+    Those are neighbours in a sequence, or, in torchvision's ResNets, `conv1` and `bn1`. Norms
+    before a ReLU that come first in a block stay: nothing linear is in front of them. An identity
+    takes the place of a norm that has gone, so that all else keeps its position.
     """
     for module in network.modules():
-        if isinstance(module, nn.Sequential):
-            for first, second in zip(range(len(module)), range(1, len(module)), strict=False):
-                convolution, norm = module[first], module[second]
-                if isinstance(convolution, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
-                    module[first] = fuse_conv_bn_eval(convolution, norm)
-                    module[second] = nn.Identity()
+        for first, second in _adjacent(module):
+            convolution, norm = getattr(module, first, None), getattr(module, second, None)
+            if isinstance(convolution, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
+                setattr(module, first, fuse_conv_bn_eval(convolution, norm))
+                setattr(module, second, nn.Identity())
     return network
+
+
+def _adjacent(module: nn.Module) -> list[tuple[str, str]]:
+    """Names of children of which the second sees what the first gives, and nothing else does."""
+    if isinstance(module, nn.Sequential):
+        return [(str(place - 1), str(place)) for place in range(1, len(module))]
+    names = [name for name, _ in module.named_children() if name.startswith("conv")]
+    return [(name, name.replace("conv", "bn")) for name in names]
 
 
 def use_onednn(network: nn.Module) -> nn.Module:

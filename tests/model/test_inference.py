@@ -1,7 +1,8 @@
 import torch
 from torch import nn
+from torchvision.models.resnet import Bottleneck
 
-from model.inference import narrow_formats, served_copy
+from model.inference import fold_batch_norms, narrow_formats, served_copy
 from model.trial_pictures import trial_pictures
 
 
@@ -24,6 +25,23 @@ def test_a_served_copy_says_the_same_and_leaves_its_original_alone() -> None:
     assert all(torch.equal(before[name], t) for name, t in network.state_dict().items())
     with torch.inference_mode():
         torch.testing.assert_close(served(images), network.eval()(images))
+
+
+def test_norms_in_a_resnets_blocks_are_folded() -> None:
+    torch.manual_seed(0)
+    block = Bottleneck(8, 2).eval()
+    for module in block.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            nn.init.uniform_(module.weight, 0.5, 2)
+            nn.init.uniform_(module.bias, -0.5, 0.5)
+            assert module.running_var is not None
+            module.running_var.uniform_(0.5, 2)
+    features = torch.rand(1, 8, 6, 6)
+    with torch.inference_mode():
+        expected = block(features)
+        found = fold_batch_norms(block)(features)
+    assert not any(isinstance(module, nn.BatchNorm2d) for module in block.modules())
+    torch.testing.assert_close(found, expected)
 
 
 def test_a_processor_is_only_asked_for_what_it_is_fast_at() -> None:

@@ -8,8 +8,6 @@ import torch
 from safetensors.torch import load_file
 
 from model.checkpoint import CheckpointHeader, load_checkpoint, save_checkpoint
-from model.clothing import inference as clothing_inference
-from model.clothing.inference import TOLERANCE, InferenceNetwork, fastest_faithful
 from model.clothing.labels import FINE, GROUP_OF, GROUPED
 from model.clothing.network import ClothingConfig, ClothingNetwork
 from model.clothing.predictor import (
@@ -169,25 +167,6 @@ def test_a_gpu_gives_the_same_probabilities(network: ClothingNetwork) -> None:
 def test_a_network_with_other_labels_is_refused() -> None:
     with pytest.raises(ValueError, match="num_classes is 7; 59 are needed"):
         ClothingPredictor(ClothingNetwork(ClothingConfig("unet", 7, widths=(4,))), 64)
-
-
-@pytest.mark.parametrize(
-    ("moved", "taken"),
-    [(0.1 * TOLERANCE, torch.bfloat16), (1.1 * TOLERANCE, torch.float32), (torch.nan, None)],
-    ids=["little", "more than is allowed", "overflow"],
-)
-def test_a_narrow_format_is_taken_where_the_probabilities_stay(
-    moved: float, taken: torch.dtype | None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def say(self: InferenceNetwork, images: torch.Tensor) -> torch.Tensor:
-        amount = moved if self.dtype == torch.bfloat16 else 0.0
-        probabilities = torch.zeros(len(images), 59, 8, 8)
-        probabilities[:, 0], probabilities[:, 1] = 1 - amount, amount
-        return probabilities
-
-    monkeypatch.setattr("model.inference.narrow_formats", lambda device: [torch.bfloat16])
-    monkeypatch.setattr(clothing_inference.InferenceNetwork, "forward", say)
-    assert fastest_faithful(tiny(), 32).dtype == (taken or torch.float32)
 
 
 def test_a_checkpoint_rebuilds_the_predictor(tmp_path: Path, network: ClothingNetwork) -> None:
