@@ -1,7 +1,8 @@
 """All that a route may ask for.
 
 Every dependency is `async`, whether it waits or not: FastAPI hands plain functions to a thread, and
-that took most of a small request's time.
+that took most of a small request's time. Nor does one depend on another without need: each step is
+solved anew for every request.
 """
 
 from dataclasses import dataclass
@@ -44,6 +45,10 @@ class Service:
 
 
 async def _service(request: Request) -> Service:
+    return _service_of(request)
+
+
+def _service_of(request: Request) -> Service:
     service: Service = request.app.state.service
     return service
 
@@ -51,16 +56,16 @@ async def _service(request: Request) -> Service:
 ServiceDep = Annotated[Service, Depends(_service)]
 
 
-async def _predictors(service: ServiceDep) -> Predictors:
-    return service.predictors
+async def _predictors(request: Request) -> Predictors:
+    return _service_of(request).predictors
 
 
-async def _engine(service: ServiceDep) -> Engine:
-    return service.engine
+async def _engine(request: Request) -> Engine:
+    return _service_of(request).engine
 
 
-async def _metrics(service: ServiceDep) -> Metrics:
-    return service.metrics
+async def _metrics(request: Request) -> Metrics:
+    return _service_of(request).metrics
 
 
 async def _image(

@@ -4,6 +4,7 @@ H W a picture's size.
 """
 
 import io
+import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
@@ -24,6 +25,8 @@ NPZ = "application/x-npz"
 GLB = "model/gltf-binary"
 OBJ = "model/obj"
 PLY = "model/ply"
+SMALL_BYTES = 16_384
+"""Encoded in less time than it takes to hand over to a thread and back."""
 _QUALITY = re.compile(r"(0(\.\d{0,3})?|1(\.0{0,3})?)")
 _Value = TypeVar("_Value")
 
@@ -79,10 +82,23 @@ async def respond(
     media_type: str,
     encoders: Mapping[str, Callable[[_Value], bytes]],
     headers: Mapping[str, str] | None = None,
+    num_bytes: float = math.inf,
 ) -> Response:
-    """The answer in the negotiated type, encoded off the event loop."""
+    """The answer in the negotiated type, encoded off the event loop unless it is small.
+
+    Args:
+        value: What to encode.
+        media_type: One of the encoders'.
+        encoders: By media type.
+        headers: Further ones.
+        num_bytes: Of the arrays in the value, where they may be few.
+    """
+    encode = encoders[media_type]
     with timed_stage("encode"):
-        body = await run_in_threadpool(encoders[media_type], value)
+        if num_bytes <= SMALL_BYTES:
+            body = encode(value)
+        else:
+            body = await run_in_threadpool(encode, value)
     return Response(body, media_type=media_type, headers={"Vary": "Accept", **(headers or {})})
 
 

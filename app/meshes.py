@@ -30,6 +30,9 @@ class Surface:
     """Whether JSON and NPZ hold the triangles, which are the same for every body."""
 
 
+_UNITS = Units().model_dump()
+
+
 def _json(surface: Surface) -> bytes:
     faces = {"faces": orjson.Fragment(surface.topology.faces_json)} if surface.with_faces else {}
     return encoding.json_bytes(
@@ -38,7 +41,7 @@ def _json(surface: Surface) -> bytes:
             **faces,
             "joints": np.ascontiguousarray(surface.mesh.joints),
             "joint_names": surface.topology.joint_names,
-            "units": Units().model_dump(),
+            "units": _UNITS,
             "num_betas": surface.mesh.num_betas,
             "num_betas_ignored": surface.num_betas_ignored,
         }

@@ -14,6 +14,7 @@ from prometheus_client import (
 
 from app.device_memory import DeviceMemory
 from app.predictors import CapabilityStatus
+from app.stages import Stage, StageTimes
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
@@ -23,6 +24,10 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        # What was looked up by labels, for labels that come with every request.
+        self._by_kind: dict[tuple[str, str, int], tuple[Counter, Histogram, Counter, Counter]] = {}
+        self._by_stage: dict[tuple[str, Stage], Histogram] = {}
+        self._by_predictor: dict[str, tuple[Histogram, Histogram, Histogram]] = {}
         ProcessCollector(registry=self.registry)
         PlatformCollector(registry=self.registry)
         self.requests = Counter(
@@ -38,11 +43,12 @@ class Metrics:
             buckets=_SECONDS,
             registry=self.registry,
         )
-        self.in_progress = Gauge(
+        self.num_in_progress = 0
+        Gauge(
             "habitus_requests_in_progress",
             "Requests whose head has arrived and whose answer has not left.",
             registry=self.registry,
-        )
+        ).set_function(lambda: self.num_in_progress)
         self.stage_seconds = Histogram(
             "habitus_stage_duration_seconds",
             "Where the time of a request went: decode, queue, predict, encode.",
@@ -141,12 +147,56 @@ class Metrics:
         if cuda := sorted(device for device in devices if device.startswith("cuda")):
             self.registry.register(DeviceMemory(cuda))
 
+    def observe_request(
+        self,
+        kind: tuple[str, str, int],
+        duration_s: float,
+        num_received: int,
+        num_sent: int,
+        stages: StageTimes,
+    ) -> None:
+        """Count a request that has been answered.
+
+        Args:
+            kind: Method, route and status. Every value of each is seen again soon: what is
+                counted for a kind is looked up once.
+            duration_s: From its head to the end of its answer.
+            num_received: Bytes of its body.
+            num_sent: Bytes of the body of its answer.
+            stages: Where the time went.
+        """
+        if (counted := self._by_kind.get(kind)) is None:
+            method, route, status = kind
+            counted = self._by_kind[kind] = (
+                self.requests.labels(method, route, str(status)),
+                self.request_seconds.labels(method, route),
+                self.received_bytes.labels(route),
+                self.sent_bytes.labels(route),
+            )
+        requests, seconds, received, sent = counted
+        requests.inc()
+        seconds.observe(duration_s)
+        received.inc(num_received)
+        sent.inc(num_sent)
+        for stage, stage_s in stages.seconds.items():
+            place = kind[1], stage
+            if (observed := self._by_stage.get(place)) is None:
+                observed = self._by_stage[place] = self.stage_seconds.labels(*place)
+            observed.observe(stage_s)
+
     def observe_batch(self, predictor: str, waits_s: Sequence[float], duration_s: float) -> None:
         """Count a batch that the device has finished."""
-        self.batch_size.labels(predictor).observe(len(waits_s))
-        self.batch_seconds.labels(predictor).observe(duration_s)
+        if (observed := self._by_predictor.get(predictor)) is None:
+            observed = self._by_predictor[predictor] = (
+                self.batch_size.labels(predictor),
+                self.batch_seconds.labels(predictor),
+                self.queue_seconds.labels(predictor),
+            )
+        size, duration, waited = observed
+        size.observe(len(waits_s))
+        duration.observe(duration_s)
         for wait_s in waits_s:
-            self.queue_seconds.labels(predictor).observe(wait_s)
+            waited.observe(wait_s)
 
     def text(self) -> bytes:
         """All of it in Prometheus' text format."""

@@ -1,6 +1,5 @@
 """What browsers are told about every answer: run nothing, show nothing elsewhere, keep nothing."""
 
-from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 HEADERS = {
@@ -12,6 +11,8 @@ HEADERS = {
     "Cache-Control": "no-store",
 }
 """For an answer that says nothing else. An answer that may be kept or run says so itself."""
+_RAW_HEADERS = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
+"""As ASGI has them, made once."""
 
 
 class SecurityHeaders:
@@ -28,9 +29,10 @@ class SecurityHeaders:
 
         async def send_completed(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in HEADERS.items():
-                    headers.setdefault(name, value)
+                headers = message.get("headers", ())
+                said = {name for name, _ in headers}
+                rest = [header for header in _RAW_HEADERS if header[0] not in said]
+                message["headers"] = [*headers, *rest]
             await send(message)
 
         await self.app(scope, receive, send_completed)

@@ -16,7 +16,7 @@ Stage = Literal["decode", "queue", "predict", "encode"]
 """Bytes to arrays; waiting for the device; on the device; arrays to bytes."""
 
 
-@dataclass
+@dataclass(slots=True)
 class StageTimes:
     """What one request has spent so far."""
 
@@ -28,15 +28,20 @@ class StageTimes:
 _current: ContextVar[StageTimes | None] = ContextVar("habitus_stages", default=None)
 
 
-@contextmanager
-def recorded_stages() -> Iterator[StageTimes]:
+class recorded_stages:  # noqa: N801  (used like contextlib's)
     """Open a record for the request that runs in this context."""
-    times = StageTimes()
-    token = _current.set(times)
-    try:
-        yield times
-    finally:
-        _current.reset(token)
+
+    __slots__ = ("_times", "_token")
+
+    def __enter__(self) -> StageTimes:
+        """The record, empty."""
+        self._times = StageTimes()
+        self._token = _current.set(self._times)
+        return self._times
+
+    def __exit__(self, *_: object) -> None:
+        """What comes later belongs to no request."""
+        _current.reset(self._token)
 
 
 def record_stage(name: Stage, seconds: float) -> None:

@@ -1,15 +1,16 @@
 """What the operator sees of a request: its id, one structured line, metrics, and its stages."""
 
+import asyncio
 import logging
+import random
 import re
 import time
-import uuid
+from collections.abc import Mapping
 
-import structlog
 from opentelemetry import trace
-from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.logs import log_fields
 from app.metrics import Metrics
 from app.stages import StageTimes, recorded_stages
 
@@ -19,18 +20,12 @@ PROBLEM_STATE = "problem"
 """Where a request's state holds the name of the problem that it was answered with."""
 CLIENT_GONE = 499
 """What nginx writes for a client that went away before its answer; nobody is sent it."""
-_WELL_FORMED_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
-_TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-.*")
+_ID_KEY, _TRACE_KEY, _TIMING_KEY = b"x-request-id", b"traceparent", b"server-timing"
+_OURS = {_ID_KEY, _TIMING_KEY}
+_WELL_FORMED_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+_TRACEPARENT = re.compile(rb"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-.*")
 _METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
-_log = structlog.wrap_logger(
-    logging.getLogger(__name__),
-    processors=[
-        structlog.stdlib.filter_by_level,
-        structlog.contextvars.merge_contextvars,
-        structlog.stdlib.render_to_log_kwargs,
-    ],
-    wrapper_class=structlog.stdlib.BoundLogger,
-)
+_log = logging.getLogger(__name__)
 
 
 class RequestTelemetry:
@@ -45,26 +40,33 @@ class RequestTelemetry:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        headers = Headers(scope=scope)
-        request_id = request_id_of(headers.get(REQUEST_ID_HEADER))
-        scope.setdefault("state", {})["request_id"] = request_id
-        bound = {"request_id": request_id}
-        if trace_id := trace_id_of(headers.get("traceparent")):
-            bound["trace_id"] = trace_id
-        with (
-            structlog.contextvars.bound_contextvars(**bound),
-            recorded_stages() as stages,
-            self.metrics.in_progress.track_inprogress(),
-        ):
-            exchange = _Exchange(receive, send, request_id, stages)
+        offered = traceparent = None
+        for name, value in scope["headers"]:
+            if name == _ID_KEY:
+                offered = value
+            elif name == _TRACE_KEY:
+                traceparent = value
+        names = {"request_id": request_id_of(offered)}
+        if trace_id := trace_id_of(traceparent):
+            names["trace_id"] = trace_id
+        state = scope.setdefault("state", {})
+        state["request_id"] = names["request_id"]
+        self.metrics.num_in_progress += 1
+        token = log_fields.set(names)
+        with recorded_stages() as stages:
+            exchange = _Exchange(receive, send, names, stages)
             try:
                 await self.app(scope, exchange.receive, exchange.send)
             except Exception:
                 # FastAPI answers it when it has passed through here.
-                scope["state"][PROBLEM_STATE] = "internal"
+                state[PROBLEM_STATE] = "internal"
                 raise
             finally:
-                self._record(scope, exchange)
+                exchange.ended = time.perf_counter()
+                self.metrics.num_in_progress -= 1
+                # In the next turn of the loop, before which the answer is sent.
+                asyncio.get_running_loop().call_soon(self._record, scope, exchange)
+                log_fields.reset(token)
 
     def _record(self, scope: Scope, exchange: "_Exchange") -> None:
         # Labels come from closed sets: the route's template and the known methods. The path and
@@ -72,45 +74,52 @@ class RequestTelemetry:
         route = getattr(scope.get("route"), "path", "unmatched")
         method = scope["method"] if scope["method"] in _METHODS else "other"
         problem = scope["state"].get(PROBLEM_STATE)
-        duration_s = time.perf_counter() - exchange.started
-        metrics, stages = self.metrics, exchange.stages
-        metrics.requests.labels(method, route, str(exchange.status)).inc()
-        metrics.request_seconds.labels(method, route).observe(duration_s)
-        metrics.received_bytes.labels(route).inc(exchange.bytes_in)
-        metrics.sent_bytes.labels(route).inc(exchange.bytes_out)
-        for stage, seconds in stages.seconds.items():
-            metrics.stage_seconds.labels(route, stage).observe(seconds)
+        duration_s = exchange.ended - exchange.started
+        stages = exchange.stages
+        self.metrics.observe_request(
+            (method, route, exchange.status),
+            duration_s,
+            num_received=exchange.bytes_in,
+            num_sent=exchange.bytes_out,
+            stages=stages,
+        )
         if problem is not None:
-            metrics.problems.labels(problem).inc()
+            self.metrics.problems.labels(problem).inc()
         if exchange.client_gone:
-            metrics.cancelled_requests.labels(route).inc()
+            self.metrics.cancelled_requests.labels(route).inc()
+        if not _log.isEnabledFor(logging.INFO):
+            return
         line: dict[str, object] = {
+            **exchange.names,
             "method": method,
             "route": route,
             "status": exchange.status,
             "duration_ms": round(duration_s * 1000, 2),
             "bytes_in": exchange.bytes_in,
             "bytes_out": exchange.bytes_out,
-            **{f"{stage}_ms": round(s * 1000, 2) for stage, s in stages.seconds.items()},
         }
+        for stage, seconds in stages.seconds.items():
+            line[f"{stage}_ms"] = round(seconds * 1000, 2)
         if stages.batch_size is not None:
             line["batch_size"] = stages.batch_size
         if problem is not None:
             line["problem"] = problem
-        _log.info("request", **line)
+        _log.info("request", extra=line)
 
 
 class _Exchange:
     """The messages of one request and its answer, counted as they pass."""
 
-    def __init__(self, receive: Receive, send: Send, request_id: str, stages: StageTimes) -> None:
+    def __init__(
+        self, receive: Receive, send: Send, names: Mapping[str, str], stages: StageTimes
+    ) -> None:
         self._receive = receive
         self._send = send
-        self._request_id = request_id
         self._answer_begun = self._answer_sent = False
         self._status = 500  # what the client is told when an exception passes through
+        self.names = names
         self.stages = stages
-        self.started = time.perf_counter()
+        self.started = self.ended = time.perf_counter()
         self.bytes_in = self.bytes_out = 0
         self.client_gone = False
 
@@ -132,9 +141,11 @@ class _Exchange:
         if message["type"] == "http.response.start":
             self._answer_begun = True
             self._status = message["status"]
-            headers = MutableHeaders(scope=message)
-            headers[REQUEST_ID_HEADER] = self._request_id
-            headers[SERVER_TIMING_HEADER] = self._server_timing()
+            headers = message["headers"] = [
+                header for header in message.get("headers", ()) if header[0] not in _OURS
+            ]
+            headers.append((_ID_KEY, self.names["request_id"].encode()))
+            headers.append((_TIMING_KEY, self._server_timing().encode()))
             self._describe_span()
         else:
             self.bytes_out += len(message.get("body", b""))
@@ -150,21 +161,24 @@ class _Exchange:
         """Let OpenTelemetry's span of the request, if there is one, hold what the log holds."""
         span = trace.get_current_span()
         if span.is_recording():
-            span.set_attribute("habitus.request_id", self._request_id)
+            span.set_attribute("habitus.request_id", self.names["request_id"])
             for stage, seconds in self.stages.seconds.items():
                 span.set_attribute(f"habitus.{stage}.duration", seconds)
             if self.stages.batch_size is not None:
                 span.set_attribute("habitus.batch_size", self.stages.batch_size)
 
 
-def request_id_of(offered: str | None) -> str:
+def request_id_of(offered: bytes | None) -> str:
     """The client's own id if it is well-formed, so that no header can forge a log line."""
     if offered is not None and _WELL_FORMED_ID.fullmatch(offered):
-        return offered
-    return uuid.uuid4().hex
+        return offered.decode("ascii")
+    # It names, and keeps no secret: the system's own random numbers would be a call for each.
+    return f"{random.getrandbits(128):032x}"
 
 
-def trace_id_of(traceparent: str | None) -> str | None:
+def trace_id_of(traceparent: bytes | None) -> str | None:
     """The id of the trace that a request belongs to. Source: W3C Trace Context, section 3.2."""
-    found = _TRACEPARENT.fullmatch(traceparent or "")
-    return found[1] if found and len(traceparent or "") <= 128 else None
+    if traceparent is None or len(traceparent) > 128:
+        return None
+    found = _TRACEPARENT.fullmatch(traceparent)
+    return found[1].decode("ascii") if found else None

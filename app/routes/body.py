@@ -106,7 +106,7 @@ async def mesh(
     num_ignored = max(0, len(parameters.betas) - made.num_betas)
     surface = Surface(made, predictors.topology, num_ignored, form.with_faces)
     headers = {IGNORED_HEADER: str(num_ignored)}
-    return await encoding.respond(surface, form.media_type, ENCODERS, headers)
+    return await encoding.respond(surface, form.media_type, ENCODERS, headers, made.vertices.nbytes)
 
 
 def _faces_json(topology: Topology) -> bytes:

@@ -54,7 +54,9 @@ async def confidence(
 ) -> Response:
     """1 where the body surely is, under the clothes too; fading in loose cloth; 0 elsewhere."""
     result = await engine.submit(predictors.need_silhouette(), image)
-    return await encoding.respond(result.confidence, media_type, CONFIDENCE_ENCODERS)
+    return await encoding.respond(
+        result.confidence, media_type, CONFIDENCE_ENCODERS, num_bytes=result.confidence.nbytes
+    )
 
 
 @router.post(
@@ -82,4 +84,6 @@ async def weighted_image(
     """Each pixel multiplied by its confidence: what is not body goes dark."""
     result = await engine.submit(predictors.need_silhouette(), image)
     weighted = await run_in_threadpool(weight_image, image, result.confidence)
-    return await encoding.respond(weighted, media_type, WEIGHTED_ENCODERS)
+    return await encoding.respond(
+        weighted, media_type, WEIGHTED_ENCODERS, num_bytes=weighted.nbytes
+    )

@@ -1,6 +1,10 @@
+import asyncio
+import math
+import threading
+
 import pytest
 
-from app.encoding import NotAcceptableError, negotiate
+from app.encoding import SMALL_BYTES, NotAcceptableError, negotiate, respond
 
 OFFERED = ("image/png", "application/x-npy", "application/json")
 
@@ -37,3 +41,14 @@ def test_the_best_offer_is_chosen(accept: str | None, chosen: str) -> None:
 def test_nothing_acceptable_is_an_error_that_lists_the_offers(accept: str) -> None:
     with pytest.raises(NotAcceptableError, match="image/png, application/x-npy, application/json"):
         negotiate(accept, OFFERED)
+
+
+@pytest.mark.parametrize(("num_bytes", "on_the_loop"), [(SMALL_BYTES, True), (math.inf, False)])
+def test_a_small_answer_is_encoded_where_it_is_and_another_in_a_thread(
+    num_bytes: float, on_the_loop: bool
+) -> None:
+    def encode(value: str) -> bytes:
+        return f"{value} {threading.get_ident() == threading.main_thread().ident}".encode()
+
+    answer = asyncio.run(respond("here:", "text/x", {"text/x": encode}, num_bytes=num_bytes))
+    assert answer.body == f"here: {on_the_loop}".encode()
