@@ -7,6 +7,7 @@ for a client to take its answer, and it keeps as much of a head as is sent.
 import asyncio
 import contextlib
 import http
+import logging
 import socket
 import uuid
 from typing import Any
@@ -28,6 +29,9 @@ MAX_HEADERS = 100
 LINGER_S = 0.5
 """How long what a refused client still sends is read, so that it can read why it was refused."""
 _GRACE_S = 0.05
+_log = logging.getLogger("uvicorn.error.connections")
+# What is no HTTP is counted and answered; a line for each would let clients fill the disk.
+_log.setLevel(logging.ERROR)
 _PROBES = {"TCP_KEEPIDLE": 60, "TCP_KEEPINTVL": 15, "TCP_KEEPCNT": 4}
 """After two minutes without a sign a client is known to be gone, where the system has these."""
 
@@ -63,6 +67,7 @@ class GuardedConnection(HttpToolsProtocol):
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
+        self.logger = _log
         self._settings = config.settings
         self._metrics = config.metrics
         self._in_head = False

@@ -284,3 +284,17 @@ def test_bodies_that_are_too_much_together_are_refused(connect: Callable[..., Co
     third = open_one()
     third.sendall(POST + b"Content-Length: 800\r\n\r\n" + b" " * 786 + b'{"betas": [0]}')
     assert third.recv(65536).startswith(b"HTTP/1.1 200")
+
+
+def test_what_is_no_http_is_counted_and_not_logged(
+    connect: Callable[..., Connect], caplog: pytest.LogCaptureFixture
+) -> None:
+    open_one = connect()
+    for _ in range(3):
+        connection = open_one()
+        connection.sendall(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03")
+        assert_refused(read_all(connection), 400, "bad-request-head")
+    connection = open_one()
+    connection.sendall(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+    assert b'habitus_problems_total{reason="bad-request-head"} 3.0' in read_all(connection)
+    assert [line for line in caplog.messages if "HTTP" in line] == []
