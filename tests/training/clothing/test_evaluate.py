@@ -1,0 +1,267 @@
+import csv
+import dataclasses
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import nn
+
+from model.checkpoint import CheckpointHeader
+from model.clothing.labels import FINE, GROUP_OF, GROUPED, LABELS
+from model.clothing.network import ClothingConfig, ClothingNetwork
+from model.clothing.predictor import (
+    ClothingPredictor,
+    ClothingSegmentation,
+    save_clothing_checkpoint,
+)
+from training.__main__ import main
+from training.clothing.card import clothing_card
+from training.clothing.measure import cost, count_training_photos, measure
+from training.clothing.reports import clothing_report, missed_groups, worst_photos
+from training.datasets.ccp import ClothingCoParsing, is_test, is_validation
+
+SIDE = 64
+HEADER = CheckpointHeader(
+    architecture="",
+    config={},
+    trained_on="nothing at all",
+    metrics={"step": 12},
+    recipe={
+        "weights": "package",
+        "data": {"photos": "some/photos"},
+        "command": "python -m training fit clothing some/recipe.toml",
+    },
+    commit="0123456789abcdef",
+    licence="Apache-2.0",
+)
+
+
+@pytest.fixture
+def checkpoint(tmp_path: Path) -> Path:
+    """Weights drawn so large that several labels are found."""
+    torch.manual_seed(0)
+    network = ClothingNetwork(ClothingConfig(network="unet", widths=(8, 16)))
+    with torch.no_grad():
+        network.get_parameter("network.classify.weight").mul_(300)
+        network.get_parameter("network.classify.bias").zero_()
+    path = tmp_path / "clothing.safetensors"
+    save_clothing_checkpoint(path, network, SIDE, HEADER)
+    return path
+
+
+@pytest.fixture
+def dataset(clothing_folder: Path) -> ClothingCoParsing:
+    return ClothingCoParsing.open(clothing_folder)
+
+
+class EverythingIs:
+    """Says everywhere what it was told; remembers how many pictures it was given at a time."""
+
+    def __init__(self, label: str) -> None:
+        self.label = LABELS.index(label)
+        self.batches: list[int] = []
+
+    def predict_batch(self, images: Sequence[np.ndarray]) -> list[ClothingSegmentation]:
+        self.batches.append(len(images))
+        found = []
+        for image in images:
+            fine = np.full(image.shape[:2], self.label, np.uint8)
+            score = np.ones(image.shape[:2], np.float32)
+            found.append(ClothingSegmentation(fine, score, GROUP_OF[fine], score))
+        return found
+
+
+def test_numbers_are_those_of_the_predictors_maps_on_held_out_photos(
+    checkpoint: Path, dataset: ClothingCoParsing, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    command = ["evaluate", "clothing", str(checkpoint), "--data", str(dataset.root)]
+    assert main([*command, "--out", str(out)]) == 0
+    report = json.loads((out / "report.json").read_text())
+    numbers = [n for n in range(1, 41) if is_validation(n)]
+    assert report["photos"] == len(numbers) > 1
+    assert report["training_photos"] == sum(
+        not is_validation(n) and not is_test(n) for n in range(1, 41)
+    )
+    predictor = ClothingPredictor.from_checkpoint(checkpoint)
+    photos = [dataset.read(number) for number in numbers]
+    found = [predictor.predict_batch([photo.image])[0] for photo in photos]
+    truth = np.concatenate([photo.labels.ravel() for photo in photos])
+    fine = np.concatenate([result.fine.ravel() for result in found])
+    grouped = np.concatenate([result.grouped.ravel() for result in found])
+    assert len(np.unique(fine)) > 2
+    assert report["fine"]["network"]["pixel_accuracy"] == pytest.approx(
+        (truth == fine).mean(), abs=1e-3
+    )
+    assert report["grouped"]["network"]["pixel_accuracy"] == pytest.approx(
+        (GROUP_OF[truth] == grouped).mean(), abs=1e-3
+    )
+    assert report["fine"]["all null"]["pixel_accuracy"] == (truth == 0).mean()
+    assert report["fine"]["network"]["num_labels"] == len(np.unique(truth))
+
+
+def test_the_folder_holds_a_row_for_each_photo_and_label_and_figures(
+    checkpoint: Path, dataset: ClothingCoParsing, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    command = ["evaluate", "clothing", str(checkpoint), "--data", str(dataset.root)]
+    assert main([*command, "--out", str(out), "--limit", "2"]) == 0
+    rows: dict[str, list[dict[str, Any]]] = {}
+    for stem in ("photos", "fine", "grouped"):
+        with (out / f"{stem}.csv").open() as file:
+            rows[stem] = list(csv.DictReader(file))
+    assert [int(row["photo"]) for row in rows["photos"]] == list(dataset.validation_numbers()[:2])
+    assert tuple(row["label"] for row in rows["fine"]) == FINE.labels
+    assert tuple(row["label"] for row in rows["grouped"]) == GROUPED.labels
+    assert rows["fine"][LABELS.index("swimwear")]["iou"] == ""
+    for stem in ("confusion_fine", "confusion_grouped", "worst"):
+        with Image.open(out / f"{stem}.png") as figure:
+            assert min(figure.size) > 100
+    printed = capsys.readouterr().out
+    assert "2 held-out photos" in printed
+    assert "million parameters" in printed
+    assert not checkpoint.with_suffix(".md").exists()
+
+
+def test_recorded_numbers_are_in_the_header_and_on_the_card(
+    checkpoint: Path, dataset: ClothingCoParsing, tmp_path: Path
+) -> None:
+    before = ClothingPredictor.from_checkpoint(checkpoint)
+    (tmp_path / "clothing_comparison.md").write_text("| a network | 0.123 |\n")
+    out = tmp_path / "out"
+    command = ["evaluate", "clothing", str(checkpoint), "--data", str(dataset.root)]
+    assert main([*command, "--out", str(out), "--record", "By hand."]) == 0
+    report = json.loads((out / "report.json").read_text())
+    after = ClothingPredictor.from_checkpoint(checkpoint)
+    assert before.header is not None
+    assert after.header is not None
+    assert after.header.sha256 == before.header.sha256
+    kept = {key: value for key, value in report.items() if key not in ("checkpoint", "fine_labels")}
+    assert after.header.metrics == kept | {"step": 12}
+    card = checkpoint.with_suffix(".md").read_text()
+    for scheme in ("fine", "grouped"):
+        for summary in report[scheme].values():
+            for key in ("pixel_accuracy", "foreground_accuracy", "mean_iou", "label_f1"):
+                assert f"{summary[key]:.3f}" in card
+    for row in report["grouped_labels"]:
+        assert (f"\n| {row['label']} |" in card) == bool(row["photos"] or row["training_photos"])
+    assert "0123456789ab`, best of the run at step 12" in card
+    assert "By hand." in card
+    assert "EfficientNet-Lite's weights" in card
+    assert "\n| a network | 0.123 |\n" in card
+    assert f"\n    python -m training {' '.join(command)}\n" in card
+    assert '\n    data.photos = "some/photos"\n' in card
+    assert "](clothing_worst.jpg)" in card
+    picture = tmp_path / "clothing_worst.jpg"
+    assert picture.stat().st_size <= 400_000
+    with Image.open(picture) as sheet:
+        assert sheet.format == "JPEG"
+
+
+def test_photos_are_given_in_batches_and_scored_one_by_one(dataset: ClothingCoParsing) -> None:
+    predictor = EverythingIs("skin")
+    numbers = dataset.numbers[:5]
+    photos = measure(predictor, dataset, numbers, batch_size=2)
+    assert predictor.batches == [2, 2, 1]
+    assert [photo.number for photo in photos] == list(numbers)
+    skin = LABELS.index("skin")
+    for photo in photos:
+        labels = dataset.read(photo.number).labels
+        assert photo.fine.pixel_accuracy() == (labels == skin).mean()
+        assert photo.grouped.predicted_pixels[GROUPED.labels.index("skin")] == labels.size
+
+
+def test_photos_to_learn_from_are_counted_once_a_label(dataset: ClothingCoParsing) -> None:
+    found = count_training_photos(dataset)
+    labels = [set(np.unique(dataset.read(n).labels).tolist()) for n in dataset.training_numbers()]
+    assert found.num_photos == len(labels)
+    assert found.fine.tolist() == [sum(n in there for there in labels) for n in range(len(FINE))]
+    groups = [{int(GROUP_OF[label]) for label in there} for there in labels]
+    assert found.grouped.tolist() == [sum(n in g for g in groups) for n in range(len(GROUPED))]
+
+
+def test_the_worst_photos_come_first_and_missed_groups_are_named(
+    dataset: ClothingCoParsing,
+) -> None:
+    numbers = dataset.numbers[:12]
+    predictor = EverythingIs("dress")
+    photos = measure(predictor, dataset, numbers, batch_size=4)
+    overlaps = [photo.grouped.mean_iou() for photo in photos]
+    assert [overlaps[place] for place in worst_photos(photos)] == sorted(overlaps)[:10]
+    training = count_training_photos(dataset)
+    report = clothing_report(photos, training)
+    # There are under fifty photos.
+    assert missed_groups(report) == ""
+    often = training._replace(grouped=np.full(len(GROUPED), 50))
+    missed = missed_groups(clothing_report(photos, often)).split(", ")
+    worn = {GROUPED.labels[g] for n in numbers for g in GROUP_OF[np.unique(dataset.read(n).labels)]}
+    assert set(missed) == worn - {"dress"}
+
+
+def test_costs_are_those_of_the_served_network(
+    checkpoint: Path, dataset: ClothingCoParsing
+) -> None:
+    predictor = ClothingPredictor.from_checkpoint(checkpoint)
+    found = cost(predictor, [dataset.read(dataset.numbers[0]).image])
+    network = ClothingNetwork(ClothingConfig(network="unet", widths=(8, 16))).eval()
+    assert found["parameters"] == sum(p.numel() for p in network.parameters())
+    counted = 0
+
+    def count(module: nn.Module, inputs: tuple[torch.Tensor, ...], output: torch.Tensor) -> None:
+        nonlocal counted
+        if isinstance(module, nn.Conv2d):
+            counted += output.numel() * module.weight[0].numel()
+        if isinstance(module, nn.ConvTranspose2d):
+            counted += inputs[0].numel() * module.weight[0].numel()
+
+    for module in network.modules():
+        module.register_forward_hook(count)
+    network(torch.zeros(1, 3, SIDE, SIDE))
+    assert found["giga_macs"] == pytest.approx(counted / 1e9)
+    assert found["ms_all_threads"] > 0
+    assert torch.get_num_threads() == found["num_threads"]
+
+
+def test_an_auxiliary_head_costs_nothing_when_it_is_served(dataset: ClothingCoParsing) -> None:
+    parameters = []
+    for auxiliary in (False, True):
+        config = ClothingConfig(network="deeplabv3_mobilenet_v3_large", auxiliary=auxiliary)
+        network = ClothingNetwork(config)
+        header = dataclasses.replace(HEADER, config={"network": dataclasses.asdict(config)})
+        predictor = ClothingPredictor(network, 32, header=header, dtype=torch.float32)
+        found = cost(predictor, [dataset.read(dataset.numbers[0]).image])
+        parameters.append((found["parameters"], found["giga_macs"]))
+    assert parameters[0] == parameters[1]
+
+
+def test_a_card_says_what_the_weights_began_with(
+    checkpoint: Path, dataset: ClothingCoParsing
+) -> None:
+    predictor = ClothingPredictor.from_checkpoint(checkpoint)
+    assert predictor.header is not None
+    photos = measure(predictor, dataset, dataset.validation_numbers(), batch_size=4)
+    report = clothing_report(photos, count_training_photos(dataset))
+    report["cost"] = cost(predictor, [dataset.read(dataset.numbers[0]).image])
+    for recipe, words in (
+        ({"weights": "none"}, "from these photos alone"),
+        ({"weights": "coco"}, "weights for COCO"),
+        ({"weights": "none", "initial": "x.safetensors"}, "weights of x.safetensors"),
+    ):
+        header = dataclasses.replace(predictor.header, recipe=recipe | {"command": "fit"})
+        card = clothing_card(
+            header, "worst.jpg", None, report=report, measured_by="m", made_on="On paper."
+        )
+        assert words in card
+        assert "Beside other networks" not in card
+
+
+def test_a_dataset_of_other_labels_is_refused(
+    checkpoint: Path, ccp_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["evaluate", "clothing", str(checkpoint), "--data", str(ccp_folder)]) == 1
+    assert "labels" in capsys.readouterr().err

@@ -1,0 +1,150 @@
+"""Measures a clothing checkpoint on photos kept out of training, beside a trivial baseline.
+
+    python -m training evaluate clothing --data ../shared/data/ccp --out runs/evaluation-clothing
+
+Every photo goes through the predictor as a user's would, and its labels are compared at the
+photo's own size. The baseline says everywhere that nobody wears anything. Written into --out:
+report.json; photos.csv, fine.csv and grouped.csv with a row for each photo and label; the confusion
+matrices as confusion_fine.png and confusion_grouped.png; worst.png with the ten worst photos.
+"""
+
+import argparse
+import functools
+import json
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+from model.clothing.labels import SCHEMES
+from model.clothing.predictor import ARCHITECTURE, ClothingPredictor
+from model.errors import InvalidInputError
+from training.arguments import at_least
+from training.clothing.card import clothing_card
+from training.clothing.charts import confusion_chart
+from training.clothing.measure import (
+    MeasuredPhoto,
+    TrainingPhotos,
+    cost,
+    count_training_photos,
+    measure,
+)
+from training.clothing.recipe import DataRecipe
+from training.clothing.reports import (
+    clothing_report,
+    confusions,
+    headline,
+    photo_csv,
+    report_text,
+)
+from training.clothing.scores import total
+from training.clothing.sheets import worst_sheet
+from training.clothing.sources import open_photos
+from training.datasets.ccp import ClothingCoParsing
+from training.engine.atomic import replacing, write_text
+from training.engine.precision import pick_device
+from training.reporting.record import record
+from training.reporting.tables import csv_text, without_nan
+
+CHECKPOINT = Path("checkpoints/clothing.safetensors")
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Options of `python -m training evaluate clothing`."""
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.description = __doc__
+    parser.add_argument(
+        "checkpoint", nargs="?", type=Path, default=CHECKPOINT, help="(%(default)s)"
+    )
+    parser.add_argument(
+        "--data", type=Path, required=True, metavar="DIR", help="folder of Clothing Co-Parsing"
+    )
+    parser.add_argument("--limit", type=at_least(1), metavar="N", help="so many photos at most")
+    parser.add_argument(
+        "--out", type=Path, metavar="DIR", help="write numbers, tables and figures there"
+    )
+    parser.add_argument(
+        "--record",
+        metavar="SENTENCE",
+        help="write the numbers into the checkpoint's header, and its card and the worst photos "
+        "beside it; the sentence tells machine and hours of the training, GPU or cores",
+    )
+    parser.add_argument(
+        "--batch-size", type=at_least(1), default=4, metavar="N", help="(%(default)s)"
+    )
+    parser.add_argument("--device", default="auto", help="auto, cpu, cuda ... (%(default)s)")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Measure; print the numbers and write what was asked for."""
+    predictor = ClothingPredictor.from_checkpoint(args.checkpoint, pick_device(args.device))
+    dataset = open_photos(DataRecipe(photos=str(args.data)))
+    training = count_training_photos(dataset)
+    photos, found = evaluate(predictor, dataset, training, args.limit, args.batch_size)
+    report = {"checkpoint": args.checkpoint.name} | found
+    sys.stdout.write(report_text(report))
+    if args.out is None and args.record is None:
+        return 0
+    worst = worst_sheet(predictor, dataset, photos)
+    if args.out is not None:
+        _write(args.out, report, photos, worst)
+    if args.record is not None:
+        card = functools.partial(
+            clothing_card, report=report, measured_by=_command(args), made_on=args.record
+        )
+        record(args.checkpoint, ARCHITECTURE, headline(report), worst, card)
+    return 0
+
+
+def evaluate(
+    predictor: ClothingPredictor,
+    dataset: ClothingCoParsing,
+    training: TrainingPhotos,
+    limit: int | None = None,
+    batch_size: int = 4,
+) -> tuple[list[MeasuredPhoto], dict[str, Any]]:
+    """Every held-out photo's counts, and the report on all of them.
+
+    Args:
+        predictor: From a checkpoint.
+        dataset: With the labels of `model.clothing.labels`.
+        training: What there is to learn from.
+        limit: So many photos at most.
+        batch_size: Photos that the predictor is given at a time.
+
+    Raises:
+        InvalidInputError: No photo is held out.
+    """
+    numbers = dataset.validation_numbers()[:limit]
+    if not numbers:
+        raise InvalidInputError(f"no held-out photo in {dataset.root}")
+    photos = measure(predictor, dataset, numbers, batch_size)
+    report = clothing_report(photos, training)
+    spread = numbers[:: max(1, len(numbers) // 9)]
+    report["cost"] = cost(predictor, [dataset.read(number).image for number in spread])
+    return photos, without_nan(report)
+
+
+def _write(
+    folder: Path, report: dict[str, Any], photos: Sequence[MeasuredPhoto], worst: Image.Image
+) -> None:
+    """Numbers, tables and figures."""
+    write_text(folder / "report.json", json.dumps(report, indent=2) + "\n")
+    write_text(folder / "photos.csv", photo_csv(photos))
+    for name, scheme in SCHEMES.items():
+        write_text(folder / f"{name}.csv", csv_text(report[f"{name}_labels"]))
+        chart = confusion_chart(total(confusions(photos, name)), scheme.labels)
+        with replacing(folder / f"confusion_{name}.png") as temporary:
+            chart.savefig(temporary, dpi=110)
+    with replacing(folder / "worst.png") as temporary:
+        worst.save(temporary)
+
+
+def _command(args: argparse.Namespace) -> str:
+    """What to type for the same numbers."""
+    words = [str(args.checkpoint), "--data", str(args.data)]
+    words += [] if args.limit is None else ["--limit", str(args.limit)]
+    return f"python -m training evaluate clothing {shlex.join(words)}"

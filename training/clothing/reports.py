@@ -1,0 +1,162 @@
+"""Counts of all photos, brought together: the report, the tables, the worst photos."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from model.clothing.labels import SCHEMES
+from training.clothing.measure import MeasuredPhoto, TrainingPhotos
+from training.clothing.scores import FREQUENT, Confusion, label_rows, summarise
+from training.reporting.tables import aligned, csv_text, markdown, number
+
+NETWORK, ALL_NULL = "network", "all null"
+NUM_WORST = 10
+Report = Mapping[str, Any]
+
+_COLUMNS = {
+    "pixel_accuracy": "pixel accuracy",
+    "foreground_accuracy": "foreground accuracy",
+    "mean_iou": "mean IoU",
+    "mean_iou_worn": "without null",
+    "frequent_mean_iou": "frequent labels",
+    "frequency_weighted_iou": "weighted IoU",
+    "label_precision": "label precision",
+    "label_recall": "label recall",
+    "label_f1": "label F1",
+}
+
+
+def confusions(photos: Sequence[MeasuredPhoto], scheme: str) -> list[Confusion]:
+    """Of each photo, by the scheme of that name."""
+    return [photo.fine if scheme == "fine" else photo.grouped for photo in photos]
+
+
+def clothing_report(photos: Sequence[MeasuredPhoto], training: TrainingPhotos) -> dict[str, Any]:
+    """Numbers beside the baseline's, fine and grouped; every label; the worst photos."""
+    report: dict[str, Any] = {"photos": len(photos), "training_photos": training.num_photos}
+    for name, scheme in SCHEMES.items():
+        found = confusions(photos, name)
+        counts = training.fine if name == "fine" else training.grouped
+        baseline = [photo.all_null() for photo in found]
+        report[name] = {
+            NETWORK: summarise(found, counts),
+            ALL_NULL: summarise(baseline, counts),
+        }
+        report[f"{name}_labels"] = label_rows(found, scheme.labels, counts)
+    rows = [_photo_row(photo) for photo in photos]
+    report["worst_photos"] = [rows[place] for place in worst_photos(photos)]
+    return report
+
+
+def headline(report: Report) -> dict[str, Any]:
+    """The report without the fine labels' rows: what a checkpoint's header says of itself."""
+    return {key: value for key, value in report.items() if key != "fine_labels"}
+
+
+def worst_photos(photos: Sequence[MeasuredPhoto]) -> list[int]:
+    """Places of the photos with the lowest mean IoU over the groups in them, the worst first."""
+    overlaps = [photo.grouped.mean_iou() for photo in photos]
+    return sorted(range(len(photos)), key=lambda place: overlaps[place])[:NUM_WORST]
+
+
+def photo_csv(photos: Sequence[MeasuredPhoto]) -> str:
+    """A row for each photo."""
+    return csv_text([_photo_row(photo) for photo in photos])
+
+
+def _photo_row(photo: MeasuredPhoto) -> dict[str, Any]:
+    fine, grouped = photo.fine.labels_found(), photo.grouped.labels_found()
+    return {
+        "photo": f"{photo.number:04d}",
+        "pixel_accuracy": photo.fine.pixel_accuracy(),
+        "foreground_accuracy": photo.fine.foreground_accuracy(),
+        "fine_mean_iou": photo.fine.mean_iou(),
+        "fine_label_f1": fine.f1,
+        "grouped_pixel_accuracy": photo.grouped.pixel_accuracy(),
+        "grouped_foreground_accuracy": photo.grouped.foreground_accuracy(),
+        "grouped_mean_iou": photo.grouped.mean_iou(),
+        "grouped_label_f1": grouped.f1,
+    }
+
+
+def report_text(report: Report) -> str:
+    """For the terminal."""
+    lines = [f"{report['photos']} held-out photos"]
+    for name in SCHEMES:
+        rows = [
+            [words, number(report[name][NETWORK][key]), number(report[name][ALL_NULL][key])]
+            for key, words in _COLUMNS.items()
+        ]
+        lines += aligned([name, NETWORK, ALL_NULL], rows)
+    head = ["group", "IoU", "photos", "to learn"]
+    lines += aligned(
+        head,
+        [
+            [row["label"], number(row["iou"]), str(row["photos"]), str(row["training_photos"])]
+            for row in report["grouped_labels"]
+        ],
+    )
+    if missed := missed_groups(report):
+        lines.append(f"IoU of zero in spite of {FREQUENT} photos to learn from: {missed}")
+    return "\n".join(lines) + "\n" + cost_text(report["cost"]) + "\n"
+
+
+def cost_text(cost: Report) -> str:
+    """Size and speed in a sentence."""
+    sentence = (
+        f"{cost['parameters'] / 1e6:.2f} million parameters, {cost['giga_macs']:.2f} GMAC at "
+        f"{cost['input_size']} px; median from a photo to its labels on {cost['device']}: "
+    )
+    if cost["ms_one_thread"] is None:
+        return f"{sentence}{cost['ms_all_threads']:.0f} ms"
+    return (
+        f"{sentence}{cost['ms_one_thread']:.0f} ms of one thread's processor time, "
+        f"{cost['ms_all_threads']:.0f} ms by the clock with {cost['num_threads']} threads"
+    )
+
+
+def missed_groups(report: Report) -> str:
+    """Names of frequent groups that are in the measured photos and have an IoU of zero."""
+    return ", ".join(
+        row["label"]
+        for row in report["grouped_labels"]
+        if row["training_photos"] >= FREQUENT and row["iou"] == 0
+    )
+
+
+def summary_markdown(summaries: Report) -> str:
+    """Network and baseline."""
+    rows = [
+        [name, *(number(summary[key]) for key in _COLUMNS)] for name, summary in summaries.items()
+    ]
+    return markdown(["", *_COLUMNS.values()], rows)
+
+
+def labels_markdown(rows: Sequence[Report], title: str) -> str:
+    """Every label that is in the measured photos or in those to learn from."""
+    head = [title, "IoU", "recall", "precision", "share of pixels", "photos to learn from"]
+    return markdown(
+        [*head, "photos measured", "found in"],
+        [
+            [
+                row["label"],
+                *(number(row[key]) for key in ("iou", "recall", "precision")),
+                f"{100 * row['area']:.2f} %",
+                *(str(row[key]) for key in ("training_photos", "photos", "photos_found")),
+            ]
+            for row in rows
+            if row["photos"] or row["training_photos"]
+        ],
+    )
+
+
+def worst_markdown(rows: Sequence[Report]) -> str:
+    """The worst photos."""
+    keys = {
+        "grouped_mean_iou": "mean IoU of its groups",
+        "grouped_pixel_accuracy": "pixel accuracy, grouped",
+        "grouped_label_f1": "label F1, grouped",
+    }
+    return markdown(
+        ["photo", *keys.values()],
+        [[row["photo"], *(number(row[key]) for key in keys)] for row in rows],
+    )
