@@ -1,13 +1,13 @@
 """A tree of joints, bent.
 
-B batch, J joints.
+B batch, J joints; K one joint more and L levels of the tree: see `ancestors`.
 """
 
 from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 
@@ -16,41 +16,53 @@ def rigid_transforms(
 ) -> Float[Tensor, "B J 4 4"]:
     """Rotate, then translate, as homogeneous matrices."""
     upper = torch.cat([rotations, translations[..., None]], dim=-1)
-    return F.pad(upper, (0, 0, 0, 1)) + _corner(upper)
+    last_row = _identity(upper)[3:].expand(*upper.shape[:-2], 1, 4)
+    return torch.cat([upper, last_row], dim=-2)
+
+
+def ancestors(parents: Sequence[int]) -> Int[Tensor, "L K"]:
+    """Of each joint, the one above it, the one two above, four above and so on.
+
+    Past the root comes a joint of its own, number J, which is above itself too and never moves.
+
+    Args:
+        parents: Parent of each joint; -1 for the root, which comes first.
+    """
+    root, *others = parents
+    assert root == -1
+    assert all(0 <= parent <= index for index, parent in enumerate(others))
+    unmoved = len(parents)
+    above = torch.tensor([unmoved, *others, unmoved])
+    levels = [above]
+    while (above := above[above]).min() < unmoved:
+        levels.append(above)
+    return torch.stack(levels)
 
 
 def forward_kinematics(
     rotations: Float[Tensor, "B J 3 3"],
     rest_joints: Float[Tensor, "B J 3"],
-    parents: Sequence[int],
+    ancestors: Int[Tensor, "L K"],
 ) -> Float[Tensor, "B J 4 4"]:
     """Where each joint's frame comes to lie when every joint turns against its parent.
 
     Every joint takes in its parent's transform, then that of the joint two above what it holds,
-    then four above, and so on: four products for a body, not 24. No index is sent to the device.
+    then four above, and so on: four products for a body, not 24.
 
     Source: Hillis and Steele, Data Parallel Algorithms, CACM 1986 (pointer jumping).
 
     Args:
         rotations: Of each joint, relative to its parent.
         rest_joints: Positions at rest, in metres.
-        parents: Parent of each joint; -1 for the root, which comes first.
+        ancestors: From the function of that name, on the same device.
     """
-    root, *others = parents
-    assert root == -1
-    assert all(0 <= parent <= index for index, parent in enumerate(others))
-    joints = rest_joints.unbind(dim=1)
     # The root's bone begins at the origin.
-    starts = [torch.zeros_like(joints[0]), *(joints[parent] for parent in others)]
-    world = rigid_transforms(rotations, rest_joints - torch.stack(starts, dim=1))
-    # Of each joint, the first one above that its transform does not hold yet.
-    above = list(parents)
-    while any(joint >= 0 for joint in above):
-        held = world.unbind(dim=1)
-        identity = torch.eye(4, dtype=world.dtype, device=world.device).expand_as(held[0])
-        world = torch.stack([held[j] if j >= 0 else identity for j in above], dim=1) @ world
-        above = [above[j] if j >= 0 else -1 for j in above]
-    return world
+    starts = F.pad(rest_joints, (0, 0, 0, 1)).index_select(1, ancestors[0, :-1])
+    bones = rigid_transforms(rotations, rest_joints - starts)
+    world = torch.cat([bones, _identity(bones).expand(len(bones), 1, 4, 4)], dim=1)
+    for above in ancestors.unbind():
+        world = world.index_select(1, above) @ world
+    return world[:, :-1]
 
 
 def rest_to_posed(
@@ -67,7 +79,5 @@ def rest_to_posed(
     return rigid_transforms(rotations, world[..., :3, 3] - moved)
 
 
-def _corner(like: Float[Tensor, "B J 3 4"]) -> Float[Tensor, "4 4"]:
-    corner = like.new_zeros(4, 4)
-    corner[3, 3] = 1
-    return corner
+def _identity(like: Float[Tensor, "..."]) -> Float[Tensor, "4 4"]:
+    return torch.eye(4, dtype=like.dtype, device=like.device)

@@ -14,7 +14,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from model.body.asset import NUM_JOINTS, SmplAsset
-from model.body.kinematics import forward_kinematics, rest_to_posed
+from model.body.kinematics import ancestors, forward_kinematics, rest_to_posed
 from model.body.rotation import axis_angle_to_matrix
 from model.body.skinning import linear_blend_skinning
 
@@ -67,17 +67,19 @@ class Smpl(nn.Module):
     weights: Tensor
     """(J, V) skinning weights."""
     faces: Tensor
+    ancestors: Tensor
+    """What `forward_kinematics` knows of the skeleton."""
 
     def __init__(self, asset: SmplAsset) -> None:
         super().__init__()
         self.num_betas = asset.num_betas
-        self.parents_list: tuple[int, ...] = tuple(asset.parents.tolist())
         directions = torch.cat([asset.shapedirs, asset.posedirs], dim=-1)
         self.register_buffer("template", asset.v_template.T.flatten())
         self.register_buffer("basis", directions.permute(2, 1, 0).flatten(start_dim=1))
         self.register_buffer("J_regressor", asset.J_regressor)
         self.register_buffer("weights", asset.lbs_weights.T.contiguous())
         self.register_buffer("faces", asset.faces)
+        self.register_buffer("ancestors", ancestors(asset.parents.tolist()))
         self._regress_joints()
 
     @property
@@ -160,7 +162,7 @@ class Smpl(nn.Module):
             features = (rotations[:, 1:] - torch.eye(3).to(rotations)).flatten(start_dim=1)
             coordinates = vertices.transpose(1, 2).flatten(start_dim=1)
             vertices = _points(torch.addmm(coordinates, features, self.basis[self.num_betas :]))
-        world = forward_kinematics(rotations, rest_joints, self.parents_list)
+        world = forward_kinematics(rotations, rest_joints, self.ancestors)
         return PosedBody(vertices, world[..., :3, 3], rest_to_posed(world, rest_joints))
 
     def skin(self, posed: PosedBody, transl: Float[Tensor, "#B 3"] | None = None) -> SmplMesh:

@@ -16,7 +16,7 @@ import warp
 from anny.shape_distribution import SimpleShapeDistribution
 from torch import Tensor
 
-from model.body.kinematics import forward_kinematics, rest_to_posed
+from model.body.kinematics import ancestors, forward_kinematics, rest_to_posed
 from model.body.skinning import linear_blend_skinning
 from model.skeletons import SMPL_24_JOINT_NAMES, SMPL_24_PARENTS
 
@@ -205,7 +205,7 @@ class AnnyBody:
                 turned = _rotation_between(segment, outwards)
                 rotations[:, near] = turned_so_far.mT @ turned
                 turned_so_far = turned
-        world = forward_kinematics(rotations, joints, SMPL_24_PARENTS)
+        world = forward_kinematics(rotations, joints, ancestors(SMPL_24_PARENTS))
         transforms = rest_to_posed(world, joints)
         return linear_blend_skinning(vertices, transforms, self.lbs_weights), world[..., :3, 3]
 

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from scipy.spatial.transform import Rotation
 
-from model.body.kinematics import forward_kinematics
+from model.body.kinematics import ancestors, forward_kinematics
 from model.skeletons import SMPL_24_JOINT_NAMES, SMPL_24_PARENTS
 from training.synthetic.bodies import Floats, Ints
 
@@ -99,7 +99,9 @@ class Capsules:
         rest = torch.from_numpy(self._joints.astype(np.float32)).expand(len(poses), -1, -1)
         matrices = Rotation.from_rotvec(poses.reshape(-1, 3)).as_matrix().astype(np.float32)
         rotations = torch.from_numpy(matrices).unflatten(0, (len(poses), -1))
-        world = forward_kinematics(rotations, rest, SMPL_24_PARENTS).numpy()[:, self._moved_by]
+        world = forward_kinematics(rotations, rest, ancestors(SMPL_24_PARENTS)).numpy()[
+            :, self._moved_by
+        ]
         local = self._bones - self._joints[self._moved_by][:, None]
         ends = local @ world[..., :3, :3].swapaxes(-1, -2) + world[:, :, None, :3, 3]
         share = np.linspace(0, 1, POINTS)[:, None]

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from scipy.spatial.transform import Rotation
 
-from model.body.kinematics import forward_kinematics, rest_to_posed
+from model.body.kinematics import ancestors, forward_kinematics, rest_to_posed
 from model.skeletons import SMPL_24_JOINT_NAMES, SMPL_24_PARENTS
 from training.synthetic.accessories import HANDS, NUM_WEIGHTS
 from training.synthetic.bodies import BodySource, Floats, Ints, RestBody
@@ -91,7 +91,7 @@ def pose_subject(subject: Subject, axis_angle: Floats, upright: Floats) -> Posed
     rest = torch.from_numpy(subject.body.joints)[None]
     matrices = Rotation.from_rotvec(axis_angle).as_matrix().astype(np.float32)
     rotations = torch.from_numpy(matrices)[None]
-    world = forward_kinematics(rotations, rest, SMPL_24_PARENTS)
+    world = forward_kinematics(rotations, rest, ancestors(SMPL_24_PARENTS))
     hung = torch.eye(4).repeat(len(_HANDS), 1, 1)
     hung[:, :3, :3] = torch.from_numpy(upright.astype(np.float32))
     hung[:, :3, 3] = world[0, _HANDS, :3, 3]

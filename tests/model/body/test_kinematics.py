@@ -1,8 +1,9 @@
 import numpy as np
+import pytest
 import torch
 from scipy.spatial.transform import Rotation
 
-from model.body.kinematics import forward_kinematics, rest_to_posed
+from model.body.kinematics import ancestors, forward_kinematics, rest_to_posed
 from model.body.rotation import axis_angle_to_matrix
 from model.skeletons import SMPL_24_JOINT_NAMES, SMPL_24_PARENTS
 
@@ -11,7 +12,9 @@ def test_joints_lie_where_a_walk_up_the_tree_puts_them() -> None:
     generator = torch.Generator().manual_seed(0)
     vectors = torch.randn(3, 24, 3, generator=generator, dtype=torch.float64)
     rest = torch.randn(3, 24, 3, generator=generator, dtype=torch.float64)
-    world = forward_kinematics(axis_angle_to_matrix(vectors), rest, SMPL_24_PARENTS).numpy()
+    world = forward_kinematics(
+        axis_angle_to_matrix(vectors), rest, ancestors(SMPL_24_PARENTS)
+    ).numpy()
     for body in range(3):
         for joint in range(24):
             # Carry the joint up to the root, turning about every joint on the way.
@@ -32,7 +35,7 @@ def test_a_tree_in_any_order_of_depths_is_walked() -> None:
     quarter = axis_angle_to_matrix(torch.tensor([0.0, 0.0, torch.pi / 2], dtype=torch.float64))
     identity = torch.eye(3, dtype=torch.float64)
     rotations = torch.stack([identity, quarter, identity, identity])[None]
-    world = forward_kinematics(rotations, rest, [-1, 0, 1, 0])
+    world = forward_kinematics(rotations, rest, ancestors([-1, 0, 1, 0]))
     expected = torch.tensor([[0.0, 0, 0], [1, 0, 0], [1, 1, 0], [0, 1, 0]], dtype=torch.float64)
     torch.testing.assert_close(world[0, :, :3, 3], expected)
 
@@ -41,7 +44,7 @@ def test_a_joint_is_carried_from_its_rest_to_its_place() -> None:
     generator = torch.Generator().manual_seed(1)
     rotations = axis_angle_to_matrix(torch.randn(2, 24, 3, generator=generator))
     rest = torch.randn(2, 24, 3, generator=generator)
-    world = forward_kinematics(rotations, rest, SMPL_24_PARENTS)
+    world = forward_kinematics(rotations, rest, ancestors(SMPL_24_PARENTS))
     carried = rest_to_posed(world, rest) @ torch.nn.functional.pad(rest, (0, 1), value=1)[..., None]
     torch.testing.assert_close(carried[..., :3, 0], world[..., :3, 3], atol=1e-5, rtol=0)
 
@@ -59,3 +62,12 @@ def test_left_and_right_are_the_same_tree() -> None:
     }
     for name, parent in above.items():
         assert above[mirror(name)] == (None if parent is None else mirror(parent))
+
+
+@pytest.mark.parametrize("length", [1, 2, 3, 8, 9])
+def test_a_chain_of_any_length_is_carried_to_its_end(length: int) -> None:
+    turns = torch.full((1, length, 3), 0.3, dtype=torch.float64)
+    rest = torch.arange(3 * length, dtype=torch.float64).reshape(1, length, 3)
+    world = forward_kinematics(axis_angle_to_matrix(turns), rest, ancestors(range(-1, length - 1)))
+    turned = Rotation.from_rotvec([0.3 * length] * 3).as_matrix()
+    np.testing.assert_allclose(world[0, -1, :3, :3].numpy(), turned, atol=1e-12)
