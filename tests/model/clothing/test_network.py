@@ -9,7 +9,7 @@ from torch import nn
 from torchvision.models import segmentation
 
 from model.clothing.network import ClothingConfig, ClothingNetwork, NetworkName
-from model.clothing.torchvision_networks import BUILDERS
+from model.clothing.torchvision_networks import BUILDERS, BackboneWithHeads
 
 SMALL: dict[str, ClothingConfig] = {
     "unet": ClothingConfig("unet", 7, widths=(4, 8, 16)),
@@ -53,11 +53,21 @@ def test_torchvisions_networks_have_the_published_numbers_of_parameters(
     assert sum(p.numel() for p in network.parameters()) == published
 
 
-@pytest.mark.parametrize("name", ["deeplabv3_mobilenet_v3_large", "fcn_resnet101"])
-def test_enlarged_logits_are_what_torchvision_gives(name: NetworkName) -> None:
+@pytest.mark.parametrize("name", BUILDERS)
+def test_torchvisions_weights_fit_by_their_names(name: NetworkName) -> None:
+    with torch.device("meta"):
+        theirs = BUILDERS[name](weights=None, weights_backbone=None, num_classes=5, aux_loss=True)
+        ours = ClothingNetwork(ClothingConfig(name, 5, auxiliary=True))
+    shapes = {key: tensor.shape for key, tensor in theirs.state_dict().items()}
+    assert {key: tensor.shape for key, tensor in ours.network.state_dict().items()} == shapes
+
+
+def test_enlarged_logits_are_what_torchvisions_deeplab_gives() -> None:
     torch.manual_seed(0)
-    theirs = BUILDERS[name](weights=None, weights_backbone=None, num_classes=5, aux_loss=True)
-    ours = ClothingNetwork(ClothingConfig(name, 5, auxiliary=True))
+    theirs = segmentation.deeplabv3_mobilenet_v3_large(
+        weights=None, weights_backbone=None, num_classes=5, aux_loss=True
+    )
+    ours = ClothingNetwork(ClothingConfig("deeplabv3_mobilenet_v3_large", 5, auxiliary=True))
     ours.network.load_state_dict(theirs.state_dict(), strict=True)
     images = torch.rand(1, 3, 50, 33)
     mean, deviation = ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
@@ -65,6 +75,29 @@ def test_enlarged_logits_are_what_torchvision_gives(name: NetworkName) -> None:
     with torch.inference_mode():
         expected = theirs.eval()(normalised)["out"]
         (logits,) = ours.eval()(images)
+    enlarged = F.interpolate(logits, size=(50, 33), mode="bilinear", align_corners=False)
+    torch.testing.assert_close(enlarged, expected)
+
+
+@pytest.mark.parametrize("name", ["deeplabv3_resnet50", "fcn_resnet101"])
+def test_enlarged_logits_are_what_torchvision_makes_of_the_same_parts(name: NetworkName) -> None:
+    with torch.device("meta"):
+        ours = BackboneWithHeads(name, 5, auxiliary=False)
+    # Drawing a ResNet's weights as torchvision does takes seconds.
+    ours = ours.to_empty(device="cpu").eval()
+    torch.manual_seed(0)
+    for key, tensor in ours.state_dict().items():
+        if key.endswith("running_var"):
+            tensor.fill_(1)
+        elif tensor.is_floating_point():
+            tensor.uniform_(-1, 1).div_(max(1, tensor[0].numel()) ** 0.5)
+    theirs = segmentation.fcn.FCN(ours.backbone, ours.classifier)
+    images = torch.rand(1, 3, 50, 33)
+    with torch.inference_mode():
+        expected = theirs.eval()(images)["out"]
+        (logits,) = ours(images)
+    assert logits.shape == (1, 5, 7, 5)
+    assert logits.std() > 0
     enlarged = F.interpolate(logits, size=(50, 33), mode="bilinear", align_corners=False)
     torch.testing.assert_close(enlarged, expected)
 
