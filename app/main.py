@@ -24,17 +24,17 @@ from app.metrics import Metrics
 from app.openapi import complete_openapi
 from app.predictors import Predictors
 from app.rate import RateLimit
-from app.routes import body, documentation, health, models, silhouette
+from app.routes import body, clothing, documentation, health, models, silhouette
 from app.security_headers import SecurityHeaders
 from app.settings import Settings
 from app.telemetry import REQUEST_ID_HEADER, SERVER_TIMING_HEADER, RequestTelemetry
 from app.uploads import make_bomb_warnings_errors
 
-ROUTES = (silhouette, body, models, health, documentation)
+ROUTES = (silhouette, body, clothing, models, health, documentation)
 DESCRIPTION = """
-Give it a photo of a dressed person: it says where in the picture the body is. Give it betas: it
-makes the body. Lengths are in metres, angles in radians, confidences in [0, 1] unless a name says
-otherwise.
+Give it a photo of a dressed person: it says where in the picture the body is, and which garment is
+where. Give it betas: it makes the body. Lengths are in metres, angles in radians, confidences in
+[0, 1] unless a name says otherwise.
 
 `Accept` chooses among an endpoint's formats. Every error is a problem document (RFC 9457). Send an
 `X-Request-ID` of letters, digits, dots, dashes and underscores to find a request in the log.

@@ -28,12 +28,20 @@ from app.errors import (
 )
 from app.limits import API_KEY_HEADER, OPEN_PREFIXES
 from app.schemas.body import Faces, Mesh, MeshPair
+from app.schemas.clothing import ClothingMap
 from app.schemas.common import Problem
 from app.schemas.silhouette import ConfidenceMap
 
 _REFERENCE = "#/components/schemas/{model}"
 _BINARY = {"type": "string", "format": "binary"}
-_REFERENCED: tuple[type[BaseModel], ...] = (Problem, ConfidenceMap, Faces, Mesh, MeshPair)
+_REFERENCED: tuple[type[BaseModel], ...] = (
+    Problem,
+    ConfidenceMap,
+    ClothingMap,
+    Faces,
+    Mesh,
+    MeshPair,
+)
 """Models that only the hand-written parts below refer to."""
 PICTURE_PROBLEMS = problem_responses(
     MALFORMED,

@@ -16,10 +16,13 @@ from app.topology import Topology
 from app.torch_devices import count_workers, resolve_devices, synchronize
 from model.body.predictor import BodyParameters, BodyPredictor
 from model.checkpoint import CheckpointHeader
+from model.clothing.predictor import ClothingPredictor
 from model.silhouette.predictor import SilhouettePredictor
 
 _log = logging.getLogger(__name__)
 _Predictor = TypeVar("_Predictor")
+
+AnyPredictor = SilhouettePredictor | BodyPredictor | ClothingPredictor
 
 
 class CapabilityMissingError(Exception):
@@ -58,6 +61,24 @@ BODY = Capability(
     build="python -m training assets body",
     endpoints=("/mesh", "/mesh/errors", "/mesh/faces"),
 )
+CLOTHING = Capability(
+    slug="clothing",
+    checkpoint="clothing.safetensors",
+    build="python -m training fit clothing",
+    endpoints=("/clothing",),
+)
+CAPABILITIES = (SILHOUETTE, BODY, CLOTHING)
+
+
+@dataclass(frozen=True)
+class _Loaded:
+    """A capability that is there."""
+
+    predictor: AnyPredictor
+    input: str
+    """What one item is, in words."""
+    example: object
+    """An item."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +104,7 @@ class Predictors:
 
     silhouette: SilhouettePredictor | None = None
     body: BodyPredictor | None = None
+    clothing: ClothingPredictor | None = None
     replicas: tuple["Predictors", ...] = ()
     """The same on further devices. Requests name the first; the engine finds the replica."""
     cpu_workers: int = 1
@@ -105,6 +127,7 @@ class Predictors:
             cls(
                 silhouette=_load(SILHOUETTE, SilhouettePredictor.from_checkpoint, folder, device),
                 body=_load(BODY, BodyPredictor.from_checkpoint, folder, device),
+                clothing=_load(CLOTHING, ClothingPredictor.from_checkpoint, folder, device),
             )
             for device in resolve_devices(settings.device)
         ]
@@ -128,6 +151,14 @@ class Predictors:
         """
         return _need(self.body, BODY)
 
+    def need_clothing(self) -> ClothingPredictor:
+        """The clothing predictor.
+
+        Raises:
+            CapabilityMissingError: Its checkpoint is not loaded.
+        """
+        return _need(self.clothing, CLOTHING)
+
     @cached_property
     def topology(self) -> Topology:
         """What all bodies share.
@@ -147,8 +178,11 @@ class Predictors:
         return [
             Device(
                 name=str(here._device),
-                replicas=dict(zip(self._loaded, here._loaded, strict=True)),
-                examples=here._examples,
+                replicas={
+                    loaded.predictor: here._loaded[capability].predictor
+                    for capability, loaded in self._loaded.items()
+                },
+                examples=[(loaded.predictor, loaded.example) for loaded in here._loaded.values()],
                 synchronize=partial(synchronize, here._device),
                 overlaps=here._device.type == "cuda",
             )
@@ -156,24 +190,25 @@ class Predictors:
             for _ in range(self.cpu_workers if here._device.type == "cpu" else 1)
         ]
 
-    @property
-    def _examples(self) -> list[tuple[SilhouettePredictor | BodyPredictor, object]]:
-        """Each predictor with an item to warm it with."""
-        examples: list[tuple[SilhouettePredictor | BodyPredictor, object]] = []
+    @cached_property
+    def _loaded(self) -> dict[Capability, _Loaded]:
+        loaded: dict[Capability, _Loaded] = {}
         if self.silhouette is not None:
-            side = self.silhouette.input_size
-            examples.append((self.silhouette, np.zeros((side, side, 3), np.uint8)))
+            loaded[SILHOUETTE] = _picture(self.silhouette, self.silhouette.input_size)
         if self.body is not None:
-            examples.append((self.body, BodyParameters(np.zeros(1, np.float32))))
-        return examples
-
-    @property
-    def _loaded(self) -> list[SilhouettePredictor | BodyPredictor]:
-        return [predictor for predictor, _ in self._examples]
+            loaded[BODY] = _Loaded(
+                self.body,
+                f"up to {self.body.num_betas} betas and 24 joint rotations",
+                BodyParameters(np.zeros(1, np.float32)),
+            )
+        if self.clothing is not None:
+            loaded[CLOTHING] = _picture(self.clothing, self.clothing.input_size)
+        return loaded
 
     @property
     def _device(self) -> torch.device:
-        return self._loaded[0].device if self._loaded else torch.device("cpu")
+        first = next(iter(self._loaded.values()), None)
+        return torch.device("cpu") if first is None else first.predictor.device
 
     @property
     def _device_names(self) -> tuple[str, ...]:
@@ -181,25 +216,24 @@ class Predictors:
 
     def statuses(self) -> list[CapabilityStatus]:
         """Each capability, loaded or not."""
-        statuses = [CapabilityStatus(SILHOUETTE, False), CapabilityStatus(BODY, False)]
-        if self.silhouette is not None:
-            side = self.silhouette.input_size
-            statuses[0] = CapabilityStatus(
-                SILHOUETTE,
+        return [
+            CapabilityStatus(
+                capability,
                 True,
                 self._device_names,
-                self.silhouette.header,
-                f"a picture, seen at {side}x{side} pixels",
+                self._loaded[capability].predictor.header,
+                self._loaded[capability].input,
             )
-        if self.body is not None:
-            statuses[1] = CapabilityStatus(
-                BODY,
-                True,
-                self._device_names,
-                self.body.header,
-                f"up to {self.body.num_betas} betas and 24 joint rotations",
-            )
-        return statuses
+            if capability in self._loaded
+            else CapabilityStatus(capability, False)
+            for capability in CAPABILITIES
+        ]
+
+
+def _picture(predictor: SilhouettePredictor | ClothingPredictor, side: int) -> _Loaded:
+    return _Loaded(
+        predictor, f"a picture, seen at {side}x{side} pixels", np.zeros((side, side, 3), np.uint8)
+    )
 
 
 def _load(

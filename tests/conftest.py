@@ -7,6 +7,8 @@ import trimesh
 from model.body.asset import SmplAsset
 from model.body.predictor import BodyPredictor
 from model.body.smpl import Smpl
+from model.clothing.network import ClothingConfig, ClothingNetwork
+from model.clothing.predictor import ClothingPredictor
 from model.silhouette.network import HourglassConfig, StackedHourglass
 from model.silhouette.predictor import SilhouettePredictor
 from model.skeletons import SMPL_24_JOINT_NAMES, SMPL_24_PARENTS
@@ -34,6 +36,17 @@ def tiny_silhouette() -> SilhouettePredictor:
     with torch.no_grad():
         network.get_parameter("outputs.0.bias").fill_(0.5)
     return SilhouettePredictor(network, input_size=64, dtype=torch.float32)
+
+
+@pytest.fixture(scope="session")
+def tiny_clothing() -> ClothingPredictor:
+    """A network with random weights, sharpened until it finds several labels and groups."""
+    torch.manual_seed(0)
+    network = ClothingNetwork(ClothingConfig(network="unet", widths=(8, 16)))
+    with torch.no_grad():
+        network.get_parameter("network.classify.weight").mul_(300)
+        network.get_parameter("network.classify.bias").zero_()
+    return ClothingPredictor(network, input_size=64, dtype=torch.float32)
 
 
 @pytest.fixture(scope="session")

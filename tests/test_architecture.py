@@ -24,6 +24,18 @@ CAPABILITIES = {
         "checkpoints/{}.safetensors",
         "checkpoints/{}.md",
     ),
+    "clothing": (
+        "model/{}/network.py",
+        "model/{}/predictor.py",
+        "training/{}/dataset.py",
+        "training/{}/losses.py",
+        "training/{}/task.py",
+        "training/recipes/{}_efficientnet_lite_unet.toml",
+        "app/routes/{}.py",
+        "app/schemas/{}.py",
+        "tests/model/{}",
+        "tests/training/{}",
+    ),
     # The body is computed, not learned: it has no network and nothing to train.
     "body": (
         "model/{}/predictor.py",

@@ -16,6 +16,7 @@ from app.main import create_app
 from app.predictors import Predictors
 from app.settings import Settings
 from model.body.predictor import BodyPredictor
+from model.clothing.predictor import ClothingPredictor
 from model.silhouette.predictor import SilhouettePredictor
 
 
@@ -52,10 +53,12 @@ def start() -> Iterator[Callable[..., httpx.Client]]:
 
 @pytest.fixture(scope="session")
 def client(
-    tiny_silhouette: SilhouettePredictor, tiny_body: BodyPredictor
+    tiny_silhouette: SilhouettePredictor,
+    tiny_body: BodyPredictor,
+    tiny_clothing: ClothingPredictor,
 ) -> Iterator[httpx.Client]:
     """A server with every capability, tiny."""
-    predictors = Predictors(silhouette=tiny_silhouette, body=tiny_body)
+    predictors = Predictors(silhouette=tiny_silhouette, body=tiny_body, clothing=tiny_clothing)
     with serve(create_app(Settings(max_body_mb=2), load=lambda _: predictors)) as client:
         yield client
 

@@ -14,7 +14,7 @@ from app.predictors import Predictors
 from model.body.predictor import BodyPredictor
 from model.silhouette.predictor import SilhouettePredictor
 
-PICTURE_ROUTES = ["/confidence", "/confidence/weighted-image"]
+PICTURE_ROUTES = ["/confidence", "/confidence/weighted-image", "/clothing"]
 MESH_ROUTES = ["/mesh", "/mesh/errors"]
 JSON = {"content-type": "application/json"}
 
@@ -397,6 +397,15 @@ def test_pictures_asked_together_get_the_answers_that_they_get_alone(
     assert np.abs(together[0][:, :40] - together[3][:, :40]).max() > 1e-3
 
 
+@pytest.mark.parametrize("scheme", ["", "coarse", "Fine", "fine,grouped"])
+def test_a_scheme_that_there_is_not_is_refused_with_those_that_there_are(
+    client: httpx.Client, photo: Image.Image, scheme: str
+) -> None:
+    response = post_picture(client, f"/clothing?scheme={scheme}", encoded(photo))
+    assert_problem(response, 422, "scheme", "'fine' or 'grouped'")
+    assert response.json()["errors"][0]["pointer"] == "#/scheme"
+
+
 def test_a_capability_without_its_checkpoint_says_how_to_make_it(
     start: Callable[..., httpx.Client],
     tiny_silhouette: SilhouettePredictor,
@@ -405,8 +414,9 @@ def test_a_capability_without_its_checkpoint_says_how_to_make_it(
 ) -> None:
     client = start(Predictors(body=tiny_body))
     for route in PICTURE_ROUTES:
+        slug = "clothing" if route == "/clothing" else "silhouette"
         response = post_picture(client, route, encoded(photo))
-        assert_problem(response, 503, "python -m training fit silhouette")
+        assert_problem(response, 503, f"python -m training fit {slug}`")
     client = start(Predictors(silhouette=tiny_silhouette))
     assert_problem(post_json(client, "/mesh", {"betas": [0]}), 503, "training assets body")
     assert_problem(client.get("/mesh/faces"), 503, "training assets body")

@@ -122,15 +122,23 @@ def test_what_is_got_fits_their_schemas(
     assert not list(check.iter_errors(response.json()))
 
 
+@pytest.mark.parametrize(
+    ("path", "schema"),
+    [
+        ("/confidence", "ConfidenceMap"),
+        ("/clothing", "ClothingMap"),
+        ("/clothing?scheme=fine", "ClothingMap"),
+    ],
+)
 def test_a_map_as_json_fits_its_schema(
-    client: httpx.Client, document: dict[str, Any], photo: Image.Image
+    client: httpx.Client, document: dict[str, Any], photo: Image.Image, path: str, schema: str
 ) -> None:
     buffer = io.BytesIO()
     photo.save(buffer, "PNG")
     headers = {"accept": "application/json"}
     files = {"image": buffer.getvalue()}
-    answer = client.post("/confidence", files=files, headers=headers).json()
-    check = validator(document, {"$ref": "#/components/schemas/ConfidenceMap"})
+    answer = client.post(path, files=files, headers=headers).json()
+    check = validator(document, {"$ref": f"#/components/schemas/{schema}"})
     assert not list(check.iter_errors(answer))
 
 

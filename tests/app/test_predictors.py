@@ -7,6 +7,8 @@ import pytest
 from app.predictors import CapabilityMissingError, Predictors
 from app.settings import ConfigurationError, Settings
 from model.checkpoint import CheckpointHeader
+from model.clothing.network import ClothingConfig, ClothingNetwork
+from model.clothing.predictor import save_clothing_checkpoint
 from model.errors import CheckpointError
 from model.silhouette.network import HourglassConfig, StackedHourglass
 from model.silhouette.predictor import save_silhouette_checkpoint
@@ -28,10 +30,29 @@ def test_a_checkpoint_that_is_there_is_loaded_and_one_that_is_not_is_left_out(fo
     assert predictors.need_silhouette().input_size == 64
     with pytest.raises(CapabilityMissingError, match="python -m training assets body"):
         predictors.need_body()
-    silhouette, body = predictors.statuses()
-    assert (silhouette.loaded, silhouette.device, body.loaded) == (True, "cpu", False)
+    with pytest.raises(CapabilityMissingError, match="python -m training fit clothing"):
+        predictors.need_clothing()
+    silhouette, *others = predictors.statuses()
+    assert (silhouette.loaded, silhouette.device) == (True, "cpu")
+    assert [(status.capability.slug, status.loaded) for status in others] == [
+        ("body", False),
+        ("clothing", False),
+    ]
     assert silhouette.header is not None
     assert silhouette.header.metrics == {"iou": 0.5}
+
+
+def test_the_clothing_is_loaded_from_its_checkpoint(tmp_path: Path) -> None:
+    network = ClothingNetwork(ClothingConfig(network="unet", widths=(4, 8)))
+    save_clothing_checkpoint(tmp_path / "clothing.safetensors", network, 64, HEADER)
+    predictors = Predictors.load(Settings(checkpoints=tmp_path, device="cpu", cpu_threads=1000))
+    *_, status = predictors.statuses()
+    assert (status.capability.slug, status.loaded) == ("clothing", True)
+    assert status.input == "a picture, seen at 64x64 pixels"
+    [device] = predictors.devices()
+    [(predictor, example)] = device.examples
+    assert predictor is predictors.need_clothing()
+    assert len(predictor.predict_batch([example] * 2)) == 2
 
 
 def test_a_damaged_checkpoint_stops_the_start(folder: Path) -> None:
