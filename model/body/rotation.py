@@ -20,20 +20,14 @@ def axis_angle_to_matrix(axis_angle: Float[Tensor, "*B 3"]) -> Float[Tensor, "*B
     squared = axis_angle.square().sum(dim=-1)
     small = squared < _SMALL
     # The unused branch of a `where` still gets a gradient, so it must be finite.
-    angle = torch.where(small, torch.ones_like(squared), squared).sqrt()
+    angle = torch.where(small, 1.0, squared).sqrt()
     half = angle / 2
-    sine = torch.where(small, 1 - squared / 6 + squared**2 / 120, angle.sin() / angle)
+    sine = torch.where(small, 1 - squared * (1 / 6 - squared / 120), angle.sin() / angle)
     # (1 - cos a) / a^2, without the cancellation.
     versine = torch.where(
-        small, 0.5 - squared / 24 + squared**2 / 720, 0.5 * (half.sin() / half) ** 2
+        small, 0.5 - squared * (1 / 24 - squared / 720), 0.5 * (half.sin() / half) ** 2
     )
-    cross = _cross_product_matrix(axis_angle)
     identity = torch.eye(3, dtype=axis_angle.dtype, device=axis_angle.device)
+    # Row i of the matrix that stands for "the axis times" is unit vector i times the axis.
+    cross = torch.linalg.cross(identity.expand(*axis_angle.shape, 3), axis_angle[..., None, :])
     return identity + sine[..., None, None] * cross + versine[..., None, None] * (cross @ cross)
-
-
-def _cross_product_matrix(vector: Float[Tensor, "*B 3"]) -> Float[Tensor, "*B 3 3"]:
-    x, y, z = vector.unbind(dim=-1)
-    zero = torch.zeros_like(x)
-    flat = torch.stack([zero, -z, y, z, zero, -x, -y, x, zero], dim=-1)
-    return flat.reshape(*vector.shape, 3)
