@@ -78,8 +78,7 @@ class ClothingPredictor:
         Raises:
             ValueError: The network has not one output for each fine label.
         """
-        if network.config.num_classes != len(FINE):
-            raise ValueError(f"num_classes is {network.config.num_classes}; {len(FINE)} are needed")
+        _check_labels(network.config)
         self.device = torch.device(device)
         network = network.to(self.device).eval()
         self.network = (
@@ -102,10 +101,12 @@ class ClothingPredictor:
         header, tensors = load_checkpoint(path, ARCHITECTURE)
         try:
             network = ClothingNetwork(ClothingConfig.from_json(header.config["network"]))
+            _check_labels(network.config)
+            input_size = int(header.config["input_size"])
             network.load_state_dict(tensors, strict=True)
-            return cls(network, int(header.config["input_size"]), device, header)
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise CheckpointError(f"{path.name} does not fit its network: {error}") from error
+        return cls(network, input_size, device, header)
 
     def predict_batch(
         self, images: Sequence[UInt8[np.ndarray, "_ _ 3"]]
@@ -163,6 +164,11 @@ class ClothingPredictor:
             # A sum of probabilities may leave [0, 1] by a rounding error.
             grouped_score.clamp(0, 1).numpy(),
         )
+
+
+def _check_labels(config: ClothingConfig) -> None:
+    if config.num_classes != len(FINE):
+        raise ValueError(f"num_classes is {config.num_classes}; {len(FINE)} are needed")
 
 
 def _membership() -> Float[Tensor, "C G"]:

@@ -164,9 +164,14 @@ def test_a_gpu_gives_the_same_probabilities(network: ClothingNetwork) -> None:
         np.testing.assert_allclose(found.fine_score, expected.fine_score, atol=0.01)
 
 
-def test_a_network_with_other_labels_is_refused() -> None:
+def test_a_network_with_other_labels_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "clothing.safetensors"
+    other = ClothingNetwork(ClothingConfig("unet", 7, widths=(4,)))
+    save_clothing_checkpoint(path, other, 64, HEADER)
     with pytest.raises(ValueError, match="num_classes is 7; 59 are needed"):
-        ClothingPredictor(ClothingNetwork(ClothingConfig("unet", 7, widths=(4,))), 64)
+        ClothingPredictor(other, 64)
+    with pytest.raises(CheckpointError, match="num_classes is 7; 59 are needed"):
+        ClothingPredictor.from_checkpoint(path)
 
 
 def test_a_checkpoint_rebuilds_the_predictor(tmp_path: Path, network: ClothingNetwork) -> None:
