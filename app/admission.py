@@ -58,6 +58,7 @@ class AdmissionGate:
         place = Place(engine.reserve, engine.release)
         with belonging(place):
             try:
+                await self._await_turn()
                 if self.num_arriving < self.max_arriving:
                     place.take()
                 else:
@@ -70,11 +71,17 @@ class AdmissionGate:
             except RefusedError as error:
                 await problem(scope, error.kind, error.detail)(scope, receive, send)
             else:
-                # One at each turn of the event loop, so that hundreds whose bodies end at the same
-                # time do not hold up those who ask for less, such as supervisors for health.
-                async with self._turnstile:
-                    await asyncio.sleep(0)
+                await self._await_turn()
                 await self.app(scope, body.receive, send)
+
+    async def _await_turn(self) -> None:
+        """Let one request through at each turn of the event loop.
+
+        So hundreds that come, or whose bodies end, at the same time do not hold up those who ask
+        for less, such as supervisors for health.
+        """
+        async with self._turnstile:
+            await asyncio.sleep(0)
 
     def _route(self, scope: Scope) -> Route | None:
         if scope["type"] != "http" or scope["method"] != "POST":
