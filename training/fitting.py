@@ -147,9 +147,10 @@ class Fitting(Generic[Recipe]):
 
     def _resumed_recipe(self, args: argparse.Namespace, folder: RunFolder) -> Recipe:
         """The run's own; one given again must be the same, else the end would be neither's."""
-        stored = folder.describe()["recipe"]
-        recipe = parse_recipe(stored, self.kind, str(folder.description))
+        recipe = parse_recipe(folder.describe()["recipe"], self.kind, str(folder.description))
         if args.recipe:
+            # Parsed: a run that was begun before there was some key has its default.
+            stored = recipe_as_dict(recipe)
             given = recipe_as_dict(self.with_options(load_recipe(args.recipe, self.kind), args))
             differing = sorted(key for key in stored if stored[key] != given.get(key))
             if differing:

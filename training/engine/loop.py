@@ -45,19 +45,28 @@ class Routine:
     """Judgements without progress after which the run ends early; 0 never ends it."""
     min_delta: float = 0.0
     """By how much the score must rise to count as progress."""
+    max_gap: float = 0.0
+    """How far the judged loss may be above the learned one; as far or farther, a judgement counts
+    as one without progress, whatever its score. 0 sets no limit."""
 
     def __post_init__(self) -> None:
         """Refuse intervals that never come.
 
         Raises:
-            ValueError: An interval is not positive, or something else is negative.
+            ValueError: An interval is not positive, something else is negative, or there would be
+                judgements without a learned loss to compare with.
         """
         for name in ("judge_every", "save_every", "log_every"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be positive")
-        for name in ("num_workers", "patience", "min_delta"):
+        for name in ("num_workers", "patience", "min_delta", "max_gap"):
             if not getattr(self, name) >= 0:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must not be negative")
+        if self.max_gap and self.log_every > self.judge_every:
+            raise ValueError(
+                f"log_every is {self.log_every}; with max_gap the loss must be logged at least "
+                f"every {self.judge_every} steps, before each judgement"
+            )
 
 
 @dataclass(frozen=True)
@@ -124,6 +133,8 @@ def fit(
             bar.update()
             if step % routine.log_every == 0 or is_last:
                 values = means(scalars)
+                if routine.max_gap:
+                    standing.note_loss(values["loss"])
                 now = time.perf_counter()
                 values["samples_per_second"] = num_samples / (now - logged_at)
                 logged_at, num_samples = now, 0
@@ -133,7 +144,8 @@ def fit(
             if step % routine.judge_every == 0 or is_last:
                 judged = task.judge(judging()) if first else {}
                 judged["score"] = from_first(judged.get("score", 0.0))
-                improved = standing.judge(judged, routine.min_delta)
+                overfits = routine.max_gap > 0 and _is_overfit(judged, standing, routine.max_gap)
+                improved = standing.judge(judged, routine.min_delta, overfits)
                 if curves is not None:
                     curves.write("judged", step, judged)
                     tqdm.write(f"step {step}: " + _sentence(judged))
@@ -171,6 +183,18 @@ def _resume(task: Task[Batch], run: RunFolder, num_steps: int) -> Standing:
             "process; all machines must share the folder"
         )
     return standing
+
+
+def _is_overfit(judged: dict[str, float], standing: Standing, max_gap: float) -> bool:
+    """Whether the judged loss is too far above the learned one; the same for all processes.
+
+    Raises:
+        InvalidInputError: The task judges no loss.
+    """
+    if is_first() and "loss" not in judged:
+        raise InvalidInputError("routine.max_gap cannot be kept to: this task judges no loss")
+    # A loss that is not a number is too far from any.
+    return not standing.gap(from_first(judged.get("loss", 0.0))) < max_gap
 
 
 def _report(standing: Standing, num_steps: int, finished: bool) -> None:

@@ -1,7 +1,8 @@
-"""How weights are changed: AdamW, a cosine with warm-up, gradient clipping, an average."""
+"""How weights are changed: AdamW, a rate that falls, gradient clipping, an average."""
 
 import math
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import nn
@@ -21,6 +22,14 @@ class Optimisation:
     """Steps in which the learning rate rises from zero."""
     final_fraction: float = 0.01
     """The last learning rate over the highest."""
+    schedule: Literal["cosine", "plateau"] = "cosine"
+    """After the warm-up the rate falls with every step, or only when the score no longer rises."""
+    plateau_factor: float = 0.1
+    """By what it is multiplied then."""
+    plateau_patience: int = 3
+    """Judgements without a rise that are borne; the next one lowers the rate."""
+    plateau_delta: float = 0.0
+    """By how much the score must exceed the highest so far to be a rise."""
     clip_norm: float = 1.0
     """Largest norm of all gradients together."""
     average_decay: float = 0.999
@@ -46,6 +55,35 @@ class Optimisation:
             raise ValueError(f"clip_norm is {self.clip_norm}; it must be positive")
         if self.accumulate < 1:
             raise ValueError(f"accumulate is {self.accumulate}; it must be positive")
+        if not 0 < self.plateau_factor < 1:
+            raise ValueError(f"plateau_factor is {self.plateau_factor}; 0 < factor < 1 is needed")
+        for name in ("plateau_patience", "plateau_delta"):
+            if not getattr(self, name) >= 0:
+                raise ValueError(f"{name} is {getattr(self, name)}; it must not be negative")
+
+
+@dataclass
+class Plateau:
+    """Where the score has come, and what the learning rate is multiplied by because of it.
+
+    The rule of torch's ReduceLROnPlateau, with a score that rises in the place of a loss.
+    """
+
+    scale: float = 1.0
+    """At most 1."""
+    best: float = -math.inf
+    """Highest score so far, apart from rises that were too small."""
+    waited: int = 0
+    """Judgements since then, or since the rate was lowered."""
+
+    def judge(self, score: float, settings: Optimisation) -> None:
+        """Take note of a score, higher is better; one that is not a number is no rise."""
+        if score > self.best + settings.plateau_delta:
+            self.best, self.waited = score, 0
+            return
+        self.waited += 1
+        if self.waited > settings.plateau_patience:
+            self.scale, self.waited = self.scale * settings.plateau_factor, 0
 
 
 def make_optimiser(network: nn.Module, settings: Optimisation) -> torch.optim.AdamW:
@@ -59,7 +97,7 @@ def make_optimiser(network: nn.Module, settings: Optimisation) -> torch.optim.Ad
 
 
 def learning_rate_at(step: int, num_steps: int, settings: Optimisation) -> float:
-    """A line up from zero, then half a cosine down to `final_fraction`.
+    """A line up from zero, then half a cosine down to `final_fraction`, or the highest rate.
 
     Source: Loshchilov, Hutter, SGDR, ICLR 2017, without restarts.
 
@@ -71,6 +109,8 @@ def learning_rate_at(step: int, num_steps: int, settings: Optimisation) -> float
     warmup = min(settings.warmup_steps, num_steps // 2)
     if step < warmup:
         return settings.learning_rate * (step + 1) / warmup
+    if settings.schedule == "plateau":
+        return settings.learning_rate
     progress = (step - warmup) / max(1, num_steps - warmup)
     cosine = 0.5 * (1 + math.cos(math.pi * min(1.0, progress)))
     fraction = settings.final_fraction + (1 - settings.final_fraction) * cosine

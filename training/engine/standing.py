@@ -1,6 +1,7 @@
 """How far a run has come, and whether going on is worth it."""
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,6 +21,10 @@ class Standing:
     """Score of the last judgement that counted as progress."""
     unimproved: int = 0
     """Judgements since."""
+    learned_sum: float = 0.0
+    """Of the losses that were logged since the last judgement."""
+    learned_count: int = 0
+    """How many they are."""
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> "Standing":
@@ -31,7 +36,21 @@ class Standing:
         """Plain values."""
         return dataclasses.asdict(self)
 
-    def judge(self, metrics: dict[str, float], min_delta: float) -> bool:
+    def note_loss(self, loss: float) -> None:
+        """Take note of a loss while learning."""
+        self.learned_sum += loss
+        self.learned_count += 1
+
+    def gap(self, judged_loss: float) -> float:
+        """By how much a judged loss exceeds the mean learned one since the last judgement.
+
+        Not a number where nothing was logged since.
+        """
+        if not self.learned_count:
+            return math.nan
+        return judged_loss - self.learned_sum / self.learned_count
+
+    def judge(self, metrics: dict[str, float], min_delta: float, overfits: bool = False) -> bool:
         """Take note of a judgement; whether it is the best so far.
 
         Small steps add up: progress is measured from the last score that counted as progress, not
@@ -40,12 +59,15 @@ class Standing:
         Args:
             metrics: `score` among them, higher is better. One that is not a number is no progress.
             min_delta: By how much a score must rise to count as progress.
+            overfits: Whether the judged loss is too far above the learned one: whatever the score,
+                that is no progress.
         """
+        self.learned_sum, self.learned_count = 0.0, 0
         score = metrics["score"]
-        if score > self.reference + min_delta:
-            self.reference, self.unimproved = score, 0
-        else:
-            self.unimproved += 1
+        progress = score > self.reference + min_delta
+        if progress:
+            self.reference = score
+        self.unimproved = 0 if progress and not overfits else self.unimproved + 1
         if score > self.best:
             self.best, self.metrics = score, metrics
             return True

@@ -1,5 +1,6 @@
 """What the loop asks of a task, and the task that most capabilities are."""
 
+import dataclasses
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Generic, Protocol, TypeVar
@@ -10,8 +11,13 @@ from torch.nn.parallel import DistributedDataParallel
 
 from training.engine.averaging import WeightAverage
 from training.engine.batch_norm import synchronise_batch_norms
-from training.engine.distributed import num_processes
-from training.engine.optimisation import Optimisation, learning_rate_at, make_optimiser
+from training.engine.distributed import from_first, num_processes
+from training.engine.optimisation import (
+    Optimisation,
+    Plateau,
+    learning_rate_at,
+    make_optimiser,
+)
 from training.engine.precision import autocast_dtype
 
 Batch = TypeVar("Batch", bound=tuple[Tensor, ...])
@@ -82,6 +88,7 @@ class SupervisedTask(Generic[Batch]):
         self.device = device
         self.dtype = autocast_dtype(optimisation.precision, device)
         self.scaler = torch.amp.GradScaler(device.type, enabled=self.dtype is torch.float16)
+        self.plateau = Plateau()
         self.step = 0
 
     def learn(self, batch: Batch) -> dict[str, Tensor]:
@@ -91,6 +98,9 @@ class SupervisedTask(Generic[Batch]):
             ValueError: The batch cannot be split as the accumulation asks.
         """
         rate = learning_rate_at(self.step, self.num_steps, self.optimisation)
+        if self.optimisation.schedule == "plateau":
+            # The first process alone has judged.
+            rate *= from_first(self.plateau.scale)
         for group in self.optimiser.param_groups:
             group["lr"] = rate
         self.network.train()
@@ -125,22 +135,25 @@ class SupervisedTask(Generic[Batch]):
         return {name: value.detach() for name, value in scalars.items()}
 
     def judge(self, batches: Iterable[Batch]) -> dict[str, float]:
-        """Judge the average of the weights."""
+        """Judge the average of the weights; a score that no longer rises may lower the rate."""
 
         def on_device() -> Iterator[Batch]:
             for batch in batches:
                 yield self._on_device(batch)
 
         with torch.inference_mode(), self._autocast():
-            return self.judgement(self.average.network, on_device())
+            judged = self.judgement(self.average.network, on_device())
+        self.plateau.judge(judged["score"], self.optimisation)
+        return judged
 
     def state_dict(self) -> dict[str, Any]:
-        """Network, average, optimiser, gradient scale, step."""
+        """Network, average, optimiser, gradient scale, plateau, step."""
         return {
             "network": self.network.state_dict(),
             "average": self.average.network.state_dict(),
             "optimiser": self.optimiser.state_dict(),
             "scaler": self.scaler.state_dict(),
+            "plateau": dataclasses.asdict(self.plateau),
             "step": self.step,
         }
 
@@ -151,6 +164,8 @@ class SupervisedTask(Generic[Batch]):
         self.optimiser.load_state_dict(state["optimiser"])
         self._lay_moments_out()
         self.scaler.load_state_dict(state["scaler"])
+        # Runs that were begun before there was such a schedule have none.
+        self.plateau = Plateau(**state.get("plateau", {}))
         self.step = state["step"]
 
     def _lay_moments_out(self) -> None:
