@@ -1,19 +1,24 @@
 """Pictures of any sizes in one memory-mapped file: read at memory's speed, never held whole."""
 
+import fcntl
 import json
 import logging
 import math
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from tqdm import tqdm
 
-from training.engine.atomic import replacing, write_text
+from training.engine.atomic import replacing, write_text, writing
 
 logger = logging.getLogger(__name__)
+_PORTION = 64
+"""Pictures between two states that an interrupted packing goes on from."""
 
 
 class PackedPictures:
@@ -57,36 +62,90 @@ def pack(
 ) -> PackedPictures:
     """Make every picture once, unless the folder already holds the same ones.
 
+    What was interrupted goes on where it was. Of several processes with the same folder one works
+    and the others wait for it.
+
     Args:
         count: Pictures.
         make: The picture of a number, (H, W, C) uint8; called from several threads.
         folder: Where the file goes.
         fingerprint: Changes when any picture would.
         description: For the progress bar.
+
+    Raises:
+        StorageError: The disk is full. What was made before is kept.
     """
-    complete = folder / "complete.json"
-    if complete.exists() and json.loads(complete.read_text())["fingerprint"] == fingerprint:
-        logger.info("%s: packed already in %s", description, folder)
-        return PackedPictures(folder)
-    complete.unlink(missing_ok=True)
-    places: list[tuple[int, ...]] = []
-    position = 0
+    complete, begun = folder / "complete.json", folder / "begun.json"
+    with writing(folder), _locked(folder):
+        if _is_of(complete, fingerprint):
+            logger.info("%s: packed already in %s", description, folder)
+            return PackedPictures(folder)
+        complete.unlink(missing_ok=True)
+        pixels, places = folder / "pixels.partial", folder / "places.partial"
+        if not _is_of(begun, fingerprint):
+            for partial in (pixels, places):
+                partial.write_bytes(b"")
+            write_text(begun, json.dumps({"fingerprint": fingerprint}))
+        _append(count, make, pixels, places, description)
+        rows = np.frombuffer(places.read_bytes(), np.int64).reshape(-1, 4)
+        with replacing(folder / "places.npy") as temporary, temporary.open("wb") as file:
+            np.save(file, rows, allow_pickle=False)
+        pixels.replace(folder / "pixels.bin")
+        begun.unlink()
+        places.unlink()
+        # Last: where it is, the other two are whole.
+        write_text(complete, json.dumps({"fingerprint": fingerprint}))
+    return PackedPictures(folder)
+
+
+def _append(
+    count: int, make: Callable[[int], np.ndarray], pixels: Path, places: Path, description: str
+) -> None:
+    """Make the pictures that are missing at the end of the two files."""
+    row = np.dtype(np.int64).itemsize * 4
+    done = places.stat().st_size // row
     with (
-        replacing(folder / "pixels.bin") as temporary,
-        temporary.open("wb") as file,
+        pixels.open("r+b") as pixel_file,
+        places.open("r+b") as place_file,
         ThreadPoolExecutor(2) as pool,
-        tqdm(total=count, desc=description, unit="picture") as bar,
+        tqdm(total=count, initial=done, desc=description, unit="picture") as bar,
     ):
-        for first in range(0, count, 64):
+        position = 0
+        if done:
+            place_file.seek((done - 1) * row)
+            start, *shape = np.frombuffer(place_file.read(row), np.int64).tolist()
+            position = start + math.prod(shape)
+        # What came after the last place that was written is made again.
+        for file, end in ((pixel_file, position), (place_file, done * row)):
+            file.truncate(end)
+            file.seek(end)
+        for first in range(done, count, _PORTION):
             # In portions, so that threads do not run ahead of the disk with memory.
-            for picture in pool.map(make, range(first, min(first + 64, count))):
+            portion = []
+            for picture in pool.map(make, range(first, min(first + _PORTION, count))):
                 assert picture.dtype == np.uint8
-                file.write(np.ascontiguousarray(picture).data)
-                places.append((position, *picture.shape))
+                pixel_file.write(np.ascontiguousarray(picture).data)
+                portion.append((position, *picture.shape))
                 position += picture.size
                 bar.update()
-    with replacing(folder / "places.npy") as temporary, temporary.open("wb") as file:
-        np.save(file, np.array(places, np.int64).reshape(-1, 4), allow_pickle=False)
-    # Last: where it is, the other two are whole.
-    write_text(complete, json.dumps({"fingerprint": fingerprint}))
-    return PackedPictures(folder)
+            # Pixels before places: a place that is there has its pixels.
+            for file, content in (
+                (pixel_file, b""),
+                (place_file, np.array(portion, np.int64).tobytes()),
+            ):
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+
+
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """A block that one process at a time is in; a process that dies leaves it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _is_of(path: Path, fingerprint: str) -> bool:
+    return path.exists() and json.loads(path.read_text())["fingerprint"] == fingerprint
