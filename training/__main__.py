@@ -25,6 +25,7 @@ COMMANDS: dict[str, dict[str, Command]] = {
     "data": {
         "synth": Command("training.synthetic.export", "render dressed/naked pairs to disk"),
         "check": Command("training.datasets.shader_check", "look for faults in a SHADER folder"),
+        "prepare": Command("training.clothing.prepare", "pack photos for quick reading"),
         "tagged": Command("training.clothing.tagged", "label the pixels of CCP's tagged photos"),
         "keypoints": Command("training.datasets.detect_keypoints", "find joints in CCP's photos"),
     },

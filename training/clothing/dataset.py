@@ -99,7 +99,7 @@ def place_at_random(
 
     def placed(layer: Tensor, method: InterpolationMode, fill: float) -> Tensor:
         layer, (row, column) = _with_border(layer, (top, left, height, width), fill)
-        part = transforms.resized_crop(
+        part: Tensor = transforms.resized_crop(
             # The label at each new pixel's centre: torchvision's own way with masks takes the
             # one at its corner, half a pixel off.
             layer,

@@ -4,9 +4,8 @@ import argparse
 import dataclasses
 from pathlib import Path
 
-from model.clothing.predictor import save_clothing_checkpoint
-
 from model.clothing.network import ClothingNetwork
+from model.clothing.predictor import save_clothing_checkpoint
 from training.clothing.dataset import HeldOutSamples, TrainingSamples
 from training.clothing.recipe import ClothingRecipe
 from training.clothing.sources import count_labels, packed_photos
@@ -32,6 +31,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Options of `python -m training fit clothing`."""
     FITTING.configure(parser)
     parser.add_argument("--data", metavar="DIR", help="folder of Clothing Co-Parsing")
+    parser.add_argument(
+        "--tagged", metavar="DIR", help="folder of `data tagged`, to learn from too"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -81,7 +83,10 @@ def export(folder: RunFolder, path: Path, input_size: int | None = None) -> None
 
 
 def _trained_on(recipe: ClothingRecipe) -> str:
-    return f"street photos of Clothing Co-Parsing (Apache-2.0){BEGINNINGS[recipe.weights]}"
+    photos = "street photos of Clothing Co-Parsing (Apache-2.0)"
+    if recipe.data.tagged is not None:
+        photos += ", and those of its tagged photos that a network labelled by their tags"
+    return photos + BEGINNINGS[recipe.weights]
 
 
 def with_data(recipe: ClothingRecipe, args: argparse.Namespace) -> ClothingRecipe:
@@ -91,8 +96,9 @@ def with_data(recipe: ClothingRecipe, args: argparse.Namespace) -> ClothingRecip
 
 
 def _with_options(recipe: ClothingRecipe, args: argparse.Namespace) -> ClothingRecipe:
-    initial = args.initial or recipe.initial
-    return dataclasses.replace(with_data(recipe, args), initial=initial)
+    recipe = with_data(recipe, args)
+    data = dataclasses.replace(recipe.data, tagged=args.tagged or recipe.data.tagged)
+    return dataclasses.replace(recipe, data=data, initial=args.initial or recipe.initial)
 
 
 FITTING = Fitting(

@@ -6,6 +6,7 @@ H W a photo's size.
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from PIL import Image
@@ -14,18 +15,54 @@ from torch.utils.data import ConcatDataset, Dataset
 from model.clothing.labels import LABELS
 from model.errors import InvalidInputError
 from training.clothing.recipe import DataRecipe
-from training.datasets.ccp import ClothingCoParsing
+from training.datasets.ccp import CcpPhoto, ClothingCoParsing
+from training.datasets.ccp_kaggle import CcpKaggle
 from training.datasets.packed import PackedPictures, pack
 
 PACKING_VERSION = 1
 """Raised when photos would be packed differently, so that none are kept from before."""
 
 
+class LabelledDataset(Protocol):
+    """Photos with a label for every pixel, in whichever layout."""
+
+    @property
+    def root(self) -> Path:
+        """Their folder."""
+        ...
+
+    @property
+    def label_names(self) -> tuple[str, ...]:
+        """In the order of their ids."""
+        ...
+
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """All photos but the test photos."""
+        ...
+
+    def training_numbers(self) -> tuple[int, ...]:
+        """Photos to learn from."""
+        ...
+
+    def validation_numbers(self) -> tuple[int, ...]:
+        """Photos that are held out."""
+        ...
+
+    def labels_path(self, number: int) -> Path:
+        """The file with a photo's labels."""
+        ...
+
+    def read(self, number: int) -> CcpPhoto:
+        """One photo and its labels."""
+        ...
+
+
 @dataclass(frozen=True)
 class LabelledPhotos(Dataset[np.ndarray]):
     """Photos as (H, W, 4): RGB and the label's id."""
 
-    dataset: ClothingCoParsing
+    dataset: LabelledDataset
     numbers: tuple[int, ...]
     side: int
     """Longer side at most, in pixels."""
@@ -40,8 +77,7 @@ class LabelledPhotos(Dataset[np.ndarray]):
 
     def stamps(self) -> list[str]:
         """Other ones mean that a photo or its labels may have changed."""
-        folder = self.dataset.root / "annotations" / "pixel-level"
-        files = [(folder / f"{number:04d}.mat").stat() for number in self.numbers]
+        files = [self.dataset.labels_path(number).stat() for number in self.numbers]
         changed = [f"{stat.st_size}-{stat.st_mtime_ns}" for stat in files]
         return [str(self.dataset.root.resolve()), str(self.side), *map(str, self.numbers), *changed]
 
@@ -62,7 +98,7 @@ def shrink_labelled(image: np.ndarray, labels: np.ndarray, side: int) -> np.ndar
     return np.dstack([np.asarray(smaller), np.asarray(ids)])
 
 
-def open_photos(recipe: DataRecipe) -> ClothingCoParsing:
+def open_photos(recipe: DataRecipe) -> LabelledDataset:
     """The dataset that a recipe names.
 
     Raises:
@@ -74,8 +110,11 @@ def open_photos(recipe: DataRecipe) -> ClothingCoParsing:
     return _open(Path(recipe.photos))
 
 
-def _open(root: Path) -> ClothingCoParsing:
-    dataset = ClothingCoParsing.open(root)
+def _open(root: Path) -> LabelledDataset:
+    """In the dataset's own layout, or in that of the Kaggle re-pack."""
+    dataset: LabelledDataset = (
+        CcpKaggle.open(root) if CcpKaggle.is_in(root) else ClothingCoParsing.open(root)
+    )
     if dataset.label_names != LABELS:
         raise InvalidInputError(
             f"{dataset.root} has {len(dataset.label_names)} labels "

@@ -84,6 +84,10 @@ class ClothingCoParsing:
         """Photos to choose checkpoints and report numbers by; about a tenth."""
         return tuple(number for number in self.numbers if is_validation(number))
 
+    def labels_path(self, number: int) -> Path:
+        """The file with a photo's labels."""
+        return self.root / "annotations" / "pixel-level" / f"{number:04d}.mat"
+
     def read(self, number: int) -> CcpPhoto:
         """One photo and its labels.
 

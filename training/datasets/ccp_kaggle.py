@@ -1,0 +1,157 @@
+"""Clothing Co-Parsing as it is re-packed on Kaggle: labels are coloured pictures.
+
+    class_dict.csv                              class_name,r,g,b
+    images/0001.jpg                             in any folder below `images`
+    labels/pixel_level_labels_colored/0001.png
+
+Source: https://www.kaggle.com/datasets/balraj98/clothing-coparsing-dataset. A photo and its labels
+belong together by the number in their names. The numbers are those of the original, and are split
+like it.
+
+H W a photo's size.
+"""
+
+import csv
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from model.clothing.labels import LabelScheme
+from model.errors import InvalidInputError
+from training.datasets.ccp import CcpPhoto, is_test, is_validation
+from training.datasets.photo import read_photo
+
+COLOURS = "class_dict.csv"
+SUFFIXES = {".jpg", ".jpeg", ".png"}
+RENAMED = {"none": "null"}
+"""Names that the re-pack has changed."""
+
+
+@dataclass(frozen=True)
+class CcpKaggle:
+    """The photos of one folder that have coloured labels."""
+
+    root: Path
+    scheme: LabelScheme
+    """Names in the order of the file, which is that of the original's ids, and their colours."""
+    files: dict[int, tuple[Path, Path]]
+    """Photo and coloured labels by number, ascending, test photos left out."""
+
+    @staticmethod
+    def is_in(root: Path) -> bool:
+        """Whether a folder has this layout."""
+        return (root / COLOURS).is_file()
+
+    @classmethod
+    def open(cls, root: Path) -> "CcpKaggle":
+        """List what is there.
+
+        Raises:
+            FileNotFoundError: The folder or its list of colours is not there.
+            InvalidInputError: The list cannot be read, two files have the same number, or no photo
+                has labels.
+        """
+        scheme = _read_colours(root / COLOURS)
+        photos = _by_number(root / "images")
+        labels = _by_number(root / "labels" / "pixel_level_labels_colored")
+        both = sorted(number for number in photos.keys() & labels.keys() if not is_test(number))
+        if not both:
+            raise InvalidInputError(f"{root} holds no photo with coloured labels")
+        return cls(root, scheme, {number: (photos[number], labels[number]) for number in both})
+
+    @property
+    def label_names(self) -> tuple[str, ...]:
+        """In the order of their ids."""
+        return self.scheme.labels
+
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """Photos with labels that are not test photos, ascending."""
+        return tuple(self.files)
+
+    def labels_path(self, number: int) -> Path:
+        """The file with a photo's labels."""
+        return self.files[number][1]
+
+    def training_numbers(self) -> tuple[int, ...]:
+        """Photos to learn from."""
+        return tuple(number for number in self.files if not is_validation(number))
+
+    def validation_numbers(self) -> tuple[int, ...]:
+        """Photos to choose checkpoints and report numbers by."""
+        return tuple(number for number in self.files if is_validation(number))
+
+    def read(self, number: int) -> CcpPhoto:
+        """One photo and its labels.
+
+        Raises:
+            FileNotFoundError: A file is not there.
+            InvalidInputError: One cannot be read, they differ in size, or a colour has no label.
+            ValueError: It is a test photo.
+        """
+        if is_test(number):
+            raise ValueError(f"photo {number} is a test photo (its number ends in 7)")
+        photo_path, labels_path = self.files[number]
+        image, coloured = read_photo(photo_path), _read_labels(labels_path)
+        if image.shape != coloured.shape:
+            raise InvalidInputError(
+                f"photo {number} is {image.shape[:2]} and its labels {coloured.shape[:2]}; "
+                "they must have the same size"
+            )
+        try:
+            return CcpPhoto(image, self.scheme.encode(coloured))
+        except InvalidInputError as error:
+            raise InvalidInputError(f"{labels_path}: {error}") from error
+
+
+def _read_colours(path: Path) -> LabelScheme:
+    if not path.is_file():
+        raise FileNotFoundError(path)
+    try:
+        with path.open(newline="") as file:
+            rows = list(csv.DictReader(file, skipinitialspace=True))
+        names = tuple(row["class_name"].strip() for row in rows)
+        levels = np.array([[int(row[channel]) for channel in "rgb"] for row in rows])
+        if not rows or levels.min() < 0 or levels.max() > 255:
+            raise ValueError("there is no colour, or one that is not from 0 to 255")
+        names = tuple(RENAMED.get(name, name) for name in names)
+        return LabelScheme("coloured", names, levels.astype(np.uint8))
+    except KeyError as error:
+        raise InvalidInputError(f"{path} has no column {error}") from error
+    except (csv.Error, ValueError, TypeError, AttributeError) as error:
+        raise InvalidInputError(f"{path} cannot be read as a list of colours: {error}") from error
+
+
+def _by_number(folder: Path) -> dict[int, Path]:
+    """Pictures below a folder by the last number in their names.
+
+    Raises:
+        FileNotFoundError: There is no such folder.
+        InvalidInputError: Two have the same number.
+    """
+    if not folder.is_dir():
+        raise FileNotFoundError(folder)
+    found: dict[int, Path] = {}
+    for path in sorted(folder.rglob("*")):
+        numbers = re.findall(r"\d+", path.stem)
+        if path.suffix.lower() not in SUFFIXES or not numbers:
+            continue
+        number = int(numbers[-1])
+        if number in found:
+            raise InvalidInputError(f"{found[number]} and {path} have the same number")
+        found[number] = path
+    return found
+
+
+def _read_labels(path: Path) -> np.ndarray:
+    """(H, W, 3) the colours, never turned: labels have no camera."""
+    try:
+        with Image.open(path) as picture:
+            return np.asarray(picture.convert("RGB"))
+    except FileNotFoundError:
+        raise
+    except (OSError, SyntaxError, ValueError) as error:
+        raise InvalidInputError(f"{path} cannot be read as a picture: {error}") from error
