@@ -30,6 +30,7 @@ CAPABILITIES = {
         "training/{}/dataset.py",
         "training/{}/losses.py",
         "training/{}/task.py",
+        "training/{}/evaluate.py",
         "training/recipes/{}_efficientnet_lite_unet.toml",
         "app/routes/{}.py",
         "app/schemas/{}.py",

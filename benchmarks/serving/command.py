@@ -33,9 +33,10 @@ from benchmarks.serving.servers import (
     is_installed,
     running,
 )
+from benchmarks.serving.work import PICTURES
 
 RESULT = ROOT / "runs" / "benchmarks" / "serving.json"
-SATURATING_CLIENTS = {"photos": 16, "no-op": 32}
+SATURATING_CLIENTS = {**dict.fromkeys(PICTURES, 16), "no-op": 32}
 """Closed-loop clients: two full batches of photos, so that one waits while the other runs."""
 MAX_CONNECTIONS = 256
 STEPS = (0.25, 0.5, 0.9, 1.25, 2.0)
@@ -54,12 +55,20 @@ class Plan:
     names: tuple[str, ...]
     pythons: Mapping[str, str]
     folder: Path | None
+    capability: str
+    """What pictures are sent for."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options of `python -m benchmarks serving`."""
     parser.add_argument(
         "--quick", action="store_true", help="about two minutes: short, one round, fewer loads"
+    )
+    parser.add_argument(
+        "--capability",
+        choices=PICTURES,
+        default=PICTURES[0],
+        help="what the photos are sent for (%(default)s)",
     )
     parser.add_argument(
         "--peers",
@@ -95,6 +104,7 @@ def run(arguments: argparse.Namespace) -> None:
         names=(OURS, *_installed(peers, pythons)),
         pythons=pythons,
         folder=arguments.photos,
+        capability=arguments.capability,
     )
     with tempfile.TemporaryDirectory() as folder:
         results = measure(plan, Path(folder))
@@ -127,6 +137,7 @@ def measure(plan: Plan, folder: Path) -> dict[str, Any]:
                 _attempt(servers, name, lambda name=name: _photos(name, plan, forms, capacity))
     bare.append(_bare_loop(plan, files))
     return {
+        "capability": plan.capability,
         "machine": {
             "cores": os.cpu_count(),
             "processor": platform.processor() or platform.machine(),
@@ -181,9 +192,9 @@ def _no_op(name: str, plan: Plan, bodies: Bodies) -> tuple[str, dict[str, Any]]:
 
 def _photos(name: str, plan: Plan, bodies: Bodies, capacity: float) -> tuple[str, dict[str, Any]]:
     """Saturation, then rising load."""
-    with _started(name, plan, "photos", bodies) as server:
-        ask = _Asking(server, KINDS[name], "photos", bodies, plan.seconds)
-        _say(f"{name}: photos, {SATURATING_CLIENTS['photos']} clients")
+    with _started(name, plan, plan.capability, bodies) as server:
+        ask = _Asking(server, KINDS[name], plan.capability, bodies, plan.seconds)
+        _say(f"{name}: photos, {SATURATING_CLIENTS[plan.capability]} clients")
         saturated = [ask.saturated() for _ in range(plan.rounds)]
         found: dict[str, Any] = {"saturated": saturated, "steps": []}
         for step in plan.steps:
@@ -258,6 +269,7 @@ def _bare_loop(plan: Plan, files: list[Path]) -> dict[str, Any]:
             sys.executable,
             "-m",
             "benchmarks.serving.peers.bare_loop",
+            plan.capability,
             str(2 * plan.seconds),
             *map(str, files),
         ],

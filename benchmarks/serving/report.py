@@ -29,7 +29,8 @@ def print_report(results: Results) -> None:
     """A table for each kind of work, and a line for each bar."""
     bare = results["bare_loop"]
     print(
-        f"Serving, {results['machine']['cores']} cores, {results['minutes']} minutes, load average "
+        f"Serving {results['capability']}, {results['machine']['cores']} cores, "
+        f"{results['minutes']} minutes, load average "
         f"{results['machine']['load_average_at_the_end']:.1f} at the end"
     )
     for entry in bare["runs"]:

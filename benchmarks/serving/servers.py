@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks.serving.pictures import Bodies
+from benchmarks.serving.work import PICTURES, WORK
 
 ROOT = Path(__file__).resolve().parents[2]
 START_WITHIN_S = 180.0
@@ -46,11 +47,16 @@ class Kind:
 
 
 OURS = "habitus"
-_PREDICT = {"photos": "/predict", "no-op": "/predict"}
+_PREDICT = dict.fromkeys(WORK, "/predict")
 KINDS = {
     kind.name: kind
     for kind in (
-        Kind(OURS, "habitus", "fastapi", {"photos": "/confidence", "no-op": "/mesh"}),
+        Kind(
+            OURS,
+            "habitus",
+            "fastapi",
+            {"silhouette": "/confidence", "clothing": "/clothing", "no-op": "/mesh"},
+        ),
         Kind("fastapi", "fastapi_threads", "fastapi", _PREDICT),
         Kind("litserve", "lit_serve", "litserve", _PREDICT),
         Kind(
@@ -66,7 +72,7 @@ KINDS = {
             "ray",
             "ray_serve",
             "ray",
-            {"photos": "/photos", "no-op": "/no-op"},
+            {**dict.fromkeys(PICTURES, "/picture"), "no-op": "/no-op"},
             environment={"RAY_SERVE_ENABLE_HA_PROXY": "1", "RAY_USAGE_STATS_ENABLED": "0"},
         ),
     )

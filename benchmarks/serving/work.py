@@ -1,7 +1,8 @@
 """What every server is asked to do, so that only the serving differs.
 
-`photos`: decode a JPEG, the silhouette network, a PNG, all as the app does them. `no-op`: a small
-JSON document in, a fixed body of four vertices out, no computation: what the frameworks cost.
+`silhouette` and `clothing`: decode a JPEG, that network, a PNG, all as the app does them. `no-op`:
+a small JSON document in, a fixed body of four vertices out, no computation: what the frameworks
+cost.
 """
 
 import json
@@ -23,6 +24,8 @@ VERTICES = np.array([[0, 0, 0], [1, 0, 0], [0, 1, 0], [0, 0, 1]], dtype=np.float
 FACES = np.array([[0, 2, 1], [0, 1, 3], [0, 3, 2], [1, 2, 3]], dtype=np.int64)
 MAX_BATCH = 8
 """Of every server that batches."""
+PICTURES = ("silhouette", "clothing")
+"""Work that takes a form with a picture, by its capability."""
 
 
 class Work(Protocol):
@@ -40,8 +43,8 @@ class Work(Protocol):
         """The body of the answer."""
 
 
-class Photos:
-    """JPEG in, PNG out, with the checkpoint of this repository, loaded as the app loads it."""
+class Pictures:
+    """JPEG in, PNG out, with the checkpoints of this repository, loaded as the app loads them."""
 
     media_type = "image/png"
 
@@ -50,7 +53,7 @@ class Photos:
         from app.settings import Settings
 
         self._max_pixels = Settings().max_pixels
-        self._predictor = Predictors.load(Settings()).need_silhouette()
+        self._predictors = Predictors.load(Settings())
 
     def decode(self, body: bytes) -> UInt8[np.ndarray, "H W 3"]:
         """The picture."""
@@ -58,15 +61,37 @@ class Photos:
 
         return decode_image(body, self._max_pixels)
 
+
+class Silhouette(Pictures):
+    """Where the body is."""
+
     def predict(self, items: Sequence[UInt8[np.ndarray, "_ _ 3"]]) -> Sequence[Any]:
         """The maps."""
-        return self._predictor.predict_batch(items)
+        return self._predictors.need_silhouette().predict_batch(items)
 
     def encode(self, result: Any) -> bytes:
         """8-bit grey."""
         from app.encoding import grey_png
 
         return grey_png(result.confidence)
+
+
+class Clothing(Pictures):
+    """Which garment is where."""
+
+    def predict(self, items: Sequence[UInt8[np.ndarray, "_ _ 3"]]) -> Sequence[Any]:
+        """The pictures with their labels."""
+        from app.routes.clothing import LabelledPhoto
+
+        found = self._predictors.need_clothing().predict_batch(items)
+        return [LabelledPhoto.of(*pair, "grouped") for pair in zip(items, found, strict=True)]
+
+    def encode(self, result: Any) -> bytes:
+        """The photo under its labels' colours."""
+        from app.encoding import PNG
+        from app.routes.clothing import CLOTHING_ENCODERS
+
+        return CLOTHING_ENCODERS[PNG](result)
 
 
 class NoOp:
@@ -98,7 +123,11 @@ def document(vertices: Float[np.ndarray, "4 3"]) -> dict[str, Any]:
     }
 
 
-WORK: dict[str, type[Work]] = {"photos": Photos, "no-op": NoOp}
+WORK: dict[str, type[Work]] = {
+    "silhouette": Silhouette,
+    "clothing": Clothing,
+    "no-op": NoOp,
+}
 
 
 def load(name: str) -> Work:

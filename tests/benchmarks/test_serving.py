@@ -10,6 +10,8 @@ import uvloop
 from benchmarks.serving import generator, pictures
 from benchmarks.serving.load import Load
 from benchmarks.serving.report import bars
+from benchmarks.serving.servers import KINDS
+from benchmarks.serving.work import PICTURES, WORK
 
 Answer = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -90,6 +92,13 @@ def test_a_server_that_hangs_up_is_counted(tmp_path: Path) -> None:
 def test_pictures_are_jpegs_of_several_sizes() -> None:
     assert len(pictures.photos()) == len(pictures.SIZES)
     assert all(photo.startswith(b"\xff\xd8\xff") for photo in pictures.photos())
+
+
+def test_every_server_has_a_path_for_every_work() -> None:
+    assert set(PICTURES) < set(WORK)
+    assert {name: set(kind.paths) for name, kind in KINDS.items()} == {
+        name: set(WORK) for name in KINDS
+    }
 
 
 def entry(good: float, p50: float, **more: Any) -> dict[str, Any]:

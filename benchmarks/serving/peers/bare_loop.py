@@ -1,6 +1,6 @@
 """The 100 %: a loop over pictures in memory, without HTTP and without waiting for anybody.
 
-python -m benchmarks.serving.peers.bare_loop SECONDS PHOTO ... prints pictures a second, for
+python -m benchmarks.serving.peers.bare_loop WORK SECONDS PHOTO ... prints pictures a second, for
 batches of one picture and for full batches.
 """
 
@@ -16,9 +16,9 @@ from benchmarks.serving import work
 
 def main(arguments: Sequence[str]) -> None:
     """Measure both, in turns, and print JSON: picture numbers a second by batch size."""
-    seconds = float(arguments[0])
-    pictures = [Path(name).read_bytes() for name in arguments[1:]]
-    photos = work.load("photos")
+    work_name, seconds = arguments[0], float(arguments[1])
+    pictures = [Path(name).read_bytes() for name in arguments[2:]]
+    photos = work.load(work_name)
     sizes, turns = (1, work.MAX_BATCH), 2
     for size in sizes:
         _loop(photos, pictures, size, 0.0)

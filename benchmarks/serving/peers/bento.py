@@ -15,6 +15,7 @@ import torch
 from benchmarks.serving import work
 
 WORK_VARIABLE = "BENCHMARK_WORK"
+"""The environment variable by which workers know what the pictures are for."""
 QUIET = {"access": {"enabled": False}}
 ON_CUDA = torch.cuda.is_available()
 
@@ -24,7 +25,7 @@ class Photos:
     """A picture in, a picture out."""
 
     def __init__(self) -> None:
-        self.work = work.load("photos")
+        self.work = work.load(os.environ[WORK_VARIABLE])
         if not ON_CUDA:
             work.limit_threads(os.cpu_count() or 1)
 
@@ -54,6 +55,7 @@ class NoOp:
 
 if __name__ == "__main__":
     work_name, port = sys.argv[1:]
-    service = "Photos" if work_name == "photos" else "NoOp"
+    service = "Photos" if work_name in work.PICTURES else "NoOp"
     command = ("serve", f"benchmarks.serving.peers.bento:{service}", "--port", port, "--host")
+    os.environ[WORK_VARIABLE] = work_name
     os.execv(sys.executable, [sys.executable, "-m", "bentoml", *command, "127.0.0.1"])

@@ -20,14 +20,14 @@ from benchmarks.serving import work
 def make_app(name: str) -> FastAPI:
     """One route."""
     job, app = work.load(name), FastAPI()
-    if name == "photos":
+    if name in work.PICTURES:
         work.limit_threads(1_000)
 
     def answer(body: bytes) -> bytes:
         [result] = job.predict([job.decode(body)])
         return job.encode(result)
 
-    if name == "photos":
+    if name in work.PICTURES:
 
         @app.post("/predict")
         async def photo(image: Annotated[UploadFile, File()]) -> Response:

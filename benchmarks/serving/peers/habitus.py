@@ -1,7 +1,7 @@
 """Ours, as it is shipped: python -m benchmarks.serving.peers.habitus WORK PORT.
 
-`photos` is `python -m app`. For `no-op` the same command runs with a body predictor that gives
-every request the same four vertices.
+With pictures it is `python -m app`. For `no-op` the same command runs with a body predictor that
+gives every request the same four vertices.
 """
 
 import os

@@ -26,13 +26,13 @@ class Api(litserve.LitAPI):
     def setup(self, device: str) -> None:  # noqa: ARG002
         """Load the network."""
         self.work = work.load(self.name)
-        if self.name == "photos" and not torch.cuda.is_available():
+        if self.name in work.PICTURES and not torch.cuda.is_available():
             work.limit_threads(num_workers(self.name))
 
     def decode_request(self, request: Request) -> Any:  # type: ignore[override,unused-ignore]
         """A form with a picture, or JSON, which LitServe has parsed: the type only says so."""
         content: Any = request
-        if self.name == "photos":
+        if self.name in work.PICTURES:
             return self.work.decode(content["image"].file.read())
         return content["betas"]
 
@@ -55,7 +55,7 @@ class Api(litserve.LitAPI):
 
 def num_workers(name: str) -> int:
     """One a core for a network on a CPU, else one."""
-    return (os.cpu_count() or 1) if name == "photos" and not torch.cuda.is_available() else 1
+    return (os.cpu_count() or 1) if name in work.PICTURES and not torch.cuda.is_available() else 1
 
 
 if __name__ == "__main__":

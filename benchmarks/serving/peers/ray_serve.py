@@ -26,7 +26,7 @@ class Batcher:
 
     def __init__(self, name: str) -> None:
         self.work = work.load(name)
-        if name == "photos" and not ON_CUDA:
+        if name in work.PICTURES and not ON_CUDA:
             work.limit_threads(os.cpu_count() or 1)
 
     @serve.batch(max_batch_size=work.MAX_BATCH, batch_wait_timeout_s=0.0)
@@ -40,8 +40,8 @@ class Batcher:
 class Endpoint(Batcher):
     """A picture in, a picture out; or a document."""
 
-    @app.post("/photos")
-    async def photos(self, image: Annotated[UploadFile, File()]) -> Response:
+    @app.post("/picture")
+    async def picture(self, image: Annotated[UploadFile, File()]) -> Response:
         """One picture."""
         body: Any = await self.predict(await image.read())
         return Response(body, media_type=self.work.media_type)
@@ -58,10 +58,11 @@ if __name__ == "__main__":
     cores = os.cpu_count() or 1
     ray.init(num_cpus=cores, num_gpus=int(ON_CUDA), include_dashboard=False, log_to_driver=False)
     serve.start(http_options={"host": "127.0.0.1", "port": int(port)})
-    one_a_core = work_name == "photos" and not ON_CUDA
+    has_network = work_name in work.PICTURES
+    one_a_core = has_network and not ON_CUDA
     deployment = serve.deployment(
         max_ongoing_requests=256,
         num_replicas=cores if one_a_core else 1,
-        ray_actor_options={"num_cpus": 1, "num_gpus": int(ON_CUDA and work_name == "photos")},
+        ray_actor_options={"num_cpus": 1, "num_gpus": int(ON_CUDA and has_network)},
     )(Endpoint)
     serve.run(deployment.bind(work_name), blocking=True)
