@@ -86,7 +86,7 @@ https://github.com/bearpaw/clothing-co-parsing), Apache-2.0, scaled down.
 
 * One person a photo, mostly upright and in the street; what is finer than a pixel of {input_size}
   is lost.
-* Labels are those of street fashion of 2013. Underwear and swimwear are in no photo.
+* Labels are those of street fashion of 2013; underwear and swimwear are in no photo to learn from.
 * No measure of fairness has been taken over skin tones, builds or genders.
 
 ## Licence

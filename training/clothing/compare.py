@@ -24,9 +24,8 @@ from training.clothing.fit import export, train, with_data
 from training.clothing.measure import TrainingPhotos, count_training_photos
 from training.clothing.recipe import ClothingRecipe, DataRecipe
 from training.clothing.reports import NETWORK
-from training.clothing.sources import open_photos
+from training.clothing.sources import LabelledDataset, open_photos
 from training.comparison import competitors, named, train_alike
-from training.datasets.ccp import ClothingCoParsing
 from training.engine.atomic import write_text
 from training.engine.precision import pick_device
 from training.recipe import load_recipe
@@ -118,7 +117,7 @@ def run(args: argparse.Namespace) -> int:
 
 def measured(
     path: Path,
-    dataset: ClothingCoParsing,
+    dataset: LabelledDataset,
     training: TrainingPhotos,
     cache: Path,
     args: argparse.Namespace,

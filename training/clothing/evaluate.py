@@ -42,8 +42,7 @@ from training.clothing.reports import (
 )
 from training.clothing.scores import total
 from training.clothing.sheets import worst_sheet
-from training.clothing.sources import open_photos
-from training.datasets.ccp import ClothingCoParsing
+from training.clothing.sources import LabelledDataset, open_photos
 from training.engine.atomic import replacing, write_text
 from training.engine.precision import pick_device
 from training.reporting.record import record
@@ -101,7 +100,7 @@ def run(args: argparse.Namespace) -> int:
 
 def evaluate(
     predictor: ClothingPredictor,
-    dataset: ClothingCoParsing,
+    dataset: LabelledDataset,
     training: TrainingPhotos,
     limit: int | None = None,
     batch_size: int = 4,

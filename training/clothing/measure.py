@@ -15,7 +15,7 @@ from model.clothing.labels import FINE, GROUP_OF, GROUPED
 from model.clothing.network import ClothingConfig, ClothingNetwork
 from model.clothing.predictor import ClothingPredictor, ClothingSegmentation
 from training.clothing.scores import Confusion
-from training.datasets.ccp import ClothingCoParsing
+from training.clothing.sources import LabelledDataset
 from training.engine.precision import device_name
 from training.reporting.cost import giga_flops, median_ms, num_threads
 from training.reporting.read_ahead import read_ahead
@@ -51,7 +51,7 @@ class TrainingPhotos(NamedTuple):
 
 
 def measure(
-    predictor: Predictor, dataset: ClothingCoParsing, numbers: Sequence[int], batch_size: int
+    predictor: Predictor, dataset: LabelledDataset, numbers: Sequence[int], batch_size: int
 ) -> list[MeasuredPhoto]:
     """Compare labels and prediction at the photos' own size.
 
@@ -75,12 +75,12 @@ def measure(
     return measured
 
 
-def count_training_photos(dataset: ClothingCoParsing) -> TrainingPhotos:
+def count_training_photos(dataset: LabelledDataset) -> TrainingPhotos:
     """In how many of the photos to learn from each label occurs."""
     numbers = dataset.training_numbers()
     fine, grouped = np.zeros(len(FINE), np.int64), np.zeros(len(GROUPED), np.int64)
     for number in tqdm(numbers, desc="labels to learn from", unit="photo"):
-        counts = np.bincount(dataset.read_labels(number).ravel(), minlength=len(FINE))
+        counts = np.bincount(dataset.read(number).labels.ravel(), minlength=len(FINE))
         there = np.flatnonzero(counts)
         fine[there] += 1
         grouped[np.unique(GROUP_OF[there])] += 1

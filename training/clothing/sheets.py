@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw
 from model.clothing.labels import GROUP_OF, GROUPED, LabelScheme
 from training.clothing.measure import MeasuredPhoto, Predictor
 from training.clothing.reports import worst_photos
-from training.datasets.ccp import ClothingCoParsing
+from training.clothing.sources import LabelledDataset
 from training.reporting.contact_sheet import CAPTION_HEIGHT, Tile, contact_sheet
 
 ENTRY_WIDTH = 110
@@ -19,7 +19,7 @@ ENTRY_WIDTH = 110
 
 
 def worst_sheet(
-    predictor: Predictor, dataset: ClothingCoParsing, photos: Sequence[MeasuredPhoto]
+    predictor: Predictor, dataset: LabelledDataset, photos: Sequence[MeasuredPhoto]
 ) -> Image.Image:
     """The worst photos: photo, labels, prediction; below them the colours of the groups in them.
 
