@@ -75,27 +75,43 @@ def pack(
     Raises:
         StorageError: The disk is full. What was made before is kept.
     """
-    complete, begun = folder / "complete.json", folder / "begun.json"
+    complete = folder / "complete.json"
+    if _is_of(complete, fingerprint):
+        logger.info("%s: packed already in %s", description, folder)
+        return PackedPictures(folder)
     with writing(folder), _locked(folder):
-        if _is_of(complete, fingerprint):
-            logger.info("%s: packed already in %s", description, folder)
-            return PackedPictures(folder)
-        complete.unlink(missing_ok=True)
-        pixels, places = folder / "pixels.partial", folder / "places.partial"
-        if not _is_of(begun, fingerprint):
-            for partial in (pixels, places):
-                partial.write_bytes(b"")
-            write_text(begun, json.dumps({"fingerprint": fingerprint}))
-        _append(count, make, pixels, places, description)
-        rows = np.frombuffer(places.read_bytes(), np.int64).reshape(-1, 4)
-        with replacing(folder / "places.npy") as temporary, temporary.open("wb") as file:
-            np.save(file, rows, allow_pickle=False)
-        pixels.replace(folder / "pixels.bin")
-        begun.unlink()
-        places.unlink()
-        # Last: where it is, the other two are whole.
-        write_text(complete, json.dumps({"fingerprint": fingerprint}))
+        # Another process may have packed them meanwhile.
+        if not _is_of(complete, fingerprint):
+            complete.unlink(missing_ok=True)
+            _pack(count, make, folder, fingerprint, description)
+            # Last: where it is, the others are whole.
+            write_text(complete, json.dumps({"fingerprint": fingerprint}))
     return PackedPictures(folder)
+
+
+def _pack(
+    count: int,
+    make: Callable[[int], np.ndarray],
+    folder: Path,
+    fingerprint: str,
+    description: str,
+) -> None:
+    """Make what is missing, and put the files in their places."""
+    begun, pixels, places = (
+        folder / name for name in ("begun.json", "pixels.partial", "places.partial")
+    )
+    if not _is_of(begun, fingerprint):
+        begun.unlink(missing_ok=True)
+        for partial in (pixels, places):
+            partial.write_bytes(b"")
+        write_text(begun, json.dumps({"fingerprint": fingerprint}))
+    _append(count, make, pixels, places, description)
+    rows = np.frombuffer(places.read_bytes(), np.int64).reshape(-1, 4)
+    with replacing(folder / "places.npy") as temporary, temporary.open("wb") as file:
+        np.save(file, rows, allow_pickle=False)
+    begun.unlink()
+    places.unlink()
+    pixels.replace(folder / "pixels.bin")
 
 
 def _append(

@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -49,6 +50,12 @@ def clothing_folder(tmp_path: Path) -> Path:
         )
         savemat(root / "annotations/pixel-level" / f"{number:04d}.mat", {"groundtruth": labels})
     return root
+
+
+@pytest.fixture
+def labels_of() -> Callable[[int], np.ndarray]:
+    """What the photo of a number is labelled as."""
+    return draw_labels
 
 
 @pytest.fixture

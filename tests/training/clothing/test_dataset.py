@@ -1,4 +1,5 @@
 import dataclasses
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -6,7 +7,8 @@ import pytest
 import torch
 from PIL import Image
 
-from model.clothing.labels import LABELS
+from model.clothing.labels import FINE, LABELS
+from model.clothing.predictor import preprocess
 from model.errors import InvalidInputError
 from model.image import FILL, image_to_tensor
 from training.clothing.dataset import (
@@ -126,6 +128,45 @@ def test_held_out_photos_are_placed_as_the_predictor_places_pictures(
         whole[None], content, mode="bilinear", antialias=True
     )
     torch.testing.assert_close(batch.images[0], expected[0])
+
+
+def test_in_a_square_the_network_sees_what_the_predictor_shows_it(recipe: ClothingRecipe) -> None:
+    photos = packed_photos(recipe.data, held_out=True)
+    assert sample_size(32) == (32, 32)
+    shown, _ = preprocess(np.array(photos[1][..., :3]), 32)
+    learned = HeldOutSamples(photos, 32)[1].images
+    torch.testing.assert_close(learned, shown[0], rtol=0, atol=0)
+
+
+def test_the_kaggle_re_pack_gives_what_the_original_gives(
+    recipe: ClothingRecipe,
+    clothing_folder: Path,
+    labels_of: Callable[[int], np.ndarray],
+    tmp_path: Path,
+) -> None:
+    root = tmp_path / "kaggle"
+    coloured = root / "labels" / "pixel_level_labels_colored"
+    coloured.mkdir(parents=True)
+    (clothing_folder / "photos").rename(root / "images")
+    rows = [
+        f"{'none' if name == 'null' else name},{r},{g},{b}"
+        for name, (r, g, b) in zip(LABELS, FINE.colours.tolist(), strict=True)
+    ]
+    (root / "class_dict.csv").write_text("\n".join(["class_name,r,g,b", *rows]) + "\n")
+    for number in range(1, 41):
+        pixels = FINE.decode(labels_of(number))
+        Image.fromarray(pixels).save(coloured / f"{number:04d}.png")
+    data = dataclasses.replace(recipe.data, photos=str(root))
+    for held_out in (False, True):
+        numbers = (
+            open_photos(data).validation_numbers()
+            if held_out
+            else open_photos(data).training_numbers()
+        )
+        photos = packed_photos(data, held_out)
+        assert len(photos) == len(numbers)
+        for place, number in enumerate(numbers):
+            assert np.array_equal(photos[place][..., 3], labels_of(number))
 
 
 def test_held_out_photos_that_do_not_fit_have_an_unknown_border(recipe: ClothingRecipe) -> None:

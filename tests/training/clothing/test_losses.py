@@ -1,4 +1,5 @@
 import math
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ import torch.nn.functional as F
 from model.clothing.labels import GROUP_OF, GROUPED, LABELS
 from training.clothing.losses import (
     ClothingLoss,
+    Together,
     class_weights,
     cross_entropy,
     groups_of,
@@ -91,6 +93,40 @@ def test_labels_count_more_the_rarer_they_are_up_to_a_limit() -> None:
     weights = class_weights(counts, LossRecipe(class_power=0.5, class_limit=8.0))
     torch.testing.assert_close(weights, torch.tensor([1, math.sqrt(10), 8, 8]).float())
     assert class_weights(counts, LossRecipe(class_power=0)).tolist() == [1, 1, 1, 1]
+
+
+def test_two_shares_of_a_batch_have_the_loss_and_the_gradient_of_the_whole() -> None:
+    torch.manual_seed(0)
+    loss = ClothingLoss(LossRecipe(), torch.rand(len(LABELS)) + 0.5)
+    labels = torch.randint(0, 59, (2, 8, 8), dtype=torch.uint8)
+    labels[0, :5] = 255
+    logits = torch.randn(2, 59, 4, 4, requires_grad=True)
+    (whole,) = torch.autograd.grad(loss([logits], labels)["loss"], logits)
+
+    def of_share(share: int, together: Together) -> torch.Tensor:
+        return loss([logits[share : share + 1]], labels[share : share + 1], together)["loss"]
+
+    def noted(share: int) -> list[torch.Tensor]:
+        """The sums of one process alone."""
+        sums: list[torch.Tensor] = []
+
+        def note(part: torch.Tensor) -> torch.Tensor:
+            sums.append(part)
+            return part
+
+        of_share(share, note)
+        return sums
+
+    def added(others: Iterator[torch.Tensor]) -> Together:
+        """As `total` does, with the other process's sums."""
+        return lambda part: part + next(others)
+
+    found = [of_share(share, added(iter(noted(1 - share)))) for share in range(2)]
+    for value in found:
+        torch.testing.assert_close(value, loss([logits], labels)["loss"])
+    # `total` adds the processes' gradients up, and their mean is taken: the gradient of one.
+    (shared,) = torch.autograd.grad(torch.stack(found).mean(), logits)
+    torch.testing.assert_close(shared, whole)
 
 
 def test_auxiliary_heads_count_less_than_the_main_one() -> None:
