@@ -49,6 +49,11 @@ class BackboneWithHeads(nn.Module):
         for module in self.classifier.modules():
             if isinstance(module, ASPPPooling):
                 module[2] = PooledBatchNorm(module[2].num_features)
+        # MobileNetV3's own 0.01 suits runs of many epochs: after a few hundred steps the running
+        # statistics would still be far from the data's, and another network judged than trained.
+        for module in self.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                module.momentum = 0.1
 
     def forward(self, images: Float[Tensor, "B 3 H W"]) -> list[Tensor]:
         """Logits (B, C, h, w) at an eighth of the input's resolution, with MobileNetV3 a sixteenth.

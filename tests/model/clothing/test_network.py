@@ -191,3 +191,13 @@ def test_a_network_that_is_not_there_is_refused() -> None:
 def test_an_auxiliary_head_that_is_not_there_is_refused(name: NetworkName) -> None:
     with pytest.raises(ValueError, match=f"{name} has no auxiliary head"):
         ClothingConfig(name, auxiliary=True)
+
+
+@pytest.mark.parametrize("name", BUILDERS)
+def test_running_statistics_follow_within_a_short_run(name: NetworkName) -> None:
+    """Else the network that is judged is not the one that was trained."""
+    with torch.device("meta"):
+        network = ClothingNetwork(ClothingConfig(network=name, auxiliary=True))
+    norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
+    assert len(norms) > 40
+    assert {norm.momentum for norm in norms} == {0.1}
