@@ -5,10 +5,8 @@ for a client to take its answer, and it keeps as much of a head as is sent.
 """
 
 import asyncio
-import contextlib
 import http
 import logging
-import socket
 import uuid
 from typing import Any
 
@@ -20,6 +18,7 @@ from uvicorn.server import ServerState
 
 from app.errors import BAD_HEAD, CROWDED, HEAD_TOO_LARGE, MEDIA_TYPE, TOO_SLOW, Kind, document
 from app.metrics import Metrics
+from app.peers import watch_peer
 from app.security_headers import HEADERS
 from app.settings import Settings
 from app.telemetry import REQUEST_ID_HEADER
@@ -32,8 +31,6 @@ _GRACE_S = 0.05
 _log = logging.getLogger("uvicorn.error.connections")
 # What is no HTTP is counted and answered; a line for each would let clients fill the disk.
 _log.setLevel(logging.ERROR)
-_PROBES = {"TCP_KEEPIDLE": 60, "TCP_KEEPINTVL": 15, "TCP_KEEPCNT": 4}
-"""After two minutes without a sign a client is known to be gone, where the system has these."""
 
 
 class GuardedConfig(uvicorn.Config):
@@ -82,7 +79,7 @@ class GuardedConnection(HttpToolsProtocol):
         """A client has come."""
         super().connection_made(transport)
         self._metrics.connections.inc()
-        _watch_peer(transport.get_extra_info("socket"))
+        watch_peer(transport.get_extra_info("socket"))
         self._await_head()
         if len(self.connections) > self._settings.max_connections:
             others = [c for c in self.connections if isinstance(c, GuardedConnection)]
@@ -266,14 +263,3 @@ class _AnswerTransport:
             self._connection.linger()
         else:
             self._connection.transport.close()
-
-
-def _watch_peer(connection: socket.socket | None) -> None:
-    """Have the system find out that a client is gone without a word."""
-    if connection is None or connection.family not in (socket.AF_INET, socket.AF_INET6):
-        return
-    with contextlib.suppress(OSError):  # gone already
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        for name, value in _PROBES.items():
-            if hasattr(socket, name):
-                connection.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)

@@ -96,8 +96,8 @@ _KINDS: dict[type[Exception], Kind] = {
 
 def install_problem_handlers(app: FastAPI) -> None:
     """Answer every exception that leaves a route with a problem document."""
-    for exception, kind in _KINDS.items():
-        app.add_exception_handler(exception, _KindHandler(kind))
+    for exception in _KINDS:
+        app.add_exception_handler(exception, _own_problem)
     app.add_exception_handler(HTTPException, _http_problem)
     app.add_exception_handler(RequestValidationError, _validation_problem)
     app.add_exception_handler(Exception, _internal_problem)
@@ -105,7 +105,7 @@ def install_problem_handlers(app: FastAPI) -> None:
 
 def kind_of(error: Exception) -> Kind:
     """The kind of problem that one of our exceptions is."""
-    return _KINDS[type(error)]
+    return next(_KINDS[parent] for parent in type(error).__mro__ if parent in _KINDS)
 
 
 def problem(
@@ -199,14 +199,9 @@ _EXAMPLE_DETAILS = {
 }
 
 
-class _KindHandler:
-    """Answers one type of exception."""
-
-    def __init__(self, kind: Kind) -> None:
-        self.kind = kind
-
-    async def __call__(self, request: Request, error: Exception) -> Response:
-        return problem(request.scope, self.kind, str(error))
+async def _own_problem(request: Request, error: Exception) -> Response:
+    """One of our exceptions, which say themselves what is wrong."""
+    return problem(request.scope, kind_of(error), str(error))
 
 
 async def _http_problem(request: Request, error: Exception) -> Response:
