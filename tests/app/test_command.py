@@ -163,13 +163,19 @@ TRAINING_TOOLS = [
 IMPORT_ALL = """
 import importlib, pkgutil, sys
 
-class Blocked:
+class Hiding:
+    # As if they were not installed, also for who only asks whether they are.
+    def __init__(self, finder):
+        self.finder = finder
     def find_spec(self, name, path=None, target=None):
         if name.partition(".")[0] in BLOCKED:
-            raise ModuleNotFoundError(f"{name} is blocked", name=name)
+            return None
+        return self.finder.find_spec(name, path, target)
+    def __getattr__(self, attribute):
+        return getattr(self.finder, attribute)
 
 BLOCKED = sys.argv[1].split(",")
-sys.meta_path.insert(0, Blocked())
+sys.meta_path[:] = [Hiding(finder) for finder in sys.meta_path]
 for name in BLOCKED:
     try:
         importlib.import_module(name)
