@@ -30,4 +30,7 @@ def axis_angle_to_matrix(axis_angle: Float[Tensor, "*B 3"]) -> Float[Tensor, "*B
     identity = torch.eye(3, dtype=axis_angle.dtype, device=axis_angle.device)
     # Row i of the matrix that stands for "the axis times" is unit vector i times the axis.
     cross = torch.linalg.cross(identity.expand(*axis_angle.shape, 3), axis_angle[..., None, :])
-    return identity + sine[..., None, None] * cross + versine[..., None, None] * (cross @ cross)
+    rotation: Tensor = (
+        identity + sine[..., None, None] * cross + versine[..., None, None] * (cross @ cross)
+    )
+    return rotation

@@ -14,7 +14,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from model.clothing.lite_unet import STRIDE, LiteUNet
-from model.clothing.torchvision_networks import BUILDERS, BackboneWithHeads
+from model.clothing.torchvision_networks import TORCHVISION_NETWORKS, BackboneWithHeads
 from model.clothing.unet import UNet
 
 NetworkName = Literal[
@@ -54,8 +54,10 @@ class ClothingConfig:
     """Whether a second head learns from earlier features; DeepLabV3 and FCN have one."""
 
     def __post_init__(self) -> None:
-        if self.auxiliary and self.network not in BUILDERS:
-            raise ValueError(f"{self.network} has no auxiliary head; {', '.join(BUILDERS)} do")
+        if self.auxiliary and self.network not in TORCHVISION_NETWORKS:
+            raise ValueError(
+                f"{self.network} has no auxiliary head; {', '.join(TORCHVISION_NETWORKS)} do"
+            )
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> "ClothingConfig":

@@ -11,21 +11,19 @@ Sources: Chen et al., Rethinking Atrous Convolution for Semantic Image Segmentat
 B batch, C labels, H W input size, h w the logits' size.
 """
 
-from collections.abc import Callable
-from typing import Any
+import importlib
 
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
-from torchvision.models import segmentation
-from torchvision.models.segmentation.deeplabv3 import ASPPPooling
 
-BUILDERS: dict[str, Callable[..., Any]] = {
-    "deeplabv3_resnet50": segmentation.deeplabv3_resnet50,
-    "deeplabv3_resnet101": segmentation.deeplabv3_resnet101,
-    "deeplabv3_mobilenet_v3_large": segmentation.deeplabv3_mobilenet_v3_large,
-    "fcn_resnet101": segmentation.fcn_resnet101,
-}
+TORCHVISION_NETWORKS = (
+    "deeplabv3_resnet50",
+    "deeplabv3_resnet101",
+    "deeplabv3_mobilenet_v3_large",
+    "fcn_resnet101",
+)
+"""By the names that torchvision's builders have."""
 
 
 class BackboneWithHeads(nn.Module):
@@ -35,19 +33,22 @@ class BackboneWithHeads(nn.Module):
         """Draw the weights; nothing is downloaded.
 
         Args:
-            name: One of `BUILDERS`.
+            name: One of `TORCHVISION_NETWORKS`.
             num_classes: Labels.
             auxiliary: Whether there is a head on the features before the last ones.
         """
         super().__init__()
-        built = BUILDERS[name](
+        # Imported here: it takes longer than the rest of a server's start, and the network that is
+        # served by default does without.
+        segmentation = importlib.import_module("torchvision.models.segmentation")
+        built = getattr(segmentation, name)(
             weights=None, weights_backbone=None, num_classes=num_classes, aux_loss=auxiliary
         )
         self.backbone: nn.Module = built.backbone
         self.classifier: nn.Module = built.classifier
         self.aux_classifier: nn.Module | None = built.aux_classifier
         for module in self.classifier.modules():
-            if isinstance(module, ASPPPooling):
+            if isinstance(module, segmentation.deeplabv3.ASPPPooling):
                 module[2] = PooledBatchNorm(module[2].num_features)
         # MobileNetV3's own 0.01 suits runs of many epochs: after a few hundred steps the running
         # statistics would still be far from the data's, and another network judged than trained.

@@ -86,7 +86,8 @@ def label_tagged(
         maps = (predictor.network(picture) + mirrored)[0, allowed].permute(1, 2, 0).cpu()
         placement = Placement.of(letterbox, (maps.shape[0], maps.shape[1]))
         chosen, _ = label_map(placement.cut(maps), placement)
-    return np.array(allowed, np.uint8)[chosen.numpy()]
+    labels: np.ndarray = np.array(allowed, np.uint8)[chosen.numpy()]
+    return labels
 
 
 def _copy(source: Path, target: Path) -> None:
