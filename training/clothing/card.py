@@ -1,6 +1,7 @@
 """The page beside the clothing checkpoint: what it is, how it was made, how well it measures."""
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from model.checkpoint import CheckpointHeader
@@ -184,5 +185,5 @@ def _network(config: Mapping[str, Any]) -> str:
 
 def _beginning(recipe: Mapping[str, Any]) -> str:
     if recipe.get("initial"):
-        return f"It began with the weights of {recipe['initial']}, an earlier run of this project."
+        return f"It began with the weights of `{Path(recipe['initial']).name}`, an earlier run's."
     return _BEGINNINGS[recipe.get("weights", "none")]

@@ -4,8 +4,9 @@ import argparse
 import dataclasses
 from pathlib import Path
 
+from model.checkpoint import load_checkpoint
 from model.clothing.network import ClothingNetwork
-from model.clothing.predictor import save_clothing_checkpoint
+from model.clothing.predictor import ARCHITECTURE, save_clothing_checkpoint
 from training.clothing.dataset import HeldOutSamples, TrainingSamples
 from training.clothing.recipe import ClothingRecipe
 from training.clothing.sources import count_labels, packed_photos
@@ -86,7 +87,18 @@ def _trained_on(recipe: ClothingRecipe) -> str:
     photos = "street photos of Clothing Co-Parsing (Apache-2.0)"
     if recipe.data.tagged is not None:
         photos += ", and those of its tagged photos that a network labelled by their tags"
-    return photos + BEGINNINGS[recipe.weights]
+    return photos + (
+        BEGINNINGS[recipe.weights] if recipe.initial is None else _before(recipe.initial)
+    )
+
+
+def _before(initial: str) -> str:
+    """What the weights that a run began with had learned from: it goes along with the licence."""
+    path = Path(initial)
+    if not path.exists():
+        return f"; began with the weights of {path.name}"
+    header, _ = load_checkpoint(path, ARCHITECTURE)
+    return f"; began with weights that had learned from {header.trained_on}"
 
 
 def with_data(recipe: ClothingRecipe, args: argparse.Namespace) -> ClothingRecipe:

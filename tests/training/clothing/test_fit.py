@@ -271,3 +271,14 @@ def test_data_are_prepared_beforehand(
     assert held_out.split(" photos")[0] == "2"
     folders = sorted((tmp_path / "cache").iterdir())
     assert [folder.name.rpartition("-")[0] for folder in folders] == ["held-out-photos", "photos"]
+
+
+def test_what_earlier_weights_had_learned_from_goes_along(fit: list[str], tmp_path: Path) -> None:
+    config = ClothingConfig("unet", widths=(4, 8))
+    header = CheckpointHeader("", {}, "pictures of a museum", {}, {}, "abc", "Apache-2.0")
+    path = tmp_path / "earlier.safetensors"
+    save_clothing_checkpoint(path, ClothingNetwork(config), 64, header)
+    assert main([*fit, "--initial", str(path)]) == 0
+    made = ClothingPredictor.from_checkpoint(tmp_path / "run" / "clothing.safetensors").header
+    assert made is not None
+    assert "pictures of a museum" in made.trained_on
