@@ -7,36 +7,24 @@ from pathlib import Path
 
 import pytest
 
+LEARNED = (
+    "model/{}/network.py",
+    "model/{}/predictor.py",
+    "training/{}/dataset.py",
+    "training/{}/losses.py",
+    "training/{}/task.py",
+    "training/{}/evaluate.py",
+    "training/recipes/{}_smoke.toml",
+    "app/routes/{}.py",
+    "app/schemas/{}.py",
+    "tests/model/{}",
+    "tests/training/{}",
+    "checkpoints/{}.safetensors",
+    "checkpoints/{}.md",
+)
 CAPABILITIES = {
-    "silhouette": (
-        "model/{}/network.py",
-        "model/{}/predictor.py",
-        "training/{}/dataset.py",
-        "training/{}/losses.py",
-        "training/{}/task.py",
-        "training/{}/evaluate.py",
-        "training/recipes/{}_reference.toml",
-        "training/recipes/{}_smoke.toml",
-        "app/routes/{}.py",
-        "app/schemas/{}.py",
-        "tests/model/{}",
-        "tests/training/{}",
-        "checkpoints/{}.safetensors",
-        "checkpoints/{}.md",
-    ),
-    "clothing": (
-        "model/{}/network.py",
-        "model/{}/predictor.py",
-        "training/{}/dataset.py",
-        "training/{}/losses.py",
-        "training/{}/task.py",
-        "training/{}/evaluate.py",
-        "training/recipes/{}_efficientnet_lite_unet.toml",
-        "app/routes/{}.py",
-        "app/schemas/{}.py",
-        "tests/model/{}",
-        "tests/training/{}",
-    ),
+    "silhouette": (*LEARNED, "training/recipes/{}_reference.toml"),
+    "clothing": (*LEARNED, "training/recipes/{}_efficientnet_lite_unet.toml"),
     # The body is computed, not learned: it has no network and nothing to train.
     "body": (
         "model/{}/predictor.py",
