@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import torch.nn.functional as F
-from model.clothing.predictor import ARCHITECTURE
 from torch import Tensor, nn
 
 from model.checkpoint import load_checkpoint
 from model.clothing.labels import GROUPED, LABELS
 from model.clothing.network import ClothingConfig, ClothingNetwork
+from model.clothing.predictor import ARCHITECTURE
 from model.errors import InvalidInputError
 from training.clothing.dataset import UNKNOWN, ClothingBatch
 from training.clothing.losses import ClothingLoss, class_weights, groups_of, in_groups
