@@ -185,5 +185,5 @@ def _network(config: Mapping[str, Any]) -> str:
 
 def _beginning(recipe: Mapping[str, Any]) -> str:
     if recipe.get("initial"):
-        return f"It began with the weights of `{Path(recipe['initial']).name}`, an earlier run's."
+        return f"It began with the weights of {Path(recipe['initial']).name}, an earlier run's."
     return _BEGINNINGS[recipe.get("weights", "none")]
