@@ -43,7 +43,7 @@ _REFERENCED: tuple[type[BaseModel], ...] = (
     MeshPair,
 )
 """Models that only the hand-written parts below refer to."""
-PICTURE_PROBLEMS = problem_responses(
+UPLOAD_PROBLEMS = problem_responses(
     MALFORMED,
     NOT_ACCEPTABLE,
     TOO_LARGE,
@@ -56,7 +56,7 @@ PICTURE_PROBLEMS = problem_responses(
     CLOSING,
     LATE,
 )
-"""What can go wrong where a picture is sent."""
+"""What can go wrong where a picture or another file is sent, to be worked on by a device."""
 PICTURE_FORM: dict[str, Any] = {
     "requestBody": {"content": {"multipart/form-data": {"example": {"image": "@photo.jpg"}}}}
 }

@@ -23,12 +23,11 @@ from app.errors import (
     NOT_ACCEPTABLE,
     NOT_READY,
     TOO_LARGE,
-    UNSUPPORTED,
     UNUSABLE,
     problem_responses,
 )
 from app.meshes import ENCODERS, WITHOUT_FACES, Surface
-from app.openapi import binary_content, json_content, json_or_files_body
+from app.openapi import UPLOAD_PROBLEMS, binary_content, json_content, json_or_files_body
 from app.schemas.body import Faces, Mesh, MeshErrors, MeshPair, MeshRequest
 from app.topology import Topology
 
@@ -169,19 +168,7 @@ async def mesh_faces(
     summary="How far one mesh is from another",
     dependencies=[Depends(Negotiated(encoding.JSON))],
     response_description="Distances in millimetres.",
-    responses=problem_responses(
-        MALFORMED,
-        NOT_ACCEPTABLE,
-        TOO_LARGE,
-        UNSUPPORTED,
-        UNUSABLE,
-        MISSING,
-        BUSY,
-        MEMORY,
-        NOT_READY,
-        CLOSING,
-        LATE,
-    ),
+    responses=UPLOAD_PROBLEMS,
     openapi_extra=json_or_files_body(
         MeshPair,
         {"predicted": "@predicted.npy", "ground_truth": "@ground_truth.npy"},

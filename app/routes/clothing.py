@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from app import encoding
 from app.dependencies import EngineDep, ImageDep, Negotiated, PredictorsDep
-from app.openapi import PICTURE_FORM, PICTURE_PROBLEMS, binary_content, json_content
+from app.openapi import PICTURE_FORM, UPLOAD_PROBLEMS, binary_content, json_content
 from app.overlay import overlay
 from app.png import encode_png
 from app.schemas.clothing import ClothingMap, SchemeName
@@ -72,7 +72,7 @@ CLOTHING_ENCODERS = {
                 **json_content(ClothingMap),
             },
         },
-        **PICTURE_PROBLEMS,
+        **UPLOAD_PROBLEMS,
     },
     openapi_extra=PICTURE_FORM,
 )

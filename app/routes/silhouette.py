@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from app import encoding
 from app.dependencies import EngineDep, ImageDep, Negotiated, PredictorsDep
-from app.openapi import PICTURE_FORM, PICTURE_PROBLEMS, binary_content, json_content
+from app.openapi import PICTURE_FORM, UPLOAD_PROBLEMS, binary_content, json_content
 from app.schemas.silhouette import ConfidenceMap
 from model.silhouette.confidence import weight_image
 
@@ -42,7 +42,7 @@ WEIGHTED_ENCODERS = {encoding.PNG: encoding.rgb_png, encoding.NPY: encoding.npy}
                 **json_content(ConfidenceMap),
             },
         },
-        **PICTURE_PROBLEMS,
+        **UPLOAD_PROBLEMS,
     },
     openapi_extra=PICTURE_FORM,
 )
@@ -71,7 +71,7 @@ async def confidence(
                 **binary_content(encoding.NPY, "float32 (H, W, 3) in [0, 1]"),
             },
         },
-        **PICTURE_PROBLEMS,
+        **UPLOAD_PROBLEMS,
     },
     openapi_extra=PICTURE_FORM,
 )

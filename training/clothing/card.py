@@ -102,7 +102,7 @@ https://github.com/bearpaw/clothing-co-parsing), Apache-2.0, scaled down.
 _COMPARISON = """
 ### Beside other networks
 
-    python -m training compare clothing
+    python -m training compare clothing --data DIR --also checkpoints/clothing.safetensors
 
 {table}
 """
