@@ -15,6 +15,7 @@ from torch.utils.data import Dataset
 from torchvision.transforms import InterpolationMode
 from torchvision.transforms.v2 import functional as transforms
 
+from model.clothing.labels import GROUP_OF, GROUPED
 from model.image import FILL, Letterbox, bytes_to_floats, image_to_tensor
 from training.clothing.recipe import Augmentation
 from training.datasets.packed import PackedPictures
@@ -44,19 +45,18 @@ def sample_size(height: int) -> tuple[int, int]:
 
 @dataclass(frozen=True)
 class TrainingSamples(Dataset[ClothingBatch]):
-    """A sample for every key; the key and the seed decide everything about it.
-
-    Every photo comes once before any comes again.
-    """
+    """A sample for every key; the key and the seed decide everything about it."""
 
     photos: PackedPictures
+    repeats: np.ndarray
+    """(N,) float64: how often each photo comes in a turn, on average; at least 1."""
     augmentation: Augmentation
     seed: int
 
     def __getitem__(self, key: SampleKey) -> ClothingBatch:
         """Choose a photo, place it, change its colours."""
         rng = sample_generator(self.seed, key.index)
-        chosen = self.photos[place_of(key.index, len(self.photos), self.seed)]
+        chosen = self.photos[place_of(key.index, self.repeats, self.seed)]
         layers = torch.from_numpy(np.array(chosen)).permute(2, 0, 1)
         size = sample_size(key.image_size)
         image, labels = place_at_random(layers[:3], layers[3:], size, rng, self.augmentation)
@@ -64,17 +64,47 @@ class TrainingSamples(Dataset[ClothingBatch]):
         return ClothingBatch(image_to_tensor(varied)[0], labels[0])
 
 
-def place_of(index: int, num_photos: int, seed: int) -> int:
+def place_of(index: int, repeats: np.ndarray, seed: int) -> int:
     """Which photo a sample is made from: all of them in turn, each turn in another order.
+
+    In a turn a photo comes as often as it repeats, rounded down or up by chance.
 
     Args:
         index: Number of the sample since the start of the run.
-        num_photos: To learn from.
+        repeats: (N,) how often each photo comes in a turn, on average; at least 1.
         seed: Of the run.
     """
-    turn, place = divmod(index, num_photos)
+    length = round(float(repeats.sum()))
+    turn, place = divmod(index, length)
     # A third number: no sample has the same generator.
-    return int(np.random.default_rng((seed, turn, 1)).permutation(num_photos)[place])
+    rng = np.random.default_rng((seed, turn, 1))
+    number = rng.permutation(length)[place]
+    # Systematic sampling: points at equal distances, on the photos laid end to end.
+    ends = np.cumsum(repeats)
+    point = (number + rng.random()) * ends[-1] / length
+    return min(int(np.searchsorted(ends, point, side="right")), len(repeats) - 1)
+
+
+def photo_repeats(label_pixels: np.ndarray, threshold: float) -> np.ndarray:
+    """(N,) float64: how often each photo comes while one with common groups alone comes once.
+
+    With f the share of photos that have a group, it asks for sqrt(threshold / f) times each; a
+    photo comes as often as the rarest of its groups asks, and at least once.
+
+    Source: repeat factor sampling (Gupta, Dollar, Girshick, LVIS, CVPR 2019, section 4.1), here by
+    groups instead of fine labels: of some of those there are but one or two photos.
+
+    Args:
+        label_pixels: (N, 59) pixels of each fine label in each photo.
+        threshold: Groups that are in a larger share of the photos are common; 0 repeats nothing.
+    """
+    there = np.zeros((len(label_pixels), len(GROUPED)), bool)
+    photos, labels = np.nonzero(label_pixels)
+    there[photos, GROUP_OF[labels]] = True
+    shares = np.maximum(there.sum(0), 1) / len(there)
+    asked = np.sqrt(threshold / shares)
+    repeats: np.ndarray = np.maximum(1.0, (there * asked).max(1))
+    return repeats
 
 
 def place_at_random(

@@ -7,7 +7,7 @@ from pathlib import Path
 from model.checkpoint import load_checkpoint
 from model.clothing.network import ClothingNetwork
 from model.clothing.predictor import ARCHITECTURE, save_clothing_checkpoint
-from training.clothing.dataset import HeldOutSamples, TrainingSamples
+from training.clothing.dataset import HeldOutSamples, TrainingSamples, photo_repeats
 from training.clothing.recipe import ClothingRecipe
 from training.clothing.sources import count_labels, packed_photos
 from training.clothing.task import build
@@ -56,8 +56,10 @@ def train(recipe: ClothingRecipe, folder: RunFolder) -> Outcome:
             folder.note_session(pick_device(recipe.device))
         photos = packed_photos(recipe.data, held_out=False)
         held_out_photos = packed_photos(recipe.data, held_out=True)
-    task = build(recipe, count_labels(photos))
-    samples = TrainingSamples(photos, recipe.augmentation, recipe.seed)
+    label_pixels = count_labels(photos)
+    task = build(recipe, label_pixels.sum(0))
+    repeats = photo_repeats(label_pixels, recipe.data.repeat_threshold)
+    samples = TrainingSamples(photos, repeats, recipe.augmentation, recipe.seed)
     held_out = HeldOutSamples(held_out_photos, recipe.stages[-1].image_size)
     return run_stages(recipe, folder, task, samples, lambda: held_out.batches(batch_size=8))
 

@@ -22,13 +22,18 @@ class DataRecipe:
     """Photos are kept with at most so many pixels on their longer side."""
     cache: str = ".cache/clothing"
     """Where packed photos are kept."""
+    repeat_threshold: float = 0.0
+    """Photos with a group that is in a smaller share of the photos come more often: sqrt(this over
+    that share) times; 0 lets all come alike."""
 
     def __post_init__(self) -> None:
         """Refuse photos too small to be anything.
 
         Raises:
-            ValueError: `photo_side` is under 32.
+            ValueError: `photo_side` is under 32, or `repeat_threshold` is no share.
         """
+        if not 0 <= self.repeat_threshold <= 1:
+            raise ValueError(f"repeat_threshold is {self.repeat_threshold}; 0 to 1 is needed")
         if self.photo_side < 32:
             raise ValueError(f"photo_side is {self.photo_side}; at least 32 is needed")
 

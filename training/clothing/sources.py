@@ -150,8 +150,9 @@ def packed_photos(recipe: DataRecipe, held_out: bool) -> PackedPictures:
 
 
 def count_labels(photos: PackedPictures) -> np.ndarray:
-    """(59,) pixels of each label in all photos."""
-    counts = np.zeros(len(LABELS), np.int64)
-    for number in range(len(photos)):
-        counts += np.bincount(photos[number][..., 3].ravel(), minlength=len(LABELS))
-    return counts
+    """(N, 59) int64 pixels of each label in each photo."""
+    counts = [
+        np.bincount(photos[number][..., 3].ravel(), minlength=len(LABELS))
+        for number in range(len(photos))
+    ]
+    return np.array(counts)

@@ -16,6 +16,7 @@ from training.clothing.dataset import (
     ClothingBatch,
     HeldOutSamples,
     TrainingSamples,
+    photo_repeats,
     place_at_random,
     place_of,
     sample_size,
@@ -41,7 +42,8 @@ PLAIN = Augmentation(
 
 def samples(recipe: ClothingRecipe, augmentation: Augmentation | None = None) -> TrainingSamples:
     photos = packed_photos(recipe.data, held_out=False)
-    return TrainingSamples(photos, augmentation or recipe.augmentation, recipe.seed)
+    repeats = np.ones(len(photos))
+    return TrainingSamples(photos, repeats, augmentation or recipe.augmentation, recipe.seed)
 
 
 @pytest.mark.parametrize(
@@ -73,10 +75,42 @@ def test_the_key_and_the_seed_decide_a_sample(recipe: ClothingRecipe) -> None:
 
 
 def test_every_photo_comes_once_before_any_comes_again() -> None:
-    turns = [[place_of(turn * 50 + place, 50, seed=3) for place in range(50)] for turn in range(2)]
+    once = np.ones(50)
+    turns = [[place_of(turn * 50 + k, once, seed=3) for k in range(50)] for turn in range(2)]
     assert sorted(turns[0]) == sorted(turns[1]) == list(range(50))
     assert turns[0] != turns[1]
-    assert [place_of(place, 50, seed=4) for place in range(50)] != turns[0]
+    assert [place_of(place, once, seed=4) for place in range(50)] != turns[0]
+
+
+def test_a_photo_comes_as_often_as_it_repeats() -> None:
+    repeats = np.array([1.0, 2.5, 1.0, 1.25, 3.0])
+    length = round(repeats.sum())
+    drawn = [place_of(index, repeats, seed=3) for index in range(400 * length)]
+    turns = np.array(drawn).reshape(400, length)
+    counts = np.array([np.bincount(turn, minlength=5) for turn in turns])
+    expected = repeats * length / repeats.sum()
+    assert ((counts == np.floor(expected)) | (counts == np.ceil(expected))).all()
+    assert counts.mean(0) == pytest.approx(expected, abs=0.1)
+
+
+def test_photos_with_rare_groups_come_more_often() -> None:
+    pixels = np.zeros((100, len(LABELS)), np.int64)
+    pixels[:, LABELS.index("skin")] = 10
+    pixels[:40, LABELS.index("coat")] = 10
+    # Two labels of one group count as one.
+    pixels[0, LABELS.index("scarf")] = pixels[1, LABELS.index("tie")] = 1
+    pixels[1, LABELS.index("coat")] = 0
+    repeats = photo_repeats(pixels, 0.5)
+    # By hand: sqrt(0.5 / 0.02), sqrt(0.5 / 0.39); skin is in all.
+    assert repeats[:2] == pytest.approx(5)
+    assert repeats[2:40] == pytest.approx(1.13228, abs=1e-5)
+    assert (repeats[40:] == 1).all()
+    assert (photo_repeats(pixels, 0) == 1).all()
+
+
+def test_what_is_no_share_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"repeat_threshold is 1\.5"):
+        DataRecipe(repeat_threshold=1.5)
 
 
 def test_labels_stay_upon_what_they_label(recipe: ClothingRecipe) -> None:
@@ -196,7 +230,9 @@ def test_labels_are_counted(recipe: ClothingRecipe) -> None:
         np.bincount(dataset.read(number).labels.ravel(), minlength=59)
         for number in dataset.training_numbers()
     )
-    assert np.array_equal(count_labels(packed_photos(recipe.data, held_out=False)), expected)
+    counted = count_labels(packed_photos(recipe.data, held_out=False))
+    assert np.array_equal(counted.sum(0), expected)
+    assert len(counted) == len(dataset.training_numbers())
 
 
 def test_shrinking_keeps_proportions_and_makes_no_new_label() -> None:

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -59,12 +60,12 @@ def fit(clothing_folder: Path, tmp_path: Path) -> list[str]:
 
 
 def begin(recipe: ClothingRecipe) -> SupervisedTask[ClothingBatch]:
-    return build(recipe, count_labels(packed_photos(recipe.data, held_out=False)))
+    return build(recipe, count_labels(packed_photos(recipe.data, held_out=False)).sum(0))
 
 
 def batches(recipe: ClothingRecipe, step: int = 0) -> list[ClothingBatch]:
     photos = packed_photos(recipe.data, held_out=False)
-    samples = TrainingSamples(photos, recipe.augmentation, recipe.seed)
+    samples = TrainingSamples(photos, np.ones(len(photos)), recipe.augmentation, recipe.seed)
     return list(batch_loader(samples, StagedBatches(recipe.stages, step), 0, CPU))
 
 
