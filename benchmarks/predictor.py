@@ -11,8 +11,8 @@ from PIL import Image
 from benchmarks.timing import fastest, report
 from model.checkpoint import load_checkpoint
 from model.image import Letterbox
-from model.silhouette.network import HourglassConfig, StackedHourglass
-from model.silhouette.predictor import ARCHITECTURE, SilhouettePredictor
+from model.silhouette.architectures import ARCHITECTURES, build
+from model.silhouette.predictor import SilhouettePredictor
 
 ROOT = Path(__file__).parents[1]
 CHECKPOINT = ROOT / "checkpoints" / "silhouette.safetensors"
@@ -57,8 +57,8 @@ def run() -> None:
 
 def _plain(predictor: SilhouettePredictor) -> Callable[[list[np.ndarray]], list[np.ndarray]]:
     """The network as it was trained, in float32 and one layer after the other."""
-    header, tensors = load_checkpoint(CHECKPOINT, ARCHITECTURE)
-    network = StackedHourglass(HourglassConfig(**header.config["network"]))
+    header, tensors = load_checkpoint(CHECKPOINT, *ARCHITECTURES)
+    network = build(header.architecture, header.config["network"])
     network.load_state_dict(tensors)
     network.eval()
     side = predictor.input_size

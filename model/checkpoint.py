@@ -93,12 +93,16 @@ def _sort_metadata(path: Path) -> None:
         file.write(text.ljust(length))
 
 
-def load_checkpoint(path: Path, architecture: str) -> tuple[CheckpointHeader, dict[str, Tensor]]:
+def load_checkpoint(path: Path, *architectures: str) -> tuple[CheckpointHeader, dict[str, Tensor]]:
     """Read a checkpoint onto the CPU.
+
+    Args:
+        path: The file.
+        architectures: Those that it may hold.
 
     Raises:
         FileNotFoundError: There is no such file.
-        CheckpointError: The file is damaged, or holds something other than `architecture`.
+        CheckpointError: The file is damaged, or holds something else.
     """
     if not path.is_file():
         raise FileNotFoundError(path)
@@ -109,10 +113,9 @@ def load_checkpoint(path: Path, architecture: str) -> tuple[CheckpointHeader, di
     except (SafetensorError, OSError) as error:
         raise CheckpointError(f"{path.name} is not a readable safetensors file: {error}") from error
     header = _parse_header(path, metadata)
-    if header.architecture != architecture:
-        raise CheckpointError(
-            f"{path.name} holds a {header.architecture!r}; a {architecture!r} is needed"
-        )
+    if header.architecture not in architectures:
+        needed = " or ".join(map(repr, architectures))
+        raise CheckpointError(f"{path.name} holds a {header.architecture!r}; a {needed} is needed")
     if (found := digest(tensors)) != header.sha256:
         raise CheckpointError(
             f"{path.name} is damaged: its tensors have sha256 {found[:12]}…, "

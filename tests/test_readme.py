@@ -18,7 +18,7 @@ from PIL import Image
 
 from model.checkpoint import load_checkpoint
 from model.clothing.predictor import ARCHITECTURE as CLOTHING
-from model.silhouette.predictor import ARCHITECTURE
+from model.silhouette.predictor import ARCHITECTURES
 from training.__main__ import build_parser
 
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -148,7 +148,9 @@ def test_every_file_that_it_shows_or_names_exists(readme: str, repo_root: Path) 
 
 
 def test_its_numbers_are_those_of_the_checkpoint(readme: str, repo_root: Path) -> None:
-    header, _ = load_checkpoint(repo_root / "checkpoints" / "silhouette.safetensors", ARCHITECTURE)
+    header, _ = load_checkpoint(
+        repo_root / "checkpoints" / "silhouette.safetensors", *ARCHITECTURES
+    )
     measured = header.metrics
     rendered, photos = measured["rendered"], measured["photos"]
     for number in (
@@ -193,7 +195,9 @@ def test_no_common_group_has_an_overlap_of_zero(repo_root: Path) -> None:
 def test_the_committed_checkpoint_beats_the_baselines_in_cloth_and_knows_real_photos(
     repo_root: Path,
 ) -> None:
-    header, _ = load_checkpoint(repo_root / "checkpoints" / "silhouette.safetensors", ARCHITECTURE)
+    header, _ = load_checkpoint(
+        repo_root / "checkpoints" / "silhouette.safetensors", *ARCHITECTURES
+    )
     rendered, photos = header.metrics["rendered"], header.metrics["photos"]
     for baseline in ("dressed silhouette", "body and a constant in cloth"):
         assert rendered["network"]["cloth_error"] < rendered[baseline]["cloth_error"]
@@ -205,5 +209,7 @@ def test_the_committed_checkpoint_beats_the_baselines_in_cloth_and_knows_real_ph
 
 
 def test_the_committed_checkpoint_meets_the_core_issues_overlap(repo_root: Path) -> None:
-    header, _ = load_checkpoint(repo_root / "checkpoints" / "silhouette.safetensors", ARCHITECTURE)
+    header, _ = load_checkpoint(
+        repo_root / "checkpoints" / "silhouette.safetensors", *ARCHITECTURES
+    )
     assert header.metrics["rendered"]["network"]["overlap"] >= 0.9

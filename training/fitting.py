@@ -3,7 +3,7 @@
 import argparse
 import logging
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, Protocol, TypeVar
@@ -11,7 +11,7 @@ from typing import Generic, Protocol, TypeVar
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from model.checkpoint import CheckpointHeader
+from model.checkpoint import CheckpointHeader, load_checkpoint
 from model.errors import InvalidInputError
 from model.image import MINIMUM_SIDE
 from training.engine.batches import Stage, StagedBatches, batch_loader, num_steps
@@ -195,6 +195,20 @@ def run_stages(
         run=folder,
         seed=recipe.seed,
     )
+
+
+def beginning(initial: str, architectures: Sequence[str]) -> str:
+    """What the weights that a run began with had learned from: it goes along with the licence.
+
+    Args:
+        initial: Their checkpoint.
+        architectures: Those that it may hold.
+    """
+    path = Path(initial)
+    if not path.exists():
+        return f"; began with the weights of {path.name}"
+    header, _ = load_checkpoint(path, *architectures)
+    return f"; began with weights that had learned from {header.trained_on}"
 
 
 def run_header(folder: RunFolder, trained_on: str) -> CheckpointHeader:

@@ -13,9 +13,9 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from model.clothing.lite_unet import STRIDE, LiteUNet
 from model.clothing.torchvision_networks import TORCHVISION_NETWORKS, BackboneWithHeads
 from model.clothing.unet import UNet
+from model.lite_unet import STRIDE, LiteUNet
 
 NetworkName = Literal[
     "unet",

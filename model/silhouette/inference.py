@@ -1,6 +1,7 @@
 """A silhouette network as it is served: the same map, sooner.
 
-B batch, H W input size, h w the map's size: a quarter of it, or all of it with refinement.
+B batch, H W input size, h w the map's size: all of it, or a quarter of it for an hourglass
+without refinement.
 """
 
 import torch
@@ -8,16 +9,18 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from model.inference import narrowest_faithful, served_copy, split_for_device
-from model.silhouette.network import HourglassConfig, StackedHourglass
+from model.silhouette.architectures import SilhouetteNetwork
+from model.silhouette.lite import LiteConfig
+from model.silhouette.network import HourglassConfig
 
 TOLERANCE = 0.01
 """Largest difference to the map in float32, at any pixel."""
 
 
 class InferenceNetwork(nn.Module):
-    """The last map of a stacked hourglass, and nothing that only training needs."""
+    """The last map of a network, and nothing that only training needs."""
 
-    def __init__(self, network: StackedHourglass, dtype: torch.dtype) -> None:
+    def __init__(self, network: SilhouetteNetwork, dtype: torch.dtype) -> None:
         """Copy the network; it is not changed.
 
         Args:
@@ -25,7 +28,7 @@ class InferenceNetwork(nn.Module):
             dtype: What it computes in. The map is float32 whatever this is.
         """
         super().__init__()
-        self.config: HourglassConfig = network.config
+        self.config: HourglassConfig | LiteConfig = network.config
         self.dtype = dtype
         self.network = served_copy(network, dtype)
 
@@ -42,7 +45,7 @@ class InferenceNetwork(nn.Module):
         return torch.cat(maps)
 
 
-def fastest_faithful(network: StackedHourglass, input_size: int) -> InferenceNetwork:
+def fastest_faithful(network: SilhouetteNetwork, input_size: int) -> InferenceNetwork:
     """The network in the narrowest format that leaves its map as it is, else in float32.
 
     Args:

@@ -11,19 +11,22 @@ from jaxtyping import Float32, UInt8
 
 from model.checkpoint import CheckpointHeader, load_checkpoint, save_checkpoint
 from model.errors import CheckpointError
+from model.silhouette.architectures import (
+    ARCHITECTURES,
+    SilhouetteNetwork,
+    architecture_of,
+    build,
+)
 from model.silhouette.inference import InferenceNetwork, fastest_faithful
-from model.silhouette.network import HourglassConfig, StackedHourglass
 from model.staging import MapsOnTheWay, PreparedBatch, prepare_batch, preprocess
 
 __all__ = [
-    "ARCHITECTURE",
+    "ARCHITECTURES",
     "SilhouetteConfidence",
     "SilhouettePredictor",
     "preprocess",
     "save_silhouette_checkpoint",
 ]
-
-ARCHITECTURE = "stacked-hourglass"
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,7 @@ class SilhouettePredictor:
 
     def __init__(
         self,
-        network: StackedHourglass,
+        network: SilhouetteNetwork,
         input_size: int,
         device: torch.device | str = "cpu",
         header: CheckpointHeader | None = None,
@@ -79,9 +82,9 @@ class SilhouettePredictor:
             FileNotFoundError: There is no such file.
             CheckpointError: The file is damaged or holds something else.
         """
-        header, tensors = load_checkpoint(path, ARCHITECTURE)
+        header, tensors = load_checkpoint(path, *ARCHITECTURES)
         try:
-            network = StackedHourglass(HourglassConfig(**header.config["network"]))
+            network = build(header.architecture, header.config["network"])
             input_size = int(header.config["input_size"])
             network.load_state_dict(tensors, strict=True)
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
@@ -134,7 +137,7 @@ class SilhouettePredictor:
 
 
 def save_silhouette_checkpoint(
-    path: Path, network: StackedHourglass, input_size: int, header: CheckpointHeader
+    path: Path, network: SilhouetteNetwork, input_size: int, header: CheckpointHeader
 ) -> None:
     """Write what `SilhouettePredictor.from_checkpoint` reads.
 
@@ -145,5 +148,6 @@ def save_silhouette_checkpoint(
         header: `architecture` and `config` are filled in here.
     """
     config = {"network": dataclasses.asdict(network.config), "input_size": input_size}
-    header = dataclasses.replace(header, architecture=ARCHITECTURE, config=config)
+    architecture = architecture_of(network)
+    header = dataclasses.replace(header, architecture=architecture, config=config)
     save_checkpoint(path, network.state_dict(), header)

@@ -94,7 +94,7 @@ def run(args: argparse.Namespace) -> int:
         card = functools.partial(
             clothing_card, report=report, measured_by=_command(args), made_on=args.record
         )
-        record(args.checkpoint, ARCHITECTURE, headline(report), worst, card)
+        record(args.checkpoint, (ARCHITECTURE,), headline(report), worst, card)
     return 0
 
 

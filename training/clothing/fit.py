@@ -4,7 +4,6 @@ import argparse
 import dataclasses
 from pathlib import Path
 
-from model.checkpoint import load_checkpoint
 from model.clothing.network import ClothingNetwork
 from model.clothing.predictor import ARCHITECTURE, save_clothing_checkpoint
 from training.clothing.dataset import HeldOutSamples, TrainingSamples, photo_repeats
@@ -16,7 +15,7 @@ from training.engine.distributed import first_process_first, is_first, num_proce
 from training.engine.loop import Outcome
 from training.engine.precision import pick_device
 from training.engine.run import RunFolder
-from training.fitting import Fitting, run_header, run_stages
+from training.fitting import Fitting, beginning, run_header, run_stages
 from training.recipe import parse_recipe
 
 RECIPE = Path(__file__).parents[1] / "recipes" / "clothing_efficientnet_lite_unet.toml"
@@ -90,17 +89,10 @@ def _trained_on(recipe: ClothingRecipe) -> str:
     if recipe.data.tagged is not None:
         photos += ", and those of its tagged photos that a network labelled by their tags"
     return photos + (
-        BEGINNINGS[recipe.weights] if recipe.initial is None else _before(recipe.initial)
+        BEGINNINGS[recipe.weights]
+        if recipe.initial is None
+        else beginning(recipe.initial, (ARCHITECTURE,))
     )
-
-
-def _before(initial: str) -> str:
-    """What the weights that a run began with had learned from: it goes along with the licence."""
-    path = Path(initial)
-    if not path.exists():
-        return f"; began with the weights of {path.name}"
-    header, _ = load_checkpoint(path, ARCHITECTURE)
-    return f"; began with weights that had learned from {header.trained_on}"
 
 
 def with_data(recipe: ClothingRecipe, args: argparse.Namespace) -> ClothingRecipe:

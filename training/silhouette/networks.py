@@ -8,6 +8,7 @@ import importlib
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from model.silhouette.lite import LiteSilhouette
 from model.silhouette.network import StackedHourglass
 from training.silhouette.recipe import SilhouetteRecipe
 
@@ -46,16 +47,22 @@ class UNetBaseline(nn.Module):
 
 def build_network(recipe: SilhouetteRecipe) -> nn.Module:
     """A new network, its weights drawn from torch's generator."""
-    if recipe.baseline is None:
-        return StackedHourglass(recipe.network)
-    return UNetBaseline(recipe.baseline_decoder)
+    if recipe.baseline is not None:
+        return UNetBaseline(recipe.baseline_decoder)
+    if recipe.lite is not None:
+        return LiteSilhouette(recipe.lite)
+    return StackedHourglass(recipe.network)
 
 
 def num_stacks(recipe: SilhouetteRecipe) -> int:
     """How many of the network's outputs, from the first, are maps at a quarter of its input."""
-    return recipe.network.num_stacks if recipe.baseline is None else 0
+    return recipe.network.num_stacks if _is_hourglass(recipe) else 0
 
 
 def is_refined(recipe: SilhouetteRecipe) -> bool:
     """Whether the last output is a map at the input's own resolution."""
-    return recipe.baseline is not None or recipe.network.refinement_width > 0
+    return not _is_hourglass(recipe) or recipe.network.refinement_width > 0
+
+
+def _is_hourglass(recipe: SilhouetteRecipe) -> bool:
+    return recipe.baseline is None and recipe.lite is None

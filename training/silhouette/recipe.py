@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
+from model.silhouette.lite import LiteConfig
 from model.silhouette.network import HourglassConfig
 from training.engine.batches import Stage
 from training.engine.loop import Routine
@@ -110,6 +111,8 @@ class SilhouetteRecipe:
     """Progressive resolution: small pictures first. The last size is the checkpoint's."""
     data: DataRecipe = field(default_factory=DataRecipe)
     network: HourglassConfig = field(default_factory=HourglassConfig)
+    lite: LiteConfig | None = None
+    """Trained in the place of the hourglass, with the refinement's loss."""
     augmentation: Augmentation = field(default_factory=Augmentation)
     optimisation: Optimisation = field(default_factory=Optimisation)
     routine: Routine = field(default_factory=Routine)
@@ -119,23 +122,33 @@ class SilhouetteRecipe:
     """Trained in the place of the network, with the refinement's loss, to compare with."""
     baseline_decoder: tuple[int, ...] = (256, 128, 64, 32, 16)
     """Channels of the baseline's decoder, the coarsest first; the cost grows with them."""
+    weights: Literal["none", "package"] = "none"
+    """What the weights start from where there is no `initial`: drawn from the seed; or, for `lite`,
+    an encoder trained on ImageNet from an installed package."""
     initial: str | None = None
-    """Checkpoint that the weights start from; without it they are drawn from the seed."""
+    """Checkpoint that the weights start from. For `lite` it may be one of a clothing network of the
+    same widths, whose last layer is left out."""
     seed: int = 0
     device: str = "auto"
     """auto, cpu, cuda, cuda:1 ..."""
 
     def __post_init__(self) -> None:
-        """Refuse an experiment without steps, or a baseline from the hourglass's weights.
+        """Refuse an experiment without steps, with two networks, or with two beginnings.
 
         Raises:
-            ValueError: There is no stage, `initial` is given beside `baseline`, or the baseline's
-                decoder has not five levels.
+            ValueError: There is no stage, `initial` or `lite` is given beside `baseline`, `weights`
+                without `lite` or beside `initial`, or the baseline's decoder has not five levels.
         """
         if not self.stages:
             raise ValueError("at least one stage is needed")
         if self.baseline is not None and self.initial is not None:
             raise ValueError("a baseline cannot start from a checkpoint of another network")
+        if self.baseline is not None and self.lite is not None:
+            raise ValueError("lite and baseline are two networks; name one")
+        if self.weights != "none" and self.lite is None:
+            raise ValueError(f"weights = {self.weights!r} are those of a lite network")
+        if self.weights != "none" and self.initial is not None:
+            raise ValueError(f"initial and weights = {self.weights!r} are two beginnings; name one")
         if len(self.baseline_decoder) != 5 or min(self.baseline_decoder) < 1:
             raise ValueError(
                 f"baseline_decoder is {list(self.baseline_decoder)}; "

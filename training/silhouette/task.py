@@ -1,18 +1,12 @@
 """The silhouette network's training, put together from a recipe."""
 
-import dataclasses
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from model.checkpoint import load_checkpoint
-from model.errors import InvalidInputError
-from model.silhouette.network import HourglassConfig, StackedHourglass
-from model.silhouette.predictor import ARCHITECTURE
 from training.engine.batches import num_steps
 from training.engine.precision import pick_device
 from training.engine.seeding import seed_everything
@@ -21,6 +15,7 @@ from training.silhouette.dataset import SilhouetteBatch
 from training.silhouette.losses import hourglass_loss, refinement_loss
 from training.silhouette.networks import build_network, is_refined, num_stacks
 from training.silhouette.recipe import SilhouetteRecipe
+from training.silhouette.weights import start_from
 
 
 def build(recipe: SilhouetteRecipe) -> SupervisedTask[SilhouetteBatch]:
@@ -29,7 +24,7 @@ def build(recipe: SilhouetteRecipe) -> SupervisedTask[SilhouetteBatch]:
     Raises:
         FileNotFoundError: The checkpoint to start from is not there.
         CheckpointError: It is damaged.
-        InvalidInputError: It is of a network of another size.
+        InvalidInputError: It is of another network, or the weights' package is not installed.
     """
     seed_everything(recipe.seed)
 
@@ -45,8 +40,7 @@ def build(recipe: SilhouetteRecipe) -> SupervisedTask[SilhouetteBatch]:
         return {"loss": torch.stack([*losses.values()]).sum(), **losses}
 
     network = build_network(recipe)
-    if isinstance(network, StackedHourglass) and recipe.initial is not None:
-        _start_from(network, Path(recipe.initial))
+    start_from(network, recipe.weights, recipe.initial)
     return SupervisedTask(
         network=network,
         objective=objective,
@@ -55,16 +49,6 @@ def build(recipe: SilhouetteRecipe) -> SupervisedTask[SilhouetteBatch]:
         num_steps=num_steps(recipe.stages),
         device=pick_device(recipe.device),
     )
-
-
-def _start_from(network: StackedHourglass, checkpoint: Path) -> None:
-    header, tensors = load_checkpoint(checkpoint, ARCHITECTURE)
-    given, wanted = HourglassConfig(**header.config["network"]), network.config
-    # A refinement may be put on top of what has none.
-    added = bool(wanted.refinement_width) and not given.refinement_width
-    if given != (dataclasses.replace(wanted, refinement_width=0) if added else wanted):
-        raise InvalidInputError(f"{checkpoint} holds a {given}; the recipe asks for a {wanted}")
-    network.load_state_dict(tensors, strict=not added)
 
 
 def judge_maps(network: nn.Module, batches: Iterable[SilhouetteBatch]) -> dict[str, float]:

@@ -11,7 +11,7 @@ from model.checkpoint import CheckpointHeader, load_checkpoint, save_checkpoint
 from model.errors import CheckpointError, InvalidInputError
 from model.silhouette.network import HourglassConfig, StackedHourglass
 from model.silhouette.predictor import (
-    ARCHITECTURE,
+    ARCHITECTURES,
     SilhouettePredictor,
     preprocess,
     save_silhouette_checkpoint,
@@ -164,7 +164,7 @@ def test_a_header_that_does_not_fit_its_tensors_is_refused(
 ) -> None:
     path = tmp_path / "silhouette.safetensors"
     save_silhouette_checkpoint(path, network, 64, HEADER)
-    header, _ = load_checkpoint(path, ARCHITECTURE)
+    header, _ = load_checkpoint(path, *ARCHITECTURES)
     save_checkpoint(path, load_file(path), dataclasses.replace(header, config=config))
     with pytest.raises(CheckpointError, match="does not fit its network"):
         SilhouettePredictor.from_checkpoint(path)

@@ -16,7 +16,7 @@ from model.checkpoint import CheckpointHeader, load_checkpoint
 from model.errors import InvalidInputError
 from model.silhouette.network import HourglassConfig, StackedHourglass
 from model.silhouette.predictor import (
-    ARCHITECTURE,
+    ARCHITECTURES,
     SilhouettePredictor,
     save_silhouette_checkpoint,
 )
@@ -145,7 +145,7 @@ def test_fit_writes_a_checkpoint_that_knows_where_it_comes_from(
     assert 0 <= header.metrics["overlap"] <= 1
     assert len(header.commit) >= 40 or header.commit == "unknown"
     average = load_state(run / "best.safetensors")["task"]["average"]
-    _, tensors = load_checkpoint(run / "silhouette.safetensors", ARCHITECTURE)
+    _, tensors = load_checkpoint(run / "silhouette.safetensors", *ARCHITECTURES)
     torch.testing.assert_close(tensors, average, rtol=0, atol=0)
     assert (run / "learned.csv").read_text().count("\n") == 5
     assert list((run / "tensorboard").iterdir())

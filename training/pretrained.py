@@ -10,8 +10,8 @@ from pathlib import Path
 
 from torch import Tensor
 
-from model.clothing.lite_unet import SKIPS, LiteEncoder
 from model.errors import InvalidInputError
+from model.lite_unet import SKIPS, LiteEncoder
 from training.assets.torch_weights import load_torch_weights
 
 SHA256 = (

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from model.clothing.lite_unet import VARIANTS, LiteEncoder, LiteUNet, SameConv2d, scaled_width
+from model.lite_unet import VARIANTS, LiteEncoder, LiteUNet, SameConv2d, scaled_width
 
 
 @pytest.mark.parametrize("variant", [0, 2])

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from model.clothing.lite_unet import LiteEncoder
 from model.errors import AssetError, InvalidInputError
+from model.lite_unet import LiteEncoder
 from training.assets.torch_weights import load_torch_weights
-from training.clothing.pretrained import PACKAGE, load_package_weights, renamed
+from training.pretrained import PACKAGE, load_package_weights, renamed
 
 
 def published_names(encoder: LiteEncoder) -> list[str]:
