@@ -84,14 +84,14 @@ def create_app(
         middleware=_middleware(settings, metrics),
         docs_url=None,
         redoc_url=None,
-        form_limits={"max_files": 2, "max_fields": 4, "max_part_size": 4096},
-        # Its records of errors would repeat what clients sent.
-        telemetry={"logs": False, "exclude": _is_operational},
+        # As they are: a router that is included is asked again for every request.
+        routes=[route for module in ROUTES for route in module.router.routes],
+        # Its records of errors would repeat what clients sent; a request's stages say more than
+        # spans of its steps.
+        telemetry={"logs": False, "operation_spans": False, "exclude": _is_operational},
     )
     app.state.settings, app.state.metrics = settings, metrics
     install_problem_handlers(app)
-    for routes in ROUTES:
-        app.include_router(routes.router)
     complete_openapi(
         app, with_keys=bool(settings.key_ring()), with_rate=bool(settings.rate_per_minute)
     )

@@ -13,6 +13,7 @@ from app import encoding
 from app.comparison import make_meshes, measure
 from app.conditional import CACHE_CONTROL, respond_if_changed
 from app.dependencies import EngineDep, MeshPairDep, Negotiated, PredictorsDep
+from app.direct import DirectRoute
 from app.errors import (
     BUSY,
     CLOSING,
@@ -31,7 +32,7 @@ from app.openapi import UPLOAD_PROBLEMS, binary_content, json_content, json_or_f
 from app.schemas.body import Faces, Mesh, MeshErrors, MeshPair, MeshRequest
 from app.topology import Topology
 
-router = APIRouter(tags=["body"])
+router = APIRouter(tags=["body"], route_class=DirectRoute)
 IGNORED_HEADER = "X-Betas-Ignored"
 
 

@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from app import encoding
 from app.dependencies import EngineDep, ImageDep, Negotiated, PredictorsDep
+from app.direct import DirectRoute
 from app.openapi import PICTURE_FORM, UPLOAD_PROBLEMS, binary_content, json_content
 from app.overlay import overlay
 from app.png import encode_png
@@ -17,7 +18,7 @@ from app.schemas.clothing import ClothingMap, SchemeName
 from model.clothing.labels import SCHEMES
 from model.clothing.predictor import ClothingSegmentation
 
-router = APIRouter(tags=["clothing"])
+router = APIRouter(tags=["clothing"], route_class=DirectRoute)
 
 
 @dataclass(frozen=True)

@@ -10,11 +10,12 @@ from starlette.responses import Response
 
 from app import encoding
 from app.dependencies import EngineDep, ImageDep, Negotiated, PredictorsDep
+from app.direct import DirectRoute
 from app.openapi import PICTURE_FORM, UPLOAD_PROBLEMS, binary_content, json_content
 from app.schemas.silhouette import ConfidenceMap
 from model.silhouette.confidence import weight_image
 
-router = APIRouter(tags=["silhouette"])
+router = APIRouter(tags=["silhouette"], route_class=DirectRoute)
 
 
 def _confidence_json(confidence: Float[np.ndarray, "H W"]) -> bytes:
