@@ -18,6 +18,7 @@ from app.errors import RefusedError, kind_of, problem
 from app.execution import DeviceFaultError
 from app.places import Place, belonging
 from app.queueing import EngineClosedError, QueueFullError
+from app.turnstile import Turnstile
 
 HOLD_S = 1.0
 """How long a place waits for a body: what a client on a fair line needs for a photo."""
@@ -45,7 +46,7 @@ class AdmissionGate:
         self.max_arriving = max(1, max_queue // 2)
         self.num_arriving = 0
         """Places that wait for bodies."""
-        self._turnstile = asyncio.Lock()
+        self._turnstile = Turnstile()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or refuse it."""
@@ -58,7 +59,8 @@ class AdmissionGate:
         place = Place(engine.reserve, engine.release)
         with belonging(place):
             try:
-                await self._await_turn()
+                await self._turnstile.wait()
+                turn = self._turnstile.turn
                 if self.num_arriving < self.max_arriving:
                     place.take()
                 else:
@@ -71,17 +73,9 @@ class AdmissionGate:
             except RefusedError as error:
                 await problem(scope, error.kind, error.detail)(scope, receive, send)
             else:
-                await self._await_turn()
+                if self._turnstile.turn != turn:  # the body came later
+                    await self._turnstile.wait()
                 await self.app(scope, body.receive, send)
-
-    async def _await_turn(self) -> None:
-        """Let one request through at each turn of the event loop.
-
-        So hundreds that come, or whose bodies end, at the same time do not hold up those who ask
-        for less, such as supervisors for health.
-        """
-        async with self._turnstile:
-            await asyncio.sleep(0)
 
     def _route(self, scope: Scope) -> Route | None:
         if scope["type"] != "http" or scope["method"] != "POST":
