@@ -9,12 +9,16 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.errors import LATE, problem
 
+WATCH_AFTER_S = 0.02
+"""How long after its body nobody asks whether a request's client is still there."""
+
 
 class RequestLifetime:
     """Cancels the work for a request whose client goes away, or that takes too long.
 
     Servers do not cancel a handler when the connection closes. Once the body has been read, the
-    next message can only say that the client is gone, so it is waited for beside the handler.
+    next message can only say that the client is gone, so it is waited for beside the handler. That
+    takes a task; a request that is answered within `WATCH_AFTER_S` needs none.
     """
 
     def __init__(self, app: ASGIApp, timeout_s: float) -> None:
@@ -48,6 +52,7 @@ class _Exchange:
         self._span = span
         self._gone = asyncio.Event()
         self._answered = False
+        self._timer: asyncio.TimerHandle | None = None
         self._watch: asyncio.Task[None] | None = None
 
     @property
@@ -57,12 +62,14 @@ class _Exchange:
 
     def close(self) -> None:
         """Watch no longer."""
-        if self._watch is not None:
-            self._watch.cancel()
+        for watching in (self._timer, self._watch):
+            if watching is not None:
+                watching.cancel()
 
     async def receive(self) -> Message:
         """The next part of the body; after the last, the news that the client has gone."""
-        if self._watch is not None:
+        if self._timer is not None:
+            self._begin_watch()
             await self._gone.wait()
             return {"type": "http.disconnect"}
         message = await self._receive()
@@ -70,7 +77,8 @@ class _Exchange:
             self._leave()
             await checkpoint()  # where the cancellation arrives
         elif not message.get("more_body", False):
-            self._watch = asyncio.create_task(self._wait_for_disconnect())
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(WATCH_AFTER_S, self._begin_watch)
         return message
 
     async def send(self, message: Message) -> None:
@@ -82,6 +90,10 @@ class _Exchange:
         elif not message.get("more_body", False):
             self._answered = True
         await self._send(message)
+
+    def _begin_watch(self) -> None:
+        if self._watch is None:
+            self._watch = asyncio.create_task(self._wait_for_disconnect())
 
     async def _wait_for_disconnect(self) -> None:
         message = await self._receive()
