@@ -169,9 +169,8 @@ class GuardedConnection(HttpToolsProtocol):
         """An answer is written; the client has some time to take it."""
         super().on_response_complete()
         self._idle_since = self.loop.time()
-        if self._send_timer is not None:
-            self._send_timer.cancel()
-        self._send_timer = self.loop.call_later(self._settings.send_timeout_s, self._send_late)
+        if self._send_timer is None:
+            self._send_timer = self.loop.call_later(self._settings.send_timeout_s, self._send_due)
 
     def send_400_response(self, msg: str) -> None:
         """What came is no HTTP."""
@@ -197,8 +196,13 @@ class GuardedConnection(HttpToolsProtocol):
         else:
             self.transport.close()
 
-    def _send_late(self) -> None:
-        if self.transport.get_write_buffer_size() > 0:
+    def _send_due(self) -> None:
+        # One timer for many answers: it may have been set at an earlier one.
+        self._send_timer = None
+        left_s = self._idle_since + self._settings.send_timeout_s - self.loop.time()
+        if self.transport.get_write_buffer_size() > 0 and left_s > 0:
+            self._send_timer = self.loop.call_later(left_s, self._send_due)
+        elif self.transport.get_write_buffer_size() > 0:
             self._metrics.closed_connections.labels("send_timeout").inc()
             self.transport.abort()
 

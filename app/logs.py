@@ -1,7 +1,7 @@
 """Log lines: one format for the whole process, and one write for all lines of a moment.
 
 A line about a request costs a few microseconds; a write costs more. Lines that come while an event
-loop runs its callbacks are written together when these are done, unless one of them is a warning.
+loop runs are written together `TOGETHER_S` after the first, unless one of them is a warning.
 """
 
 import asyncio
@@ -12,11 +12,14 @@ import sys
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, TextIO
 
 log_fields: ContextVar[Mapping[str, str]] = ContextVar("habitus_log_fields")
 """What every line says that is written in this context: of a request, its names."""
 _NO_FIELDS: Mapping[str, str] = {}
+TOGETHER_S = 0.02
+"""How long a line waits for others."""
 _STANDARD = {*vars(logging.makeLogRecord({})), "message", "asctime"}
 _WORD = re.compile("[!#-<>-~]+")
 """ASCII that is printed, without spaces, quotes and equals signs."""
@@ -61,7 +64,7 @@ class FieldsFormatter(logging.Formatter):
 
 
 class TogetherHandler(logging.Handler):
-    """Writes the lines of one turn of an event loop with one call; a warning at once."""
+    """Writes the lines of a moment of an event loop with one call; a warning at once."""
 
     def __init__(self, stream: TextIO) -> None:
         super().__init__()
@@ -69,14 +72,14 @@ class TogetherHandler(logging.Handler):
         self._lines: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Keep the line for the end of the turn, or write it."""
+        """Keep the line for the end of the moment, or write it."""
         try:
             self._lines.append(self.format(record))
             loop = asyncio._get_running_loop()
             if loop is None or record.levelno >= logging.WARNING:
                 self.flush()
             elif len(self._lines) == 1:
-                loop.call_soon(self.flush)
+                loop.call_later(TOGETHER_S, self.flush)
         except Exception:  # noqa: BLE001  (as every handler of the standard library)
             self.handleError(record)
 
@@ -93,7 +96,14 @@ class TogetherHandler(logging.Handler):
 
 
 def _when(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")[:-6] + "Z"
+    whole, rest = divmod(seconds, 1)
+    return f"{_second(whole)}.{int(rest * 1000):03d}Z"
+
+
+@lru_cache(maxsize=2)
+def _second(seconds: float) -> str:
+    """The same for all lines of a second."""
+    return datetime.fromtimestamp(seconds, UTC).isoformat()[:-6]
 
 
 def _to_text(fields: dict[str, Any]) -> str:
@@ -107,4 +117,4 @@ def _to_text(fields: dict[str, Any]) -> str:
 def _plain(value: object) -> str:
     """As it is where it is a word; otherwise such that it cannot pass for another value."""
     text = str(value)
-    return text if _WORD.fullmatch(text) else _to_json(text)
+    return text if isinstance(value, int | float) or _WORD.fullmatch(text) else _to_json(text)

@@ -40,14 +40,15 @@ def log(writes: Writes) -> Iterator[logging.Logger]:
     logger.propagate = True
 
 
-def test_lines_of_one_turn_of_the_loop_are_written_together(
+def test_lines_of_a_moment_of_the_loop_are_written_together(
     log: logging.Logger, writes: Writes
 ) -> None:
     async def turn() -> list[str]:
         for number in range(3):
             log.info("line %d", number)
         before = list(writes.calls)
-        await asyncio.sleep(0)
+        while not writes.calls:
+            await asyncio.sleep(0.005)
         return before
 
     assert asyncio.run(turn()) == []
