@@ -15,17 +15,25 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from model.lite_unet import STRIDE, LiteUNet
+from model.lite_unet import STRIDE, VARIANTS, LiteUNet
 
 
 @dataclass(frozen=True)
 class LiteConfig:
-    """Architecture of an EfficientNet-Lite U-Net for silhouettes."""
+    """Architecture of an EfficientNet-Lite U-Net for silhouettes.
+
+    Raises:
+        ValueError: There is no such variant.
+    """
 
     variant: int = 2
     """0 to 4, of EfficientNet-Lite0 to -Lite4."""
     decoder_widths: tuple[int, int, int, int] = (160, 128, 96, 64)
     """Channels on the way back, at strides 16, 8, 4 and 2."""
+
+    def __post_init__(self) -> None:
+        if self.variant not in range(len(VARIANTS)):
+            raise ValueError(f"variant is {self.variant}; 0 to {len(VARIANTS) - 1} are known")
 
 
 class LiteSilhouette(nn.Module):

