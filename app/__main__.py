@@ -19,7 +19,7 @@ import torch
 from pydantic import ValidationError
 
 from app.connections import GuardedConfig
-from app.heaps import limit_heaps
+from app.heaps import limit_heaps, trimmed_heaps
 from app.logs import configure_logging
 from app.main import create_app
 from app.predictors import Predictors
@@ -61,7 +61,7 @@ def main(arguments: list[str], load: Callable[[Settings], Predictors] = Predicto
     )
     logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
     server = Server(config, app, greeting(listener), settings.drain_s)
-    with listener:
+    with listener, trimmed_heaps():
         server.run(sockets=[listener])
     return server.exit_code
 
