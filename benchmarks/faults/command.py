@@ -1,6 +1,6 @@
 """What goes wrong in months, in minutes: odd clients, odd pictures and many requests.
 
-One real server (`python -m app`) with a small network of random weights and the body of this
+One real server (`python -m app`) with small networks of random weights and the body of this
 repository. Nothing of status 500 and above may be answered but 503 and 504.
 """
 

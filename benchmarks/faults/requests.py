@@ -18,20 +18,24 @@ MESH_TYPES = (
     "model/ply",
     "application/x-npz",
 )
+PHOTO_PATHS = {
+    "photo": "/confidence",
+    "weighted": "/confidence/weighted-image",
+    "garments": "/clothing",
+}
 MAP_TYPES = ("image/png", "application/x-npy", "application/json")
 
 
 def one_of_all(server: Server, http: httpx.Client, chance: random.Random) -> int:
     """The status of a request of any kind; 0 for one that hangs up."""
     kind = chance.choices(
-        ["photo", "weighted", "broken photo", "mesh", "errors", "nonsense", "look", "hang up"],
-        weights=[30, 10, 15, 15, 5, 10, 10, 5],
+        [*PHOTO_PATHS, "broken photo", "mesh", "errors", "nonsense", "look", "hang up"],
+        weights=[20, 10, 10, 15, 15, 5, 10, 10, 5],
     )[0]
-    if kind in ("photo", "weighted"):
-        path = "/confidence" if kind == "photo" else "/confidence/weighted-image"
-        types = MAP_TYPES if kind == "photo" else MAP_TYPES[:2]
-        head = {"Accept": chance.choice(types)}
-        return http.post(path, files={"image": photo(chance)}, headers=head).status_code
+    if kind in PHOTO_PATHS:
+        head = {"Accept": chance.choice(MAP_TYPES[:2] if kind == "weighted" else MAP_TYPES)}
+        files = {"image": photo(chance)}
+        return http.post(PHOTO_PATHS[kind], files=files, headers=head).status_code
     if kind == "broken photo":
         return http.post("/confidence", files={"image": _broken(chance)}).status_code
     if kind == "mesh":

@@ -1,4 +1,4 @@
-"""The server that the faults happen to: `python -m app` with a small network."""
+"""The server that the faults happen to: `python -m app` with small networks."""
 
 import contextlib
 import os
@@ -13,8 +13,10 @@ from pathlib import Path
 import httpx
 import torch
 
-from app.predictors import BODY, SILHOUETTE
+from app.predictors import BODY, CLOTHING, SILHOUETTE
 from model.checkpoint import CheckpointHeader
+from model.clothing.network import ClothingConfig, ClothingNetwork
+from model.clothing.predictor import save_clothing_checkpoint
 from model.silhouette.network import HourglassConfig, StackedHourglass
 from model.silhouette.predictor import save_silhouette_checkpoint
 
@@ -73,9 +75,12 @@ def running(folder: Path, settings: Mapping[str, str]) -> Iterator[Server]:
 
 
 def write_checkpoints(folder: Path) -> None:
+    """Every capability: networks of random weights, and the body of this repository."""
     torch.manual_seed(0)
-    network = StackedHourglass(HourglassConfig(num_stacks=1, num_features=8, depth=2))
     header = CheckpointHeader("", {}, "nothing", {}, {}, "random weights", "Apache-2.0")
-    save_silhouette_checkpoint(folder / SILHOUETTE.checkpoint, network, 64, header)
+    hourglass = StackedHourglass(HourglassConfig(num_stacks=1, num_features=8, depth=2))
+    save_silhouette_checkpoint(folder / SILHOUETTE.checkpoint, hourglass, 64, header)
+    unet = ClothingNetwork(ClothingConfig(network="unet", widths=(8, 16)))
+    save_clothing_checkpoint(folder / CLOTHING.checkpoint, unet, 64, header)
     body = ROOT / "checkpoints" / BODY.checkpoint
     (folder / BODY.checkpoint).write_bytes(body.read_bytes())
