@@ -57,6 +57,22 @@ def digest(tensors: Mapping[str, Tensor]) -> str:
     return sha.hexdigest()
 
 
+def in_half_precision(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Weights as they are kept: a network of a few million fits into a repository so.
+
+    Integers, as a batch norm's number of batches, stay what they are.
+
+    Raises:
+        ValueError: A number is not finite in half precision.
+    """
+    kept = {}
+    for name, tensor in tensors.items():
+        kept[name] = tensor.to(torch.float16) if tensor.is_floating_point() else tensor
+        if not kept[name].isfinite().all():
+            raise ValueError(f"{name} is not finite in half precision")
+    return kept
+
+
 def save_checkpoint(path: Path, tensors: Mapping[str, Tensor], header: CheckpointHeader) -> None:
     """Write tensors and header to `path` in one step: readers see the old file or the new one."""
     contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}

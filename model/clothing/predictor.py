@@ -14,7 +14,12 @@ import torch.nn.functional as F
 from jaxtyping import Float, Float32, UInt8
 from torch import Tensor
 
-from model.checkpoint import CheckpointHeader, load_checkpoint, save_checkpoint
+from model.checkpoint import (
+    CheckpointHeader,
+    in_half_precision,
+    load_checkpoint,
+    save_checkpoint,
+)
 from model.clothing.inference import InferenceNetwork, fastest_faithful
 from model.clothing.label_map import Placement, label_map
 from model.clothing.labels import FINE, GROUP_OF, GROUPED
@@ -193,15 +198,4 @@ def save_clothing_checkpoint(
     """
     config = {"network": dataclasses.asdict(network.config), "input_size": input_size}
     header = dataclasses.replace(header, architecture=ARCHITECTURE, config=config)
-    tensors = {name: _halved(name, tensor) for name, tensor in network.state_dict().items()}
-    save_checkpoint(path, tensors, header)
-
-
-def _halved(name: str, tensor: Tensor) -> Tensor:
-    """Integers, as a batch norm's number of batches, stay what they are."""
-    if not tensor.is_floating_point():
-        return tensor
-    half = tensor.to(torch.float16)
-    if not half.isfinite().all():
-        raise ValueError(f"{name} is not finite in half precision")
-    return half
+    save_checkpoint(path, in_half_precision(network.state_dict()), header)

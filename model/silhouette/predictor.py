@@ -9,7 +9,12 @@ import numpy as np
 import torch
 from jaxtyping import Float32, UInt8
 
-from model.checkpoint import CheckpointHeader, load_checkpoint, save_checkpoint
+from model.checkpoint import (
+    CheckpointHeader,
+    in_half_precision,
+    load_checkpoint,
+    save_checkpoint,
+)
 from model.errors import CheckpointError
 from model.silhouette.architectures import (
     ARCHITECTURES,
@@ -139,15 +144,18 @@ class SilhouettePredictor:
 def save_silhouette_checkpoint(
     path: Path, network: SilhouetteNetwork, input_size: int, header: CheckpointHeader
 ) -> None:
-    """Write what `SilhouettePredictor.from_checkpoint` reads.
+    """Write what `SilhouettePredictor.from_checkpoint` reads; weights are kept in half precision.
 
     Args:
         path: Where to.
         network: Its weights, on any device.
         input_size: Side of the square that pictures are letterboxed to.
         header: `architecture` and `config` are filled in here.
+
+    Raises:
+        ValueError: A weight is not finite in half precision.
     """
     config = {"network": dataclasses.asdict(network.config), "input_size": input_size}
     architecture = architecture_of(network)
     header = dataclasses.replace(header, architecture=architecture, config=config)
-    save_checkpoint(path, network.state_dict(), header)
+    save_checkpoint(path, in_half_precision(network.state_dict()), header)

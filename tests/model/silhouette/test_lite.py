@@ -73,6 +73,9 @@ def test_a_checkpoint_is_rebuilt_by_the_architecture_in_its_header(
     save_silhouette_checkpoint(path, network, 64, HEADER)
     image = np.random.default_rng(0).integers(0, 256, (80, 60, 3), dtype=np.uint8)
     rebuilt = SilhouettePredictor.from_checkpoint(path)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.copy_(parameter.half())
     (expected,) = SilhouettePredictor(network, 64).predict_batch([image])
     (found,) = rebuilt.predict_batch([image])
     np.testing.assert_array_equal(found.confidence, expected.confidence)

@@ -146,7 +146,8 @@ def test_fit_writes_a_checkpoint_that_knows_where_it_comes_from(
     assert len(header.commit) >= 40 or header.commit == "unknown"
     average = load_state(run / "best.safetensors")["task"]["average"]
     _, tensors = load_checkpoint(run / "silhouette.safetensors", *ARCHITECTURES)
-    torch.testing.assert_close(tensors, average, rtol=0, atol=0)
+    kept = {n: t.half() if t.is_floating_point() else t for n, t in average.items()}
+    torch.testing.assert_close(tensors, kept, rtol=0, atol=0)
     assert (run / "learned.csv").read_text().count("\n") == 5
     assert list((run / "tensorboard").iterdir())
 
@@ -267,8 +268,9 @@ def test_a_run_can_start_from_a_checkpoint(recipe: SilhouetteRecipe, tmp_path: P
     save_silhouette_checkpoint(path, network, 32, header)
     started = build(dataclasses.replace(recipe, initial=str(path)))
     for name, tensor in network.state_dict().items():
-        torch.testing.assert_close(started.network.state_dict()[name], tensor)
-        torch.testing.assert_close(started.average.network.state_dict()[name], tensor)
+        # Checkpoints are kept in half precision.
+        for found in (started.network, started.average.network):
+            torch.testing.assert_close(found.state_dict()[name], tensor, rtol=1e-3, atol=1e-6)
     wider = dataclasses.replace(recipe, initial=str(path), network=HourglassConfig(num_stacks=1))
     with pytest.raises(InvalidInputError, match="the recipe asks for"):
         build(wider)
@@ -288,7 +290,7 @@ def test_a_refinement_can_be_put_on_a_plain_checkpoint_and_not_be_taken_off(
     started = build(refined)
     found = started.network.state_dict()
     for name, tensor in plain.state_dict().items():
-        torch.testing.assert_close(found[name], tensor)
+        torch.testing.assert_close(found[name], tensor, rtol=1e-3, atol=1e-6)
     assert any(name.startswith("refinement.") for name in found)
     save_silhouette_checkpoint(path, StackedHourglass(network), 48, header)
     with pytest.raises(InvalidInputError, match="refinement_width=4"):

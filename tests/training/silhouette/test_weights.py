@@ -95,7 +95,7 @@ def test_a_training_goes_on_from_a_silhouette_checkpoint(
     save_silhouette_checkpoint(path, network, 64, HEADER)
     other = LiteSilhouette(SMALL)
     start_from(other, "none", str(path))
-    torch.testing.assert_close(other.state_dict(), network.state_dict(), rtol=0, atol=0)
+    torch.testing.assert_close(other.state_dict(), network.state_dict(), rtol=1e-3, atol=1e-6)
 
 
 @pytest.mark.skipif(
