@@ -11,6 +11,7 @@ import inspect
 import json
 from collections.abc import Awaitable, Callable
 from email.message import Message
+from functools import lru_cache
 from typing import Any
 
 from fastapi.dependencies.models import Dependant
@@ -138,6 +139,7 @@ class _Call:
         return values
 
 
+@lru_cache(maxsize=16)
 def _is_json(content_type: str | None) -> bool:
     if content_type is None:
         return False

@@ -7,10 +7,9 @@ deadline has passed, leaves the queue at once.
 """
 
 import asyncio
-import contextlib
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TypeVar
 
 import anyio
@@ -26,6 +25,11 @@ from app.worker import DeviceWorker
 _log = logging.getLogger(__name__)
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
+_REASONS: dict[type[BaseException], str] = {
+    QueueFullError: "queue_full",
+    EngineClosedError: "closing",
+    DeviceFaultError: "device_fault",
+}
 STUCK_S = 10.0
 """How long the last batches may take when nobody waits for them any more."""
 
@@ -45,6 +49,7 @@ class Engine:
         self.fault: BaseException | None = None
         """What only a new process can put right."""
         self._metrics = metrics
+        self._refusals = _CountedRefusals(metrics)
         self._draining = False
         self._jobs = JobQueue(max_queue, max_wait_s, len(devices))
         self._workers = [
@@ -105,12 +110,12 @@ class Engine:
             EngineClosedError: The server is shutting down.
             DeviceFaultError: A device is lost.
         """
-        with self._counting_refusals():
+        with self._refusals:
             self._jobs.check()
 
     def reserve(self) -> None:
         """Hold a place for an item that is on its way; refuses as `check_admission` does."""
-        with self._counting_refusals():
+        with self._refusals:
             self._jobs.reserve()
 
     def release(self) -> None:
@@ -133,7 +138,7 @@ class Engine:
         deadline = anyio.current_effective_deadline()
         time_left_s = deadline - loop.time()
         job = Job(predictor, item, loop.create_future(), time.monotonic() + time_left_s)
-        with self._counting_refusals():
+        with self._refusals:
             self._jobs.admit(job, is_reserved=spend_place())
         try:
             result: _Result = await job.future
@@ -161,16 +166,17 @@ class Engine:
         jobs = self._jobs.abandon(fault)
         settle(jobs, [DeviceFaultError(*fault.args) for _ in jobs])
 
-    @contextlib.contextmanager
-    def _counting_refusals(self) -> Iterator[None]:
-        try:
-            yield
-        except QueueFullError:
-            self._metrics.refused.labels("queue_full").inc()
-            raise
-        except EngineClosedError:
-            self._metrics.refused.labels("closing").inc()
-            raise
-        except DeviceFaultError:
-            self._metrics.refused.labels("device_fault").inc()
-            raise
+
+class _CountedRefusals:
+    """A block whose refusals are counted. It keeps nothing: one serves all requests."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        self._refused = metrics.refused
+
+    def __enter__(self) -> None:
+        """Nothing to do."""
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        """Count it by its reason."""
+        if kind is not None and (reason := _REASONS.get(kind)):
+            self._refused.labels(reason).inc()

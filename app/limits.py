@@ -63,7 +63,12 @@ class BodyLimit:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        headers = Headers(scope=scope)
+        declared, expects = b"", False
+        for name, value in scope["headers"]:
+            if name == b"content-length":
+                declared = value
+            elif name == b"expect":
+                expects = True
         body = _ArrivingBody(self, receive)
 
         async def send_closing(message: Message) -> None:
@@ -73,9 +78,8 @@ class BodyLimit:
                 MutableHeaders(scope=message)["Connection"] = "close"
             await send(message)
 
-        send_answer = send_closing if "expect" in headers else send
-        declared = headers.get("content-length", "")
-        if declared.isdecimal() and int(declared) > self.max_bytes:
+        send_answer = send_closing if expects else send
+        if declared.isdigit() and int(declared) > self.max_bytes:
             refusal = problem(scope, TOO_LARGE, self.too_large)
             await refusal(scope, receive, send_answer)
             return
