@@ -26,6 +26,9 @@ class Device:
     """Waits until the device has done what it was given; raises when it has failed."""
     recovery_s: float = RECOVERY_S
     """How long batches stay smaller after one did not fit."""
+    limits: Mapping[Predictor, int] = field(default_factory=dict)
+    """Most items that a predictor of this device is given at once, where more at once are no
+    quicker than more in turn."""
     overlaps: bool = False
     """Whether preparing and finishing beside a running batch pays."""
 

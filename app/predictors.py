@@ -10,7 +10,7 @@ from typing import TypeVar
 import numpy as np
 import torch
 
-from app.device import Device
+from app.device import Device, Predictor
 from app.settings import ConfigurationError, Settings
 from app.topology import Topology
 from app.torch_devices import count_workers, resolve_devices, synchronize
@@ -109,6 +109,8 @@ class Predictors:
     """The same on further devices. Requests name the first; the engine finds the replica."""
     cpu_workers: int = 1
     """Batches that run at once on a processor."""
+    cpu_threads: int = 1
+    """Threads of each."""
 
     @classmethod
     def load(cls, settings: Settings) -> "Predictors":
@@ -132,7 +134,10 @@ class Predictors:
             for device in resolve_devices(settings.device)
         ]
         return replace(
-            first, replicas=tuple(others), cpu_workers=count_workers(settings.cpu_threads)
+            first,
+            replicas=tuple(others),
+            cpu_workers=count_workers(settings.cpu_threads),
+            cpu_threads=settings.cpu_threads,
         )
 
     def need_silhouette(self) -> SilhouettePredictor:
@@ -173,7 +178,9 @@ class Predictors:
         """The devices and what is on each.
 
         Only a device beside the processor gains from threads that prepare and finish: on a
-        processor these take a thirtieth of a batch's time, and the network's own cores.
+        processor these take a thirtieth of a batch's time, and the network's own cores. Nor is a
+        processor quicker with more pictures at once than it has threads: each of them would only
+        be answered when the last is done.
         """
         return [
             Device(
@@ -184,11 +191,18 @@ class Predictors:
                 },
                 examples=[(loaded.predictor, loaded.example) for loaded in here._loaded.values()],
                 synchronize=partial(synchronize, here._device),
+                limits=here._limits(self.cpu_threads),
                 overlaps=here._device.type == "cuda",
             )
             for here in (self, *self.replicas)
             for _ in range(self.cpu_workers if here._device.type == "cpu" else 1)
         ]
+
+    def _limits(self, cpu_threads: int) -> dict[Predictor, int]:
+        if self._device.type != "cpu":
+            return {}
+        pictures = (self.silhouette, self.clothing)
+        return {predictor: cpu_threads for predictor in pictures if predictor is not None}
 
     @cached_property
     def _loaded(self) -> dict[Capability, _Loaded]:

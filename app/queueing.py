@@ -21,6 +21,10 @@ from model.errors import HabitusError
 _log = logging.getLogger(__name__)
 
 
+Limit = Callable[[BatchPredictor[Any, Any]], int]
+"""Most jobs for a predictor that are taken at once."""
+
+
 class QueueFullError(Exception):
     """As many items are queued and running as are allowed."""
 
@@ -156,46 +160,46 @@ class JobQueue:
         self.arrived.notify_all()
         self.filled.notify_all()
 
-    def time_to_take_locked(self, limit: int) -> float | None:
+    def time_to_take_locked(self, limit: Limit) -> float | None:
         """Seconds until the jobs that wait may be taken; None: there are none."""
         if not self._waiting:
             return None
-        if self.closed or len(self._waiting) >= limit:
+        oldest = next(iter(self._waiting))
+        if self.closed or len(self._waiting) >= limit(oldest.predictor):
             return 0
-        waited = time.monotonic() - next(iter(self._waiting)).queued_at
+        waited = time.monotonic() - oldest.queued_at
         return max(0, self._max_wait_s - waited)
 
-    def take_locked(self, limit: int) -> list[Job]:
+    def take_locked(self, limit: Limit) -> list[Job]:
         """The oldest job and others for the same predictor; those that are over fall out.
 
         Not more than this device's share of what waits, so that no other stands idle meanwhile.
         """
         batch: list[Job] = []
-        limit = min(limit, math.ceil(len(self._waiting) / self._num_devices))
+        share = math.ceil(len(self._waiting) / self._num_devices)
         for job in list(self._waiting):
             if job.is_over:
                 del self._waiting[job]
             elif not batch or job.predictor is batch[0].predictor:
                 del self._waiting[job]
                 batch.append(job)
-                if len(batch) == limit:
+                if len(batch) >= min(share, limit(job.predictor)):
                     break
         return batch
 
     def take_ahead_locked(
-        self, limit: int, suits: Callable[[BatchPredictor[Any, Any]], bool]
+        self, limit: Limit, suits: Callable[[BatchPredictor[Any, Any]], bool]
     ) -> list[Job]:
         """As `take_locked`, but a full batch or nothing: one that is not full keeps filling.
 
         Nothing either while a device is idle: then it is that one's turn.
         """
-        if self.num_idle or len(self._waiting) < limit:
+        if self.num_idle or not (alive := [job for job in self._waiting if not job.is_over]):
             return []
-        alive = [job for job in self._waiting if not job.is_over]
-        alike = [job for job in alive if job.predictor is alive[0].predictor]
-        if len(alike) < limit or not suits(alike[0].predictor):
+        predictor = alive[0].predictor
+        batch = [job for job in alive if job.predictor is predictor][: limit(predictor)]
+        if len(batch) < limit(predictor) or not suits(predictor):
             return []
-        batch = alike[:limit]
         for job in batch:
             del self._waiting[job]
         self._ahead.update(batch)

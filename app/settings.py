@@ -61,7 +61,12 @@ class Settings(BaseSettings):
         le=PILLOW_MAX_PIXELS,
         description="Largest picture, in pixels; read from its header before it is decoded.",
     )
-    max_batch: int = Field(default=8, ge=1, description="Most items that the device takes at once.")
+    max_batch: int = Field(
+        default=8,
+        ge=1,
+        description="Most items that the device takes at once; on a CPU, of pictures no more than "
+        "HABITUS_CPU_THREADS.",
+    )
     max_wait_ms: float = Field(
         default=0,
         ge=0,

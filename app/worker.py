@@ -55,7 +55,6 @@ class DeviceWorker:
         self.device = device
         self.warm = threading.Event()
         self._jobs = jobs
-        self._max_batch = max_batch
         self._metrics = metrics
         self._on_fault = on_fault
         self._runner = BatchRunner(BatchCeiling(max_batch, device.recovery_s), device.synchronize)
@@ -123,7 +122,7 @@ class DeviceWorker:
             DeviceFaultError: A predictor fails at its example.
         """
         for predictor, example in self.device.examples:
-            for size in batch_buckets(self._max_batch):
+            for size in batch_buckets(self._limit(predictor)):
                 if self._jobs.closed or size > self._runner.ceiling.limit:
                     break
                 for outcome in self._runner.run(predictor, [example] * size):
@@ -139,9 +138,10 @@ class DeviceWorker:
             while (batch := self._choose_locked()) is None:
                 if self._is_done_locked():
                     return None
-                limit = self._runner.ceiling.limit
                 jobs.num_idle += 1
-                jobs.arrived.wait(None if self._preparing else jobs.time_to_take_locked(limit))
+                jobs.arrived.wait(
+                    None if self._preparing else jobs.time_to_take_locked(self._limit)
+                )
                 jobs.num_idle -= 1
             self._running = True
             jobs.begin_locked(batch.jobs)
@@ -155,11 +155,10 @@ class DeviceWorker:
             batch, self._ahead = self._ahead, None
             if not all(job.is_over for job in batch.jobs):
                 return batch
-        limit = self._runner.ceiling.limit
         # What is being prepared is older than what waits.
-        if self._preparing or self._jobs.time_to_take_locked(limit) != 0:
+        if self._preparing or self._jobs.time_to_take_locked(self._limit) != 0:
             return None
-        taken = self._jobs.take_locked(limit)
+        taken = self._jobs.take_locked(self._limit)
         return self._batch(taken) if taken else None
 
     def _is_done_locked(self) -> bool:
@@ -217,7 +216,7 @@ class DeviceWorker:
     def _take_ahead_locked(self) -> list[Job]:
         if not self._running or self._ahead is not None:
             return []
-        return self._jobs.take_ahead_locked(self._runner.ceiling.limit, self._is_staged)
+        return self._jobs.take_ahead_locked(self._limit, self._is_staged)
 
     def _finish(self) -> None:
         """Turn what the device gave into results."""
@@ -237,6 +236,11 @@ class DeviceWorker:
                 self._jobs.arrived.notify_all()
 
     # Jobs to batches, and results to requests.
+
+    def _limit(self, predictor: Predictor) -> int:
+        """Most items that are taken for it at once."""
+        limit = self._runner.ceiling.limit
+        return min(limit, self.device.limits.get(self._local(predictor), limit))
 
     def _local(self, predictor: Predictor) -> Predictor:
         return self.device.replicas.get(predictor, predictor)

@@ -85,6 +85,28 @@ def test_a_device_takes_its_share_and_leaves_the_rest_to_the_others() -> None:
     assert [len(recorder.batches) for recorder in (first, second)] == [1, 1]
 
 
+def test_a_predictor_is_given_no_more_at_once_than_its_device_allows_it() -> None:
+    """Also in the warm-up; another predictor's batches on the same device are as full as ever."""
+    first, local, other = Recorder(), Recorder(), Recorder()
+    device = Device("cpu-0", {first: local}, [(local, "a"), (other, "b")], limits={local: 2})
+    engine = Engine(Metrics(), [device], max_batch=4)
+
+    async def ask() -> None:
+        asking = [
+            asyncio.ensure_future(engine.submit(predictor, number))
+            for predictor in (first, other)
+            for number in range(3)
+        ]
+        await asyncio.sleep(0)
+        engine.start()
+        assert await asyncio.gather(*asking) == [0, 1, 2] * 2
+
+    asyncio.run(asyncio.wait_for(ask(), 60))
+    engine.close()
+    assert local.batches == [["a"], ["a", "a"], [0, 1], [2]]
+    assert other.batches == [["b"], ["b"] * 2, ["b"] * 4, [0, 1, 2]]
+
+
 @pytest.mark.parametrize(
     ("max_batch", "buckets"), [(1, [1]), (2, [1, 2]), (6, [1, 2, 4, 6]), (8, [1, 2, 4, 8])]
 )

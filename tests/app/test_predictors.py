@@ -79,6 +79,7 @@ def test_a_processor_runs_as_many_batches_at_once_as_its_cores_hold(
         predictors = Predictors.load(settings)
         devices = predictors.devices()
         assert len(devices) == expected
+        assert all(device.limits == {predictors.silhouette: threads} for device in devices)
         assert {predictor for device in devices for predictor, _ in device.examples} == {
             predictors.silhouette
         }
