@@ -16,6 +16,7 @@ from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
+from app.answers import AnswerTransport
 from app.errors import BAD_HEAD, CROWDED, HEAD_TOO_LARGE, MEDIA_TYPE, TOO_SLOW, Kind, document
 from app.metrics import Metrics
 from app.peers import watch_peer
@@ -139,7 +140,8 @@ class GuardedConnection(HttpToolsProtocol):
             self._refuse_head()
         else:
             super().on_headers_complete()
-            self.cycle.transport = _AnswerTransport(self)  # type: ignore[assignment]
+            answer = AnswerTransport(self.cycle, self.transport, self.linger)
+            self.cycle.transport = answer  # type: ignore[assignment]
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         self._running = cycle
@@ -250,20 +252,3 @@ class GuardedConnection(HttpToolsProtocol):
         lines += [f"{name}: {value}" for name, value in headers.items()]
         self.transport.write("\r\n".join([*lines, "", ""]).encode("ascii") + body)
         self.linger()
-
-
-class _AnswerTransport:
-    """The connection as one request's answer sees it: it may end before the body has."""
-
-    def __init__(self, connection: GuardedConnection) -> None:
-        self._connection = connection
-        self._cycle = connection.cycle
-        self.write = connection.transport.write
-        self.is_closing = connection.transport.is_closing
-
-    def close(self) -> None:
-        """The answer is written, and it is the last."""
-        if self._cycle.more_body and not self.is_closing():
-            self._connection.linger()
-        else:
-            self._connection.transport.close()

@@ -20,7 +20,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.params import Form
 from fastapi.routing import APIRoute
 from pydantic_core import PydanticUndefined
-from starlette.datastructures import FormData
+from starlette.datastructures import FormData, QueryParams
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -103,11 +103,11 @@ class _Call:
         self._body = dependant.body_params
         self._embed = embed
         self._request_name = dependant.request_param_name
-        sent = (dependant.path_params, "path_params"), (dependant.query_params, "query_params")
-        self._sent = [(fields, place) for fields, place in sent if fields]
+        self._path = dependant.path_params
+        self._query = dependant.query_params
+        self._without_query = request_params_to_args(self._query, QueryParams())
         provided = {need._name for need in self._needs} | {self._request_name}
-        provided |= {field.name for fields, _ in self._sent for field in fields}
-        provided |= {field.name for field in self._body}
+        provided |= {field.name for field in (*self._path, *self._query, *self._body)}
         missing = set(inspect.signature(self.function).parameters) - provided
         if missing:
             raise ValueError(f"nobody provides {sorted(missing)} of {self.function}")
@@ -124,8 +124,11 @@ class _Call:
                 errors.extend(wrong)
             else:
                 values[need._name] = await need.function(**arguments)
-        for fields, place in self._sent:
-            more, wrong = request_params_to_args(fields, getattr(request, place))
+        path = request_params_to_args(self._path, request.path_params)
+        query = self._without_query
+        if self._query and request.scope["query_string"]:
+            query = request_params_to_args(self._query, request.query_params)
+        for more, wrong in (path, query):
             values |= more
             errors.extend(wrong)
         if self._body:

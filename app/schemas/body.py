@@ -43,8 +43,6 @@ Vertices = Annotated[
 ]
 Point = Annotated[list[float], Field(min_length=3, max_length=3)]
 """Unlike what clients send, what is made of it has no bounds."""
-_NO_POSE = [[0.0, 0.0, 0.0]] * NUM_BODY_JOINTS
-_ORIGIN = [0.0, 0.0, 0.0]
 
 
 def _parameters(
@@ -53,11 +51,14 @@ def _parameters(
     global_orient: list[float] | None,
     transl: list[float] | None,
 ) -> BodyParameters:
+    given = {"body_pose": body_pose, "global_orient": global_orient, "transl": transl}
     return BodyParameters(
-        betas=np.array(betas, np.float32),
-        body_pose=np.array(body_pose or _NO_POSE, np.float32),
-        global_orient=np.array(global_orient or _ORIGIN, np.float32),
-        transl=np.array(transl or _ORIGIN, np.float32),
+        np.array(betas, np.float32),
+        **{
+            name: np.array(values, np.float32)
+            for name, values in given.items()
+            if values is not None
+        },
     )
 
 

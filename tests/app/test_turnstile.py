@@ -1,8 +1,10 @@
-"""One at each turn of the loop, in order, whoever leaves the line."""
+"""A few at each turn of the loop, in order, whoever leaves the line."""
 
 import asyncio
+import time
+from collections import Counter
 
-from app.turnstile import Turnstile
+from app.turnstile import MOST, SHORT_S, Turnstile
 
 
 async def _log_turns(turnstile: Turnstile, name: str, log: list[tuple[str, int]]) -> None:
@@ -10,34 +12,53 @@ async def _log_turns(turnstile: Turnstile, name: str, log: list[tuple[str, int]]
     log.append((name, turnstile.turn))
 
 
-def test_one_goes_through_at_each_turn_in_order_of_arrival() -> None:
+def test_more_go_through_at_each_turn_while_turns_are_short() -> None:
     async def crowd() -> list[tuple[str, int]]:
         turnstile, log = Turnstile(), list[tuple[str, int]]()
-        await asyncio.gather(*(_log_turns(turnstile, name, log) for name in "abcde"))
+        await asyncio.gather(*(_log_turns(turnstile, str(number), log) for number in range(40)))
         return log
 
-    assert asyncio.run(crowd()) == [("a", 0), ("b", 1), ("c", 2), ("d", 3), ("e", 4)]
+    log = asyncio.run(crowd())
+    assert [name for name, _ in log] == [str(number) for number in range(40)]
+    sizes = Counter(turn for _, turn in log)
+    assert sizes[0] == 1
+    assert max(sizes.values()) <= MOST
 
 
-def test_others_run_between_two_who_go_through() -> None:
+def test_one_goes_through_at_each_turn_while_turns_are_long() -> None:
+    async def crowd() -> list[int]:
+        turnstile, turns = Turnstile(), list[int]()
+
+        async def go() -> None:
+            await turnstile.wait()
+            turns.append(turnstile.turn)
+            time.sleep(2 * SHORT_S)
+
+        await asyncio.gather(*(go() for _ in range(5)))
+        return turns
+
+    assert asyncio.run(crowd()) == [0, 1, 2, 3, 4]
+
+
+def test_others_run_between_two_turns() -> None:
     async def crowd() -> list[str]:
         turnstile, seen = Turnstile(), list[str]()
 
-        async def count_turns() -> None:
-            while len(seen) < 9:
+        async def other() -> None:
+            while len(seen) < 60:
                 seen.append("other")
                 await asyncio.sleep(0)
 
-        async def go(name: str) -> None:
+        async def go() -> None:
             await turnstile.wait()
-            seen.append(name)
+            seen.append("one")
 
-        await asyncio.gather(*(go(name) for name in "abc"), count_turns())
+        await asyncio.gather(*(go() for _ in range(30)), other())
         return seen
 
     seen = asyncio.run(crowd())
-    assert [name for name in seen if name != "other"] == ["a", "b", "c"]
-    assert all("other" in seen[seen.index(x) : seen.index(y)] for x, y in ("ab", "bc"))
+    assert seen.count("one") == 30
+    assert "one" * (MOST + 1) not in "".join(seen)
 
 
 def test_a_lone_one_does_not_wait() -> None:
