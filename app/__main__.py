@@ -109,5 +109,6 @@ def _shown(default: object) -> str:
 if __name__ == "__main__":
     exit_code = main(sys.argv[1:])
     if exit_code == EXIT_FAULT:
+        logging.shutdown()  # lines that wait for others
         os._exit(exit_code)  # without the interpreter's own end: a lost device can hang it
     sys.exit(exit_code)
