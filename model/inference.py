@@ -19,6 +19,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from model.precision import cpu_multiplies_bfloat16
 from model.trial_pictures import trial_pictures
+from model.without_python import WithoutPython
 
 _log = logging.getLogger(__name__)
 
@@ -40,7 +41,8 @@ def served_copy(network: nn.Module, dtype: torch.dtype) -> nn.Module:
     folded = fold_batch_norms(copy.deepcopy(network).eval())
     if device.type == "cpu" and torch.backends.mkldnn.is_available():
         use_onednn(folded)
-    return folded.to(dtype).to(memory_format=torch.channels_last).requires_grad_(False)
+    served = folded.to(dtype).to(memory_format=torch.channels_last).requires_grad_(False)
+    return WithoutPython(served) if device.type == "cpu" else served
 
 
 def split_for_device(images: Float[Tensor, "B 3 H W"]) -> tuple[Tensor, ...]:
