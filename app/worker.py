@@ -23,6 +23,7 @@ from app.execution import (
     checked,
 )
 from app.metrics import Metrics
+from app.priority import give_way
 from app.queueing import Job, JobQueue, settle
 
 
@@ -105,6 +106,8 @@ class DeviceWorker:
 
     def _run(self) -> None:
         try:
+            if not self.device.overlaps:
+                give_way()
             self._warm_up()
             self.warm.set()
             while (batch := self._next_batch()) is not None:

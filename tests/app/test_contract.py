@@ -379,7 +379,9 @@ def test_the_same_question_gets_the_same_answer(client: httpx.Client, photo: Ima
 def test_pictures_asked_together_get_the_answers_that_they_get_alone(
     start: Callable[..., httpx.Client], tiny_silhouette: SilhouettePredictor, photo: Image.Image
 ) -> None:
-    client = start(Predictors(silhouette=tiny_silhouette), max_wait_ms=200, max_batch=6)
+    # As many threads: a processor is given no more pictures at once than it has.
+    predictors = Predictors(silhouette=tiny_silhouette, cpu_threads=6)
+    client = start(predictors, max_wait_ms=200, max_batch=6)
     pictures = [encoded(photo.rotate(60 * turn).resize((40 + turn, 50))) for turn in range(6)]
 
     def ask(data: bytes) -> np.ndarray:

@@ -1,6 +1,8 @@
 """Several devices on one queue, warming them, and losing them."""
 
 import asyncio
+import os
+import sys
 import threading
 from collections.abc import Callable, Sequence
 
@@ -105,6 +107,25 @@ def test_a_predictor_is_given_no_more_at_once_than_its_device_allows_it() -> Non
     engine.close()
     assert local.batches == [["a"], ["a", "a"], [0, 1], [2]]
     assert other.batches == [["b"], ["b"] * 2, ["b"] * 4, [0, 1, 2]]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a thread has no nice value")
+@pytest.mark.parametrize("beside", [False, True], ids=["the processor", "beside the processor"])
+def test_a_processors_computing_gives_way_to_who_answers(beside: bool) -> None:
+    class Nice(Recorder):
+        def predict_batch(self, items: Sequence[object]) -> list[object]:
+            return [os.getpriority(os.PRIO_PROCESS, threading.get_native_id()) for _ in items]
+
+    here = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+    predictor = Nice()
+    engine = Engine(
+        Metrics(), [Device("one", {predictor: predictor}, overlaps=beside)], max_batch=1
+    )
+    engine.start()
+    nice = asyncio.run(engine.submit(predictor, None))
+    engine.close()
+    assert nice == (here if beside else min(here + 5, 19))
+    assert os.getpriority(os.PRIO_PROCESS, threading.get_native_id()) == here
 
 
 @pytest.mark.parametrize(
