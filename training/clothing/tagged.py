@@ -39,6 +39,9 @@ from training.engine.atomic import replacing
 
 FEW = 5
 """Labelled photos from which a usual area can be told."""
+MOST_LIKELIER = 10.0
+"""A network that finds a thing less likely than this everywhere does not know where it is: a
+bracelet that was made a hundred times likelier came to lie on boots."""
 ALWAYS = tuple(LABELS.index(name) for name in ("null", "skin", "hair"))
 """Allowed in every photo: nearly all tags name them, and where they do not it is by oversight."""
 
@@ -125,8 +128,9 @@ def with_least_areas(
 ) -> Float[Tensor, "h w K"]:
     """Probabilities by which each label wins in at least its share of the cells.
 
-    Each label that wins in too few is multiplied by what lets it win in just enough of them. Small
-    things lie upon large ones and not the other way round, so the largest share comes first.
+    Each label that wins in too few is multiplied by what lets it win in just enough of them; one
+    that would have to be multiplied by more than `MOST_LIKELIER` stays as it is. Small things lie
+    upon large ones and not the other way round, so the largest share comes first.
 
     Args:
         probabilities: Positive.
@@ -143,7 +147,8 @@ def with_least_areas(
         missing = others.amax(1) / cells[:, label].clamp_min(1e-12)
         # A little more than the ratio at which both are as likely.
         factor = 1.0001 * float(missing.kthvalue(min(wanted, len(cells))).values)
-        cells[:, label] *= max(1.0, factor)
+        if 1 < factor <= MOST_LIKELIER:
+            cells[:, label] *= factor
     total = cells.sum(1, keepdim=True)
     return (cells / total).view_as(probabilities)
 

@@ -77,6 +77,13 @@ def test_a_label_wins_first_where_it_is_least_unlikely() -> None:
     assert torch.equal(with_least_areas(given, (0, 0, 0, 0)).argmax(-1), before)
 
 
+def test_a_label_that_the_network_hardly_knows_is_not_forced_upon_a_photo() -> None:
+    given = torch.tensor([[0.95, 0.05], [0.8, 0.2], [0.6, 0.4]])[:, None]
+    assert with_least_areas(given, (0, 2 / 3)).argmax(-1).flatten().tolist() == [0, 1, 1]
+    # For all three it would take 19 times.
+    torch.testing.assert_close(with_least_areas(given, (0, 1)), given)
+
+
 def test_usual_areas_are_lower_quartiles_of_photos_that_have_the_label(
     clothing_folder: Path,
 ) -> None:
