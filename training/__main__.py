@@ -33,6 +33,9 @@ COMMANDS: dict[str, dict[str, Command]] = {
         "silhouette": Command("training.silhouette.fit", "train the silhouette network"),
         "clothing": Command("training.clothing.fit", "train a clothing network"),
     },
+    "balance": {
+        "clothing": Command("training.clothing.balance", "make what is given too rarely likelier"),
+    },
     "evaluate": {
         "silhouette": Command("training.silhouette.evaluate", "measure a silhouette checkpoint"),
         "clothing": Command("training.clothing.evaluate", "measure a clothing checkpoint"),
@@ -53,6 +56,7 @@ SUMMARIES = {
     "assets": "make the body assets",
     "data": "make and check data",
     "fit": "train a network",
+    "balance": "correct what a trained network prefers",
     "evaluate": "measure on held-out data",
     "compare": "train several networks alike",
     "figures": "draw",

@@ -100,6 +100,17 @@ class Confusion:
         )
 
 
+def score_of(fine: Confusion, grouped: Confusion) -> float:
+    """What a network is chosen by: the mean of both accuracies and of the groups' mean IoU.
+
+    Args:
+        fine: Of the fine labels, whose pixel accuracy and foreground accuracy count.
+        grouped: Of the groups.
+    """
+    parts = (fine.pixel_accuracy(), fine.foreground_accuracy(), grouped.mean_iou())
+    return float(np.mean(parts))
+
+
 class LabelsFound(NamedTuple):
     """Of one picture's labels; each 1 for a picture where there is nothing and nothing is found."""
 

@@ -18,7 +18,7 @@ from model.errors import InvalidInputError
 from training.clothing.dataset import UNKNOWN, ClothingBatch
 from training.clothing.losses import ClothingLoss, class_weights, groups_of, in_groups
 from training.clothing.recipe import ClothingRecipe
-from training.clothing.scores import Confusion
+from training.clothing.scores import Confusion, score_of
 from training.clothing.weights import start_from
 from training.engine.batches import num_steps
 from training.engine.precision import pick_device
@@ -101,8 +101,8 @@ def judge_photos(
         "foreground_accuracy": fine.foreground_accuracy(),
         "grouped_mean_iou": grouped.mean_iou(),
     }
-    score = float(np.mean([*judged.values()]))
-    return {"loss": float(np.average(losses, weights=sizes)), **judged, "score": score}
+    loss_mean = float(np.average(losses, weights=sizes))
+    return {"loss": loss_mean, **judged, "score": score_of(fine, grouped)}
 
 
 def _compare(probabilities: Tensor, labels: Tensor, num_labels: int) -> Confusion:
