@@ -32,21 +32,21 @@ def test_a_group_that_is_never_given_is_made_as_likely_as_serves_all() -> None:
     probabilities, truth = cells(
         [
             ("coat", {"coat": 0.9, "scarf": 0.1}, 90),
-            # Together 0.45: found from a factor of 1.25 on; from 9 on the coats would be lost.
+            # The group is found from a factor of 1.25 on, the label itself from 2.5 on.
             ("scarf", {"coat": 0.55, "scarf": 0.25, "tie": 0.2}, 10),
             ("skin", {"skin": 1.0}, 50),
         ]
     )
     factors = dict(zip(GROUPED.labels, choose_factors(probabilities, truth), strict=True))
-    assert factors.pop("neckwear") == 1.25
+    assert factors.pop("neckwear") == 2.5
     assert set(factors.values()) == {1.0}
 
 
 def test_what_is_given_often_enough_stays_as_it_is() -> None:
     probabilities, truth = cells(
         [
-            ("scarf", {"scarf": 0.9, "coat": 0.1}, 6),
-            ("scarf", {"coat": 0.6, "scarf": 0.4}, 4),
+            ("scarf", {"scarf": 0.9, "coat": 0.1}, 8),
+            ("scarf", {"coat": 0.6, "scarf": 0.4}, 2),
             ("coat", {"coat": 1.0}, 50),
         ]
     )
