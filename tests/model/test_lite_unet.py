@@ -84,3 +84,16 @@ def test_the_encoders_have_the_published_widths() -> None:
 def test_a_decoder_of_another_depth_is_refused() -> None:
     with pytest.raises(ValueError, match="four are needed"):
         LiteUNet(0, (16, 16, 8))
+
+
+def test_autocast_leaves_convolutions_of_single_channels_in_float32() -> None:
+    seen = []
+    encoder = LiteEncoder(0).train()
+    for module in encoder.modules():
+        if isinstance(module, nn.Conv2d):
+            module.register_forward_hook(
+                lambda layer, _, found: seen.append((layer.groups > 1, found.dtype))
+            )
+    with torch.autocast("cpu", torch.bfloat16):
+        encoder(torch.rand(2, 3, 32, 32))
+    assert set(seen) == {(True, torch.float32), (False, torch.bfloat16)}

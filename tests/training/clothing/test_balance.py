@@ -70,7 +70,9 @@ def test_the_factors_go_into_the_biases_and_the_header(
     (_, before), (header, after) = (load_checkpoint(path, ARCHITECTURE) for path in (given, made))
     chosen = header.recipe["balance"]
     assert header.recipe["seed"] == 1
-    assert all(name in capsys.readouterr().out for name in list(chosen)[:1])
+    said = capsys.readouterr().out
+    assert chosen
+    assert all(f"{name:<12} {factor:g}\n" in said for name, factor in chosen.items())
     for name, tensor in before.items():
         if name != BIASES:
             assert torch.equal(after[name], tensor)

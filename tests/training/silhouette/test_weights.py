@@ -10,7 +10,7 @@ import torch
 from model.checkpoint import CheckpointHeader
 from model.clothing.network import ClothingConfig, ClothingNetwork
 from model.clothing.predictor import save_clothing_checkpoint
-from model.errors import InvalidInputError
+from model.errors import CheckpointError, InvalidInputError
 from model.silhouette.lite import LiteConfig, LiteSilhouette
 from model.silhouette.network import HourglassConfig, StackedHourglass
 from model.silhouette.predictor import SilhouettePredictor, save_silhouette_checkpoint
@@ -128,7 +128,7 @@ def test_an_hourglass_does_not_start_from_a_lite_network(
 ) -> None:
     path = tmp_path / "silhouette.safetensors"
     save_silhouette_checkpoint(path, network, 64, HEADER)
-    with pytest.raises(Exception, match="a 'stacked-hourglass' is needed"):
+    with pytest.raises(CheckpointError, match="a 'stacked-hourglass' is needed"):
         start_from(StackedHourglass(HourglassConfig(1, 8, 1)), "none", str(path))
 
 
