@@ -3,6 +3,7 @@
 B batch, S side of the network's input.
 """
 
+import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -24,8 +25,8 @@ from training.silhouette.scenes import (
     known_scene,
     own_background_scene,
     photo_scene,
-    rendered_scene,
     street_scene,
+    whole_scene,
 )
 from training.silhouette.sources import Pictures, draw_pair
 
@@ -73,12 +74,17 @@ class TrainingSamples(Dataset[SilhouetteBatch]):
     def __getitem__(self, key: SampleKey) -> SilhouetteBatch:
         """Choose a picture, place it, change its colours."""
         rng = sample_generator(self.recipe.seed, key.index)
+        # A recipe without unchanged pictures draws the numbers that it drew before there were any.
+        unchanged = self.recipe.data.unchanged_fraction
+        if unchanged and rng.random() < unchanged:
+            scene = whole_scene(draw_pair(self.pairs, key.index, rng))
+            scene = scene.mirrored() if rng.random() < 0.5 else scene
+            return to_sample(scene, key.image_size, is_photo=False)
         scene, is_photo = self._scene(key, rng)
         if rng.random() < 0.5:
             scene = scene.mirrored()
         varied = vary(scene.image, rng, self.recipe.augmentation)
-        scene = Scene(varied, scene.confidence, scene.dressed, scene.naked, scene.weight)
-        return to_sample(scene, key.image_size, is_photo)
+        return to_sample(dataclasses.replace(scene, image=varied), key.image_size, is_photo)
 
     def _scene(self, key: SampleKey, rng: np.random.Generator) -> tuple[Scene, bool]:
         data, settings, side = self.recipe.data, self.recipe.augmentation, key.image_size
@@ -112,10 +118,7 @@ class HeldOutSamples:
     def __getitem__(self, number: int) -> SilhouetteBatch:
         """By number."""
         if number < len(self.pairs):
-            pair = self.pairs[number]
-            image = np.ascontiguousarray(pair[..., :3])
-            scene = rendered_scene(image, pair[..., 3] > 0, pair[..., 4] > 0)
-            return to_sample(scene, self.image_size, is_photo=False)
+            return to_sample(whole_scene(self.pairs[number]), self.image_size, is_photo=False)
         assert self.photos is not None
         photo = self.photos[number - len(self.pairs)]
         image = np.ascontiguousarray(photo[..., :3])

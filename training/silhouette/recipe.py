@@ -32,6 +32,10 @@ class DataRecipe:
     own background."""
     empty_fraction: float = 0.03
     """Share of samples that are painted-over photos without anybody."""
+    unchanged_fraction: float = 0.0
+    """Share of samples that are rendered pictures just as they are: whole, in their own colours,
+    and as sharp as they were rendered, which a part at another size never is. The other shares are
+    of the rest."""
     skin_weight: float = 8.0
     """What a skin pixel of a photo counts; a background pixel counts 1. Skin is 3 % of a photo."""
     bone_weight: float = 0.0
@@ -68,6 +72,7 @@ class DataRecipe:
             "photo_fraction",
             "street_fraction",
             "empty_fraction",
+            "unchanged_fraction",
             "validation_fraction",
         ):
             if not 0 <= getattr(self, name) <= 1:

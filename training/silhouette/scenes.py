@@ -133,6 +133,16 @@ def rendered_scene(image: np.ndarray, dressed: np.ndarray, naked: np.ndarray) ->
     return Scene(image, confidence, dressed, naked, np.ones(dressed.shape, np.float32))
 
 
+def whole_scene(pair: np.ndarray) -> Scene:
+    """A rendered picture, every pixel as it was rendered.
+
+    Args:
+        pair: (H, W, 5), an item of `RenderedPairs`.
+    """
+    image = np.ascontiguousarray(pair[..., :3])
+    return rendered_scene(image, pair[..., 3] > 0, pair[..., 4] > 0)
+
+
 def own_background_scene(
     pair: np.ndarray, side: int, rng: np.random.Generator, settings: Augmentation
 ) -> Scene:

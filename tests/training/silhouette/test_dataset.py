@@ -76,6 +76,23 @@ def test_a_sample_depends_on_its_key_alone(samples: TrainingSamples) -> None:
     assert not torch.equal(forwards[0].images, forwards[1].images)
 
 
+def test_unchanged_pictures_keep_every_pixel_but_for_mirroring(recipe: SilhouetteRecipe) -> None:
+    """The oracle is the packed picture itself."""
+    data = dataclasses.replace(recipe.data, unchanged_fraction=1.0)
+    stored = packed_pairs(data, False)
+    samples = TrainingSamples(dataclasses.replace(recipe, data=data), stored, None)
+    side = max(stored[0].shape[:2])
+    pictures = {stored[number][..., :3].tobytes() for number in range(len(stored))}
+    mirrored = {np.ascontiguousarray(stored[n][:, ::-1, :3]).tobytes() for n in range(len(stored))}
+    seen = set()
+    for index in range(12):
+        shown = samples[SampleKey(index, side)].images.permute(1, 2, 0).numpy()
+        pixels = np.ascontiguousarray(np.rint(shown * 255).astype(np.uint8)).tobytes()
+        assert pixels in pictures | mirrored
+        seen.add(pixels in pictures)
+    assert seen == {True, False}
+
+
 def test_the_number_of_workers_changes_nothing(
     samples: TrainingSamples, recipe: SilhouetteRecipe
 ) -> None:
