@@ -17,6 +17,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from model.cuda_graphs import CudaGraphed
 from model.precision import cpu_multiplies_bfloat16
 from model.trial_pictures import trial_pictures
 from model.without_python import WithoutPython
@@ -42,7 +43,9 @@ def served_copy(network: nn.Module, dtype: torch.dtype) -> nn.Module:
     if device.type == "cpu" and torch.backends.mkldnn.is_available():
         use_onednn(folded)
     served = folded.to(dtype).to(memory_format=torch.channels_last).requires_grad_(False)
-    return WithoutPython(served) if device.type == "cpu" else served
+    if device.type == "cpu":
+        return WithoutPython(served)
+    return CudaGraphed(served) if device.type == "cuda" else served
 
 
 def split_for_device(images: Float[Tensor, "B 3 H W"]) -> tuple[Tensor, ...]:
