@@ -7,7 +7,7 @@ import time
 import httpx
 import numpy as np
 
-from benchmarks.faults.requests import photo, raw_request
+from benchmarks.faults.requests import photo, raw_photo
 from benchmarks.faults.server import Server
 from benchmarks.faults.tally import Tally
 
@@ -19,7 +19,7 @@ def sit_beside_silent_clients(server: Server, num_silent: int) -> None:
     chance, health_s, tally = random.Random(0), list[float](), Tally()
     with contextlib.ExitStack() as stack:
         http = stack.enter_context(httpx.Client(base_url=server.url, timeout=60, trust_env=False))
-        request = raw_request(http, photo(chance))
+        request = raw_photo(http, chance)
         slow = [stack.enter_context(server.connect()) for _ in range(num_silent)]
         until = time.monotonic() + 10
         while time.monotonic() < until:

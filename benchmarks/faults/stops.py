@@ -7,7 +7,7 @@ import threading
 
 import httpx
 
-from benchmarks.faults.requests import photo
+from benchmarks.faults.requests import good_request
 from benchmarks.faults.server import Server
 from benchmarks.faults.tally import in_threads
 
@@ -16,7 +16,7 @@ NUM_CLIENTS = 8
 
 def stop_under_load(server: Server) -> tuple[int, int]:
     """Stop a server that is busy: requests that it took and did not answer, and that it took."""
-    picture, answers = photo(random.Random(1)), dict[str, int]()
+    answers = dict[str, int]()
     busy = threading.Event()
 
     def client(name: int) -> None:
@@ -24,9 +24,10 @@ def stop_under_load(server: Server) -> tuple[int, int]:
             for number in range(10**6):
                 request_id = f"client.{name}.{number}"
                 answers[request_id] = 0
-                head = {"X-Request-ID": request_id}
+                request = good_request(http, random.Random(request_id))
+                request.headers["X-Request-ID"] = request_id
                 try:
-                    answer = http.post("/confidence", files={"image": picture}, headers=head)
+                    answer = http.send(request)
                 except httpx.HTTPError:
                     return
                 answers[request_id] = answer.status_code

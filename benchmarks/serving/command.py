@@ -41,6 +41,7 @@ SATURATING_CLIENTS = {**dict.fromkeys(PICTURES, 16), "no-op": 32}
 MAX_CONNECTIONS = 256
 STEPS = (0.25, 0.5, 0.9, 1.25, 2.0)
 """Offered load, as shares of the bare loop's pictures a second."""
+PARTS = ("photos", "no-op")
 QUICK_PEERS = ["fastapi", "litserve"]
 
 
@@ -57,6 +58,7 @@ class Plan:
     folder: Path | None
     capability: str
     """What pictures are sent for."""
+    work: frozenset[str] = frozenset(PARTS)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -69,6 +71,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         choices=PICTURES,
         default=PICTURES[0],
         help="what the photos are sent for (%(default)s)",
+    )
+    parser.add_argument(
+        "--work",
+        nargs="+",
+        choices=PARTS,
+        default=PARTS,
+        help="photos: the bare loop and rising load; no-op: what the frameworks cost (both)",
     )
     parser.add_argument(
         "--peers",
@@ -105,14 +114,16 @@ def run(arguments: argparse.Namespace) -> None:
         pythons=pythons,
         folder=arguments.photos,
         capability=arguments.capability,
+        work=frozenset(arguments.work),
     )
     with tempfile.TemporaryDirectory() as folder:
         results = measure(plan, Path(folder))
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
     arguments.out.write_text(json.dumps(results, indent=1) + "\n")
     print_report(results)
-    picture = figure(results, arguments.out.with_suffix(".png"))
-    print(f"written: {arguments.out}, {picture}")
+    print(f"written: {arguments.out}")
+    if "photos" in plan.work:
+        print(f"written: {figure(results, arguments.out.with_suffix('.png'))}")
 
 
 def measure(plan: Plan, folder: Path) -> dict[str, Any]:
@@ -126,16 +137,18 @@ def measure(plan: Plan, folder: Path) -> dict[str, Any]:
     for file, photo in zip(files, photos, strict=True):
         file.write_bytes(photo)
     started = time.monotonic()
-    bare = [_bare_loop(plan, files)]
-    capacity = max(bare[0]["per_s"].values())
+    bare = [_bare_loop(plan, files)] if "photos" in plan.work else []
+    capacity = max(bare[0]["per_s"].values()) if bare else 0.0
     servers: dict[str, dict[str, Any]] = {name: {"no-op": []} for name in plan.names}
     for number in range(plan.rounds):
-        for name in plan.names:
-            _attempt(servers, name, lambda name=name: _no_op(name, plan, documents[name]))
-        if number == 0:
+        if "no-op" in plan.work:
+            for name in plan.names:
+                _attempt(servers, name, lambda name=name: _no_op(name, plan, documents[name]))
+        if bare and number == 0:
             for name in plan.names:
                 _attempt(servers, name, lambda name=name: _photos(name, plan, forms, capacity))
-    bare.append(_bare_loop(plan, files))
+    if bare:
+        bare.append(_bare_loop(plan, files))
     return {
         "capability": plan.capability,
         "machine": {
@@ -149,7 +162,9 @@ def measure(plan: Plan, folder: Path) -> dict[str, Any]:
         "pictures_bytes": [len(photo) for photo in photos],
         "bare_loop": {
             "runs": bare,
-            "per_s": statistics.median(max(entry["per_s"].values()) for entry in bare),
+            "per_s": statistics.median(max(entry["per_s"].values()) for entry in bare)
+            if bare
+            else None,
         },
         "servers": servers,
     }

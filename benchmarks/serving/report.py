@@ -89,7 +89,7 @@ def figure(results: Results, path: Path) -> Path:
     return path
 
 
-def _lines(name: str, found: Mapping[str, Any], bare_per_s: float) -> Iterable[str]:
+def _lines(name: str, found: Mapping[str, Any], bare_per_s: float | None) -> Iterable[str]:
     yield f"{name}" + (f": {found['error'].splitlines()[0]}" if "error" in found else "")
     for entry in found["no-op"]:
         one, many = entry["one_client"], entry["saturated"]
@@ -98,7 +98,7 @@ def _lines(name: str, found: Mapping[str, Any], bare_per_s: float) -> Iterable[s
             f"{_percentiles(one)}; {many['server_cpu_ms_each']:.2f} ms of CPU each; generator "
             f"{many['generator_cpu_share']:.2f} of a core"
         )
-    if "photos" not in found:
+    if "photos" not in found or bare_per_s is None:
         return
     for entry in found["photos"]["saturated"]:
         yield (

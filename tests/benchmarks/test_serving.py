@@ -118,7 +118,7 @@ def test_bars_compare_what_was_measured_with_what_is_asked(theirs: float, met: b
     )
     overload["latency_ms"]["503"] = {"p50": 2.0, "p99": 11.0, "count": 12}
     photos = {"saturated": [entry(9.0, 800)], "steps": [entry(10.0, 90)], "overload": overload}
-    results = {
+    results: dict[str, Any] = {
         "bare_loop": {"per_s": 10.0},
         "servers": {"habitus": {"no-op": [ours], "photos": photos}, "litserve": {"no-op": [peer]}},
     }
@@ -132,3 +132,6 @@ def test_bars_compare_what_was_measured_with_what_is_asked(theirs: float, met: b
         ("3 /health/live p99", "4.0", True),
         ("3 rejections, p50 and p99", "2.0", False),
     ]
+    results["bare_loop"]["per_s"] = None
+    del results["servers"]["habitus"]["photos"]
+    assert [bar.bar[0] for bar in bars(results)] == ["2", "2"], "what was left out is not judged"
