@@ -3,8 +3,6 @@
 H W the picture's size, h w that of the network's map, C fine labels, G groups.
 """
 
-import dataclasses
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,19 +12,14 @@ import torch.nn.functional as F
 from jaxtyping import Float, Float32, UInt8
 from torch import Tensor
 
-from model.checkpoint import (
-    CheckpointHeader,
-    in_half_precision,
-    load_checkpoint,
-    save_checkpoint,
-)
+from model.checkpoint import CheckpointHeader
 from model.clothing.inference import InferenceNetwork, fastest_faithful
 from model.clothing.label_map import Placement, label_map
 from model.clothing.labels import FINE, GROUP_OF, GROUPED
 from model.clothing.network import ClothingConfig, ClothingNetwork
-from model.errors import CheckpointError
 from model.image import Letterbox
-from model.staging import MapsOnTheWay, PreparedBatch, prepare_batch, preprocess
+from model.picture_predictor import PicturePredictor, save_network
+from model.staging import MapsOnTheWay, preprocess
 
 __all__ = [
     "ARCHITECTURE",
@@ -54,96 +47,39 @@ class ClothingSegmentation:
     """Probability of that group, in [0, 1]."""
 
 
-class ClothingPredictor:
-    """A clothing network with the way from pictures and back around it.
+def _sums() -> Float[Tensor, "C G"]:
+    """One where a fine label belongs to a group: multiplied by it, probabilities are summed."""
+    groups = torch.from_numpy(GROUP_OF.astype(np.int64))
+    return F.one_hot(groups, len(GROUPED)).to(torch.float32)
 
-    `predict_batch` is `prepare_batch`, `run_batch` and `finish_batch` in a row. Only the second
-    needs the device, so others may do the first for the next batch, and the third for the one
-    before, while it works.
-    """
 
-    def __init__(
-        self,
-        network: ClothingNetwork,
-        input_size: int,
-        device: torch.device | str = "cpu",
-        header: CheckpointHeader | None = None,
-        dtype: torch.dtype | None = None,
-    ) -> None:
-        """Make the network as fast as the device allows without a change to what it says.
+class ClothingPredictor(PicturePredictor[ClothingNetwork, InferenceNetwork, ClothingSegmentation]):
+    """A clothing network with the way from pictures and back around it."""
 
-        Args:
-            network: Copied, and moved to the device for that.
-            input_size: Side of the square that pictures are letterboxed to.
-            device: Where to run.
-            header: Of the checkpoint that the network came from.
-            dtype: What to compute in; None for the narrowest format that leaves the probabilities
-                as they are.
+    ARCHITECTURES = (ARCHITECTURE,)
+    _membership = _sums()
 
-        Raises:
-            ValueError: The network has not one output for each fine label.
-        """
-        _check_labels(network.config)
-        self.device = torch.device(device)
-        network = network.to(self.device).eval()
-        self.network = (
-            fastest_faithful(network, input_size)
-            if dtype is None
-            else InferenceNetwork(network, dtype)
-        )
-        self.input_size = input_size
-        self.header = header
-        self._membership = _membership()
+    @staticmethod
+    def rebuilt(header: CheckpointHeader) -> ClothingNetwork:
+        """The network that a header describes."""
+        return ClothingNetwork(ClothingConfig.from_json(header.config["network"]))
 
-    @classmethod
-    def from_checkpoint(cls, path: Path, device: torch.device | str = "cpu") -> "ClothingPredictor":
-        """Rebuild the network that the checkpoint describes.
+    @staticmethod
+    def served(network: ClothingNetwork, dtype: torch.dtype) -> InferenceNetwork:
+        """A copy that computes in one format."""
+        return InferenceNetwork(network, dtype)
 
-        Raises:
-            FileNotFoundError: There is no such file.
-            CheckpointError: The file is damaged or holds something else.
-        """
-        header, tensors = load_checkpoint(path, ARCHITECTURE)
-        try:
-            network = ClothingNetwork(ClothingConfig.from_json(header.config["network"]))
-            _check_labels(network.config)
-            input_size = int(header.config["input_size"])
-            network.load_state_dict(tensors, strict=True)
-        except (KeyError, TypeError, ValueError, RuntimeError) as error:
-            raise CheckpointError(f"{path.name} does not fit its network: {error}") from error
-        return cls(network, input_size, device, header)
+    @staticmethod
+    def fastest_faithful(network: ClothingNetwork, input_size: int) -> InferenceNetwork:
+        """A copy in the narrowest format that leaves its probabilities as they are."""
+        return fastest_faithful(network, input_size)
 
-    def predict_batch(
-        self, images: Sequence[UInt8[np.ndarray, "_ _ 3"]]
-    ) -> list[ClothingSegmentation]:
-        """The garments of each picture, whatever their sizes and proportions.
-
-        Args:
-            images: RGB, upright, each side at least 16 pixels.
-
-        Raises:
-            InvalidInputError: A picture is too small.
-        """
-        if not images:
-            return []
-        return self.finish_batch(self.run_batch(self.prepare_batch(images)))
-
-    def prepare_batch(self, images: Sequence[UInt8[np.ndarray, "_ _ 3"]]) -> PreparedBatch:
-        """Everything that can be done before the device is free.
-
-        Args:
-            images: As for `predict_batch`; at least one.
-
-        Raises:
-            InvalidInputError: A picture is too small.
-        """
-        return prepare_batch(images, self.input_size, self.device)
-
-    def run_batch(self, prepared: PreparedBatch) -> MapsOnTheWay:
-        """The device's own work. On CUDA it is queued, not awaited: the maps are on their way."""
-        with torch.inference_mode():
-            probabilities = self.network(prepared.on(self.device))
-            return MapsOnTheWay.start(probabilities, prepared.letterboxes)
+    @staticmethod
+    def check(network: ClothingNetwork) -> None:
+        """Refuse a network without one output for each fine label."""
+        num_classes = network.config.num_classes
+        if num_classes != len(FINE):
+            raise ValueError(f"num_classes is {num_classes}; {len(FINE)} are needed")
 
     def finish_batch(self, raw: MapsOnTheWay) -> list[ClothingSegmentation]:
         """The garments at the sizes of their pictures."""
@@ -171,17 +107,6 @@ class ClothingPredictor:
         )
 
 
-def _check_labels(config: ClothingConfig) -> None:
-    if config.num_classes != len(FINE):
-        raise ValueError(f"num_classes is {config.num_classes}; {len(FINE)} are needed")
-
-
-def _membership() -> Float[Tensor, "C G"]:
-    """One where a fine label belongs to a group: multiplied by it, probabilities are summed."""
-    groups = torch.from_numpy(GROUP_OF.astype(np.int64))
-    return F.one_hot(groups, len(GROUPED)).to(torch.float32)
-
-
 def save_clothing_checkpoint(
     path: Path, network: ClothingNetwork, input_size: int, header: CheckpointHeader
 ) -> None:
@@ -196,6 +121,4 @@ def save_clothing_checkpoint(
     Raises:
         ValueError: A weight is not finite in half precision.
     """
-    config = {"network": dataclasses.asdict(network.config), "input_size": input_size}
-    header = dataclasses.replace(header, architecture=ARCHITECTURE, config=config)
-    save_checkpoint(path, in_half_precision(network.state_dict()), header)
+    save_network(path, network, ARCHITECTURE, network.config, input_size, header)

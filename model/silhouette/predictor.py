@@ -1,21 +1,14 @@
 """Pictures in, confidence maps out."""
 
-import dataclasses
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Float32, UInt8
+from jaxtyping import Float32
 
-from model.checkpoint import (
-    CheckpointHeader,
-    in_half_precision,
-    load_checkpoint,
-    save_checkpoint,
-)
-from model.errors import CheckpointError
+from model.checkpoint import CheckpointHeader
+from model.picture_predictor import PicturePredictor, save_network
 from model.silhouette.architectures import (
     ARCHITECTURES,
     SilhouetteNetwork,
@@ -23,7 +16,7 @@ from model.silhouette.architectures import (
     build,
 )
 from model.silhouette.inference import InferenceNetwork, fastest_faithful
-from model.staging import MapsOnTheWay, PreparedBatch, prepare_batch, preprocess
+from model.staging import MapsOnTheWay, preprocess
 
 __all__ = [
     "ARCHITECTURES",
@@ -42,91 +35,27 @@ class SilhouetteConfidence:
     """In [0, 1], at the picture's own size."""
 
 
-class SilhouettePredictor:
-    """A silhouette network with the way from pictures and back around it.
+class SilhouettePredictor(
+    PicturePredictor[SilhouetteNetwork, InferenceNetwork, SilhouetteConfidence]
+):
+    """A silhouette network with the way from pictures and back around it."""
 
-    `predict_batch` is `prepare_batch`, `run_batch` and `finish_batch` in a row. Only the second
-    needs the device, so others may do the first for the next batch, and the third for the one
-    before, while it works.
-    """
+    ARCHITECTURES = ARCHITECTURES
 
-    def __init__(
-        self,
-        network: SilhouetteNetwork,
-        input_size: int,
-        device: torch.device | str = "cpu",
-        header: CheckpointHeader | None = None,
-        dtype: torch.dtype | None = None,
-    ) -> None:
-        """Make the network as fast as the device allows without a change to its map.
+    @staticmethod
+    def rebuilt(header: CheckpointHeader) -> SilhouetteNetwork:
+        """The network that a header describes."""
+        return build(header.architecture, header.config["network"])
 
-        Args:
-            network: Copied, and moved to the device for that.
-            input_size: Side of the square that pictures are letterboxed to.
-            device: Where to run.
-            header: Of the checkpoint that the network came from.
-            dtype: What to compute in; None for the narrowest format that leaves the map as it is.
-        """
-        self.device = torch.device(device)
-        network = network.to(self.device).eval()
-        self.network = (
-            fastest_faithful(network, input_size)
-            if dtype is None
-            else InferenceNetwork(network, dtype)
-        )
-        self.input_size = input_size
-        self.header = header
+    @staticmethod
+    def served(network: SilhouetteNetwork, dtype: torch.dtype) -> InferenceNetwork:
+        """A copy that computes in one format."""
+        return InferenceNetwork(network, dtype)
 
-    @classmethod
-    def from_checkpoint(
-        cls, path: Path, device: torch.device | str = "cpu"
-    ) -> "SilhouettePredictor":
-        """Rebuild the network that the checkpoint describes.
-
-        Raises:
-            FileNotFoundError: There is no such file.
-            CheckpointError: The file is damaged or holds something else.
-        """
-        header, tensors = load_checkpoint(path, *ARCHITECTURES)
-        try:
-            network = build(header.architecture, header.config["network"])
-            input_size = int(header.config["input_size"])
-            network.load_state_dict(tensors, strict=True)
-        except (KeyError, TypeError, ValueError, RuntimeError) as error:
-            raise CheckpointError(f"{path.name} does not fit its network: {error}") from error
-        return cls(network, input_size, device, header)
-
-    def predict_batch(
-        self, images: Sequence[UInt8[np.ndarray, "_ _ 3"]]
-    ) -> list[SilhouetteConfidence]:
-        """A map for each picture, whatever their sizes and proportions.
-
-        Args:
-            images: RGB, upright, each side at least 16 pixels.
-
-        Raises:
-            InvalidInputError: A picture is too small.
-        """
-        if not images:
-            return []
-        return self.finish_batch(self.run_batch(self.prepare_batch(images)))
-
-    def prepare_batch(self, images: Sequence[UInt8[np.ndarray, "_ _ 3"]]) -> PreparedBatch:
-        """Everything that can be done before the device is free.
-
-        Args:
-            images: As for `predict_batch`; at least one.
-
-        Raises:
-            InvalidInputError: A picture is too small.
-        """
-        return prepare_batch(images, self.input_size, self.device)
-
-    def run_batch(self, prepared: PreparedBatch) -> MapsOnTheWay:
-        """The device's own work. On CUDA it is queued, not awaited: the maps are on their way."""
-        with torch.inference_mode():
-            maps = self.network(prepared.on(self.device))
-            return MapsOnTheWay.start(maps, prepared.letterboxes)
+    @staticmethod
+    def fastest_faithful(network: SilhouetteNetwork, input_size: int) -> InferenceNetwork:
+        """A copy in the narrowest format that leaves its map as it is."""
+        return fastest_faithful(network, input_size)
 
     def finish_batch(self, raw: MapsOnTheWay) -> list[SilhouetteConfidence]:
         """The maps at the sizes of their pictures."""
@@ -155,7 +84,4 @@ def save_silhouette_checkpoint(
     Raises:
         ValueError: A weight is not finite in half precision.
     """
-    config = {"network": dataclasses.asdict(network.config), "input_size": input_size}
-    architecture = architecture_of(network)
-    header = dataclasses.replace(header, architecture=architecture, config=config)
-    save_checkpoint(path, in_half_precision(network.state_dict()), header)
+    save_network(path, network, architecture_of(network), network.config, input_size, header)
