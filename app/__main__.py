@@ -20,7 +20,7 @@ from pydantic import ValidationError
 
 from app.connections import GuardedConfig
 from app.heaps import limit_heaps, trimmed_heaps
-from app.logs import configure_logging
+from app.logs import configure_logging, give_up_unwritten
 from app.main import create_app
 from app.predictors import Predictors
 from app.server import DRAIN_MARGIN_S, EXIT_FAULT, Server, greeting
@@ -107,7 +107,10 @@ def _shown(default: object) -> str:
 
 
 if __name__ == "__main__":
-    exit_code = main(sys.argv[1:])
+    try:
+        exit_code = main(sys.argv[1:])
+    finally:
+        give_up_unwritten()
     if exit_code == EXIT_FAULT:
         logging.shutdown()  # lines that wait for others
         os._exit(exit_code)  # without the interpreter's own end: a lost device can hang it

@@ -1,5 +1,6 @@
 """The process around the app: what it says when it is ready, and how it ends."""
 
+import contextlib
 import gc
 import os
 import socket
@@ -67,7 +68,8 @@ class Server(uvicorn.Server):
             # again and again holds up everybody, for a tenth of a second each time.
             gc.collect()
             gc.freeze()
-            print(self._greeting, flush=True)  # noqa: T201  (the command's own output)
+            with contextlib.suppress(OSError):  # where its disk is full, requests come all the same
+                print(self._greeting, flush=True)  # noqa: T201  (the command's own output)
             self._greeting = None
         return await super().on_tick(counter)
 

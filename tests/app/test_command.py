@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from model.skeletons import SMPL_24_PARENTS
 
 HEADER = CheckpointHeader("", {}, "nothing", {}, {}, "abc", "Apache-2.0")
 COMMAND = [sys.executable, "-m", "app"]
+FULL = Path("/dev/full")
 
 
 @pytest.fixture
@@ -117,6 +119,44 @@ def test_the_command_answers_within_20_seconds_and_stops_when_told(
     assert server.returncode == 0
     assert "Traceback" not in log
     assert "route=/confidence" in log
+
+
+@pytest.mark.skipif(not FULL.exists(), reason="/dev/full, a disk without room, is Linux's own")
+def test_with_its_output_on_a_full_disk_it_answers_and_stops_as_always(
+    repo_root: Path, environment: dict[str, str]
+) -> None:
+    # It cannot say where it listens. Nor may it be spared the buffers that fail at Python's end.
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    environment.pop("PYTHONUNBUFFERED", None)
+    environment["HABITUS_PORT"] = str(port)
+    with FULL.open("w") as full:
+        process = subprocess.Popen(
+            COMMAND, cwd=repo_root, env=environment, stdout=full, stderr=full
+        )
+    client = httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=200)
+    try:
+        while not is_ready(client):
+            assert process.poll() is None
+            time.sleep(0.1)
+        statuses = [client.get("/models").status_code for _ in range(200)]
+        # Refusals have lines of their own.
+        refusals = [client.post("/confidence").status_code for _ in range(100)]
+        assert set(statuses) == {200}
+        assert set(refusals) == {422}
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(200) == 0
+    finally:
+        client.close()
+        process.kill()
+        process.wait()
+
+
+def is_ready(client: httpx.Client) -> bool:
+    try:
+        return client.get("/health/ready").status_code == 200
+    except httpx.ConnectError:
+        return False
 
 
 def test_a_taken_port_is_named(repo_root: Path, environment: dict[str, str]) -> None:

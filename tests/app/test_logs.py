@@ -1,5 +1,4 @@
 import asyncio
-import io
 import json
 import logging
 from collections.abc import Iterator
@@ -9,16 +8,15 @@ import pytest
 from app.logs import FieldsFormatter, TogetherHandler, configure_logging, log_fields
 
 
-class Writes(io.StringIO):
+class Writes:
     """Remembers what each call wrote."""
 
     def __init__(self) -> None:
-        super().__init__()
         self.calls: list[str] = []
 
-    def write(self, text: str) -> int:
-        self.calls.append(text)
-        return len(text)
+    def write(self, data: bytes) -> int:
+        self.calls.append(data.decode())
+        return len(data)
 
 
 @pytest.fixture
@@ -138,3 +136,12 @@ def test_every_line_in_a_request_names_it_even_where_what_it_says_is_no_unicode(
     inside, outside = (json.loads(line) for line in capsys.readouterr().err.splitlines())
     assert (inside["request_id"], inside["event"]) == ("r-1", "a \udc80")
     assert "request_id" not in outside
+
+
+@pytest.mark.usefixtures("root")
+def test_a_process_that_was_started_without_stderr_logs_nowhere(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("sys.stderr", None)
+    configure_logging("text")
+    logging.getLogger("somewhere").warning("unheard")
