@@ -197,18 +197,21 @@ def run_stages(
     )
 
 
-def beginning(initial: str, architectures: Sequence[str]) -> str:
-    """What the weights that a run began with had learned from: it goes along with the licence.
+def learned_from(learned: str, initial: str, architectures: Sequence[str]) -> str:
+    """What weights have learned from that began with others: it goes along with the licence.
 
     Args:
-        initial: Their checkpoint.
+        learned: What the run itself showed them, in words.
+        initial: Checkpoint that it began with.
         architectures: Those that it may hold.
     """
     path = Path(initial)
     if not path.exists():
-        return f"; began with the weights of {path.name}"
+        return f"{learned}; began with the weights of {path.name}"
     header, _ = load_checkpoint(path, *architectures)
-    return f"; began with weights that had learned from {header.trained_on}"
+    if header.trained_on.startswith(learned):
+        return header.trained_on  # more of the same
+    return f"{learned}; began with weights that had learned from {header.trained_on}"
 
 
 def run_header(folder: RunFolder, trained_on: str) -> CheckpointHeader:

@@ -15,7 +15,7 @@ from training.engine.distributed import first_process_first, is_first, num_proce
 from training.engine.loop import Outcome
 from training.engine.precision import pick_device
 from training.engine.run import RunFolder
-from training.fitting import Fitting, beginning, run_header, run_stages
+from training.fitting import Fitting, learned_from, run_header, run_stages
 from training.recipe import parse_recipe
 
 RECIPE = Path(__file__).parents[1] / "recipes" / "clothing_efficientnet_lite_unet.toml"
@@ -88,11 +88,9 @@ def _trained_on(recipe: ClothingRecipe) -> str:
     photos = "street photos of Clothing Co-Parsing (Apache-2.0)"
     if recipe.data.tagged is not None:
         photos += ", and those of its tagged photos that a network labelled by their tags"
-    return photos + (
-        BEGINNINGS[recipe.weights]
-        if recipe.initial is None
-        else beginning(recipe.initial, (ARCHITECTURE,))
-    )
+    if recipe.initial is None:
+        return photos + BEGINNINGS[recipe.weights]
+    return learned_from(photos, recipe.initial, (ARCHITECTURE,))
 
 
 def with_data(recipe: ClothingRecipe, args: argparse.Namespace) -> ClothingRecipe:

@@ -11,7 +11,7 @@ from training.engine.batches import check_shares
 from training.engine.distributed import first_process_first, is_first, num_processes
 from training.engine.loop import Outcome
 from training.engine.run import RunFolder
-from training.fitting import Fitting, beginning, run_header, run_stages
+from training.fitting import Fitting, learned_from, run_header, run_stages
 from training.recipe import parse_recipe
 from training.silhouette.dataset import HeldOutSamples, TrainingSamples
 from training.silhouette.networks import build_network
@@ -104,7 +104,7 @@ def _trained_on(recipe: SilhouetteRecipe) -> str:
         if recipe.data.bone_weight:
             learned += " with bones between the landmarks that MediaPipe (Apache-2.0) finds in them"
     if recipe.initial is not None:
-        return learned + beginning(recipe.initial, (*ARCHITECTURES, CLOTHING))
+        return learned_from(learned, recipe.initial, (*ARCHITECTURES, CLOTHING))
     return learned + BEGINNINGS[recipe.weights]
 
 

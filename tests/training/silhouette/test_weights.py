@@ -11,11 +11,13 @@ from model.checkpoint import CheckpointHeader
 from model.clothing.network import ClothingConfig, ClothingNetwork
 from model.clothing.predictor import save_clothing_checkpoint
 from model.errors import CheckpointError, InvalidInputError
+from model.silhouette.architectures import ARCHITECTURES
 from model.silhouette.lite import LiteConfig, LiteSilhouette
 from model.silhouette.network import HourglassConfig, StackedHourglass
 from model.silhouette.predictor import SilhouettePredictor, save_silhouette_checkpoint
 from training.__main__ import main
 from training.engine.batches import Stage
+from training.fitting import learned_from
 from training.silhouette.recipe import SilhouetteRecipe
 from training.silhouette.weights import start_from
 
@@ -147,3 +149,18 @@ def test_fit_trains_it_and_says_what_it_began_with(
     assert predictor.header.trained_on.endswith(
         "began with weights that had learned from other pictures"
     )
+
+
+@pytest.mark.parametrize(
+    ("learned", "said"),
+    [
+        ("other pictures", "other pictures"),
+        ("photos", "photos; began with weights that had learned from other pictures"),
+    ],
+)
+def test_what_is_learned_from_twice_is_said_once(
+    learned: str, said: str, network: LiteSilhouette, tmp_path: Path
+) -> None:
+    path = tmp_path / "silhouette.safetensors"
+    save_silhouette_checkpoint(path, network, 64, HEADER)
+    assert learned_from(learned, str(path), ARCHITECTURES) == said
