@@ -129,7 +129,7 @@ class Capabilities(Sent):
                             "input": "a picture, seen at 256x256 pixels",
                             "checkpoint": {
                                 "file": "silhouette.safetensors",
-                                "architecture": "stacked-hourglass",
+                                "architecture": "efficientnet-lite-silhouette",
                                 "trained_on": "rendered people and street photos",
                                 "metrics": {"iou": 0.93},
                                 "licence": "Apache-2.0",
