@@ -5,6 +5,7 @@ full disk is in test_command.py.
 """
 
 import asyncio
+import contextlib
 import logging
 import os
 import random
@@ -19,32 +20,47 @@ from app.logs import ByteStream, FieldsFormatter, TogetherHandler, log_fields
 
 
 class Disk:
-    """A file of which a test says how much more there is room for."""
+    """A file of which a test says how much more there is room for.
+
+    The limit holds for the whole process, so it is there for the time of a write alone: pytest too
+    writes to files.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._at_first = resource.getrlimit(resource.RLIMIT_FSIZE)
+        self._file = path.open("wb", buffering=0)
+        self._limit: int | None = None
 
     def leave(self, num_bytes: int) -> None:
-        limit = self.path.stat().st_size + num_bytes
-        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, self._at_first[1]))
+        self._limit = self.path.stat().st_size + num_bytes
 
     def clear(self) -> None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, self._at_first)
+        self._limit = None
+
+    def write(self, data: bytes, /) -> int | None:
+        if self._limit is None:
+            return self._file.write(data)
+        before = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (self._limit, before[1]))
+        try:
+            return self._file.write(data)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+    def close(self) -> None:
+        self._file.close()
 
 
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Disk]:
-    disk = Disk(tmp_path / "log")
-    yield disk
-    disk.clear()
+    with contextlib.closing(Disk(tmp_path / "log")) as disk:
+        yield disk
 
 
 @pytest.fixture
-def handler(disk: Disk) -> Iterator[TogetherHandler]:
+def handler(disk: Disk) -> TogetherHandler:
     """Writes to the disk."""
-    with disk.path.open("wb", buffering=0) as file:
-        yield handler_to(file)
+    return handler_to(disk)
 
 
 def handler_to(stream: ByteStream) -> TogetherHandler:
@@ -108,7 +124,6 @@ def test_wherever_the_disk_is_full_each_line_is_there_once_and_whole_or_counted(
 
 
 def test_lines_that_cannot_be_written_take_no_memory(disk: Disk, handler: TogetherHandler) -> None:
-    disk.path.touch()
     disk.leave(10)
     tracemalloc.start()
     try:
