@@ -19,16 +19,20 @@ class Stage:
     """Side of the network's input, in pixels."""
     steps: int
     batch_size: int
+    strip: int | None = None
+    """Columns that are learned from, around the person; all of them where it is left out."""
 
     def __post_init__(self) -> None:
         """Refuse an empty stage.
 
         Raises:
-            ValueError: Something is not positive.
+            ValueError: Something is not positive, or a strip is wider than the picture.
         """
         for name in ("image_size", "steps", "batch_size"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be positive")
+        if self.strip is not None and not 1 <= self.strip <= self.image_size:
+            raise ValueError(f"strip is {self.strip}; 1 to {self.image_size} is possible")
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,8 @@ class SampleKey:
     """Number of the sample since the start of the run."""
     image_size: int
     """Side of the network's input, in pixels."""
+    strip: int | None = None
+    """Columns that are learned from, around the person; all of them where it is None."""
 
 
 class StagedBatches(Sampler[list[SampleKey]]):
@@ -77,7 +83,7 @@ class StagedBatches(Sampler[list[SampleKey]]):
                     numbers = range(index, index + stage.batch_size)[
                         self.rank :: self.num_processes
                     ]
-                    yield [SampleKey(number, stage.image_size) for number in numbers]
+                    yield [SampleKey(n, stage.image_size, stage.strip) for n in numbers]
                 step += 1
                 index += stage.batch_size
 
