@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from types import ModuleType
 
 from model.errors import HabitusError
+from training.engine.memory import keep_freed_memory
 
 
 @dataclass(frozen=True)
@@ -94,4 +95,5 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
+    keep_freed_memory()
     sys.exit(main(sys.argv[1:]))

@@ -24,7 +24,6 @@ from training.engine.distributed import (
 )
 from training.engine.loop import Outcome, Routine
 from training.engine.loop import fit as run_loop
-from training.engine.memory import keep_freed_memory
 from training.engine.precision import pick_device
 from training.engine.run import RunFolder
 from training.engine.tasks import SupervisedTask
@@ -120,7 +119,6 @@ class Fitting(Generic[Recipe]):
             recipe = self._resumed_recipe(args, RunFolder.open(args.out))
         else:
             recipe = self.with_options(load_recipe(args.recipe or self.default, self.kind), args)
-        keep_freed_memory()
         with joined_processes(pick_device(recipe.device)):
             if not is_first():
                 logging.getLogger().setLevel(logging.ERROR)

@@ -1,8 +1,8 @@
 """Memory that a training step frees is kept for the next step.
 
 glibc takes every block above 32 MB from the system and returns it at once. A feature map of a batch
-is larger than that, and the system clears each page before it hands it out again: of a step of the
-lite network on a CPU (16 pictures of 256 px) that was a quarter.
+is larger than that, and the system clears each page before it hands it out again: that was a
+quarter of a step of the lite network on a CPU (16 pictures of 256 px).
 """
 
 import ctypes
@@ -15,7 +15,7 @@ _NEVER = -1
 
 
 def keep_freed_memory() -> bool:
-    """Have the allocator keep all that it got, until the process ends.
+    """Have the allocator keep all that it got, until the process ends: for who owns the process.
 
     Returns:
         Whether this is so now: other systems' allocators do not know the setting.

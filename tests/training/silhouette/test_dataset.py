@@ -10,7 +10,13 @@ from model.silhouette.confidence import sigma_for, silhouette_confidence
 from model.silhouette.predictor import preprocess
 from training.datasets.photometry import vary
 from training.engine.batches import SampleKey, Stage, StagedBatches, batch_loader
-from training.silhouette.dataset import HeldOutSamples, SilhouetteBatch, TrainingSamples, to_sample
+from training.silhouette.dataset import (
+    HeldOutSamples,
+    SilhouetteBatch,
+    TrainingSamples,
+    strip_of,
+    to_sample,
+)
 from training.silhouette.recipe import Augmentation, DataRecipe, SilhouetteRecipe
 from training.silhouette.scenes import (
     BodyWeights,
@@ -74,6 +80,64 @@ def test_a_sample_depends_on_its_key_alone(samples: TrainingSamples) -> None:
     for one, other in zip(forwards, backwards, strict=True):
         torch.testing.assert_close(tuple(one), tuple(other), rtol=0, atol=0)
     assert not torch.equal(forwards[0].images, forwards[1].images)
+
+
+def test_a_strip_is_a_part_of_the_whole_sample_in_every_layer(samples: TrainingSamples) -> None:
+    starts = set()
+    for index in range(12):
+        whole, strip = samples[SampleKey(index, SIDE)], samples[SampleKey(index, SIDE, 12)]
+        assert strip.is_photo == whole.is_photo
+        cuts = [
+            [torch.equal(part, layer[..., start : start + 12]) for start in range(SIDE - 11)]
+            for part, layer in zip(strip[:-1], whole[:-1], strict=True)
+        ]
+        common = np.flatnonzero(np.all(cuts, axis=0))
+        assert len(common)
+        starts.update(common.tolist() if len(common) == 1 else [])
+    assert len(starts) > 1
+
+
+@pytest.mark.parametrize(
+    ("left", "right"), [(0, 4), (3, 13), (20, 30), (28, 32), (10, 11), (2, 30), (0, 32)]
+)
+def test_a_strip_shows_the_whole_body_or_nothing_else(left: int, right: int) -> None:
+    naked = torch.zeros(1, SIDE, SIDE)
+    naked[:, 4:20, left:right] = 1
+    image = torch.arange(SIDE).expand(3, SIDE, SIDE).float()
+    layers = [torch.zeros(1, SIDE, SIDE) for _ in range(3)]
+    sample = SilhouetteBatch(image, layers[0], layers[1], naked, layers[2], torch.tensor(False))
+    firsts = set()
+    for seed in range(300):
+        strip = strip_of(sample, 10, np.random.default_rng(seed))
+        first = int(strip.images[0, 0, 0])
+        assert torch.equal(strip.images, image[..., first : first + 10])
+        assert int(strip.naked[0].any(0).sum()) == min(10, right - left)
+        firsts.add(first)
+    # Anywhere that does so.
+    narrow, wide = sorted((right - 10, left))
+    assert firsts == set(range(max(0, narrow), min(SIDE - 10, wide) + 1))
+
+
+def test_a_strip_of_a_picture_without_a_body_is_any_part() -> None:
+    image = torch.arange(SIDE).expand(3, SIDE, SIDE).float()
+    empty = [torch.zeros(1, SIDE, SIDE) for _ in range(4)]
+    sample = SilhouetteBatch(image, *empty, torch.tensor(True))
+    cuts = [
+        strip_of(sample, 20, np.random.default_rng(seed)).images[0, 0, 0] for seed in range(200)
+    ]
+    assert {int(first) for first in cuts} == set(range(SIDE - 19))
+
+
+@pytest.mark.parametrize("width", [0, -1, SIDE + 1])
+def test_a_strip_is_no_wider_than_the_picture(width: int) -> None:
+    with pytest.raises(ValueError, match=f"strip is {width}; 1 to {SIDE} is possible"):
+        Stage(SIDE, steps=1, batch_size=1, strip=width)
+
+
+def test_stages_of_a_run_say_how_wide_their_strips_are() -> None:
+    stages = (Stage(SIDE, steps=1, batch_size=2, strip=8), Stage(SIDE, steps=1, batch_size=1))
+    keys = [[key.strip for key in batch] for batch in StagedBatches(stages)]
+    assert keys == [[8, 8], [None]]
 
 
 def test_unchanged_pictures_keep_every_pixel_but_for_mirroring(recipe: SilhouetteRecipe) -> None:

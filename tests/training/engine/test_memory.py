@@ -1,0 +1,53 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ALLOCATE_AND_FREE = """
+import ctypes, resource
+from training.engine.memory import keep_freed_memory
+
+print(keep_freed_memory())
+libc = ctypes.CDLL(None)
+libc.malloc.restype, libc.malloc.argtypes = ctypes.c_void_p, [ctypes.c_size_t]
+libc.free.argtypes = [ctypes.c_void_p]
+libc.memset.argtypes = [ctypes.c_void_p, ctypes.c_int, ctypes.c_size_t]
+
+def use_once():
+    block = libc.malloc(64 << 20)
+    libc.memset(block, 1, 64 << 20)
+    libc.free(block)
+
+use_once()
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(5):
+    use_once()
+print((resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before) * resource.getpagesize())
+"""
+"""Prints whether memory is kept, and how much more of it the system had to hand out."""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the setting is glibc's")
+@pytest.mark.parametrize(
+    ("operators", "kept"), [({}, True), ({"MALLOC_TRIM_THRESHOLD_": "131072"}, False)]
+)
+def test_the_system_hands_out_memory_once_unless_the_operator_says_otherwise(
+    operators: dict[str, str], kept: bool, tmp_path: Path, repo_root: Path
+) -> None:
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("MALLOC_")}
+    environment |= {"PYTHONPATH": str(repo_root), **operators}
+    done = subprocess.run(
+        [sys.executable, "-c", ALLOCATE_AND_FREE],
+        env=environment,
+        cwd=tmp_path,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    said, handed_out = done.stdout.split()
+    assert said == str(kept)
+    # Five times 64 MB, or next to nothing.
+    assert (int(handed_out) < 8 << 20) == kept
+    assert kept or int(handed_out) > 300_000_000
