@@ -4,7 +4,7 @@ import argparse
 import sys
 from collections.abc import Callable
 
-from benchmarks import body, codecs, confidence, loop, predictor, synthetic
+from benchmarks import body, codecs, confidence, loop, memory, predictor, synthetic
 from benchmarks.faults import command as faults
 from benchmarks.serving import command as serving
 
@@ -12,6 +12,7 @@ QUICK = {
     "body": body.run,
     "confidence": confidence.run,
     "loop": loop.run,
+    "memory": memory.run,
     "predictor": predictor.run,
     "synthetic": synthetic.run,
 }

@@ -73,15 +73,17 @@ def strip_of(sample: SilhouetteBatch, width: int, rng: np.random.Generator) -> S
     Args:
         sample: Without the batch's axis, its layers S pixels wide.
         width: Of the strip, at most S.
-        rng: Of this sample; the strip lies anywhere that shows the body, or all of itself the body.
+        rng: Of this sample. It chooses among the places where a strip shows the whole body or, of a
+            wider one, does not leave it.
     """
     room = sample.naked.shape[-1] - width
     columns = np.flatnonzero(sample.naked[0].numpy().any(0))
     first, last = (columns[0], columns[-1] + 1) if len(columns) else (0, room + width)
     bounds = sorted((int(np.clip(first, 0, room)), int(np.clip(last - width, 0, room))))
     start = int(rng.integers(bounds[0], bounds[1] + 1))
-    layers = (layer[..., start : start + width].contiguous() for layer in sample[:-1])
-    return SilhouetteBatch(*layers, sample.is_photo)
+    *layers, is_photo = sample
+    cut = [layer[..., start : start + width].contiguous() for layer in layers]
+    return SilhouetteBatch._make([*cut, is_photo])
 
 
 @dataclass(frozen=True)
