@@ -2,7 +2,7 @@
 
 glibc takes every block above 32 MB from the system and returns it at once. A feature map of a batch
 is larger than that, and the system clears each page before it hands it out again: that was a
-quarter of a step of the lite network on a CPU (16 pictures of 256 px).
+third of a step of the lite network on a CPU (16 pictures of 256 px; `python -m benchmarks memory`).
 """
 
 import ctypes

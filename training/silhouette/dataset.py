@@ -67,8 +67,8 @@ def strip_of(sample: SilhouetteBatch, width: int, rng: np.random.Generator) -> S
     """So many columns of a sample, with as much of the body as they can hold.
 
     Rendered people fill a third of their picture's width, and what is hard lies on them: a strip
-    half as wide as the picture costs half as much and teaches nearly the same. The network does not
-    see the picture's size, so that it serves whole ones; a last stage should show it some.
+    half as wide as the picture costs half as much and mostly holds the whole body. The networks are
+    convolutional and serve whole pictures afterwards; a last stage should show them some.
 
     Args:
         sample: Without the batch's axis, its layers S pixels wide.
