@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 
 ALLOCATE_AND_FREE = """
-import ctypes, resource
-from training.engine.memory import keep_freed_memory
+import contextlib, ctypes, resource, runpy, sys
 
-print(keep_freed_memory())
+sys.argv = ["training", "fit", "silhouette", "--help"]
+with contextlib.suppress(SystemExit):
+    runpy.run_module("training", run_name="__main__")
 libc = ctypes.CDLL(None)
 libc.malloc.restype, libc.malloc.argtypes = ctypes.c_void_p, [ctypes.c_size_t]
 libc.free.argtypes = [ctypes.c_void_p]
@@ -26,7 +27,7 @@ for _ in range(5):
     use_once()
 print((resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before) * resource.getpagesize())
 """
-"""Prints whether memory is kept, and how much more of it the system had to hand out."""
+"""Prints, after a command's help, how much more memory the system had to hand out."""
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the setting is glibc's")
@@ -46,8 +47,6 @@ def test_the_system_hands_out_memory_once_unless_the_operator_says_otherwise(
         capture_output=True,
         text=True,
     )
-    said, handed_out = done.stdout.split()
-    assert said == str(kept)
+    handed_out = int(done.stdout.split()[-1])
     # Five times 64 MB, or next to nothing.
-    assert (int(handed_out) < 8 << 20) == kept
-    assert kept or int(handed_out) > 300_000_000
+    assert handed_out < 8 << 20 if kept else handed_out > 300_000_000
