@@ -123,6 +123,9 @@ class SilhouetteRecipe:
     routine: Routine = field(default_factory=Routine)
     loss_mask: Literal["dressed", "naked"] = "dressed"
     """The n of the loss; with `naked`, as in the notebook, the decay in cloth is not learned."""
+    outline_weight: float = 0.0
+    """What the overlap of the parts above a half counts in the loss of a map at the input's own
+    resolution, beside the overlap of the maps; 0 leaves it out."""
     baseline: Literal["unet-efficientnet-b0"] | None = None
     """Trained in the place of the network, with the refinement's loss, to compare with."""
     baseline_decoder: tuple[int, ...] = (256, 128, 64, 32, 16)
@@ -141,11 +144,14 @@ class SilhouetteRecipe:
         """Refuse an experiment without steps, with two networks, or with two beginnings.
 
         Raises:
-            ValueError: There is no stage, `initial` or `lite` is given beside `baseline`, `weights`
-                without `lite` or beside `initial`, or the baseline's decoder has not five levels.
+            ValueError: There is no stage, a weight is negative, `initial` or `lite` is given beside
+                `baseline`, `weights` without `lite` or beside `initial`, or the baseline's decoder
+                has not five levels.
         """
         if not self.stages:
             raise ValueError("at least one stage is needed")
+        if not self.outline_weight >= 0:
+            raise ValueError(f"outline_weight is {self.outline_weight}; 0 or more is needed")
         if self.baseline is not None and self.initial is not None:
             raise ValueError("a baseline cannot start from a checkpoint of another network")
         if self.baseline is not None and self.lite is not None:

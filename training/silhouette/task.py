@@ -12,7 +12,7 @@ from training.engine.precision import pick_device
 from training.engine.seeding import seed_everything
 from training.engine.tasks import SupervisedTask
 from training.silhouette.dataset import SilhouetteBatch
-from training.silhouette.losses import hourglass_loss, refinement_loss
+from training.silhouette.losses import hourglass_loss, outline_loss, refinement_loss
 from training.silhouette.networks import build_network, is_refined, num_stacks
 from training.silhouette.recipe import SilhouetteRecipe
 from training.silhouette.weights import start_from
@@ -37,6 +37,8 @@ def build(recipe: SilhouetteRecipe) -> SupervisedTask[SilhouetteBatch]:
             losses["stacks"] = hourglass_loss(outputs[:coarse], *truth)
         if is_refined(recipe):
             losses["refinement"] = refinement_loss(outputs[-1], *truth)
+            if recipe.outline_weight:
+                losses["outline"] = recipe.outline_weight * outline_loss(outputs[-1], *truth)
         return {"loss": torch.stack([*losses.values()]).sum(), **losses}
 
     network = build_network(recipe)

@@ -3,7 +3,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from training.silhouette.losses import hourglass_loss, refinement_loss
+from training.silhouette.losses import hourglass_loss, outline_loss, refinement_loss
 
 SIZES = ((8, 8), (4, 4))
 
@@ -154,3 +154,47 @@ def test_the_gradient_of_the_refinements_loss_is_right() -> None:
     assert torch.autograd.gradcheck(
         lambda map_: refinement_loss(map_, confidence, mask, weight), [refined]
     )
+
+
+def test_the_outlines_loss_is_the_soft_overlap_of_what_is_above_a_half_written_out() -> None:
+    confidence, refined, weight = (maps(i, 2, 1, 4, 5) for i in range(3))
+    mask = (maps(3, 2, 1, 4, 5) > 0.3).double()
+    t, p, w = (layer.numpy()[:, 0] for layer in (confidence * mask, refined, weight))
+    steep = p**4 / (p**4 + (1 - p) ** 4)
+    above = np.where(t > 0.5, 1.0, 0.0)
+    shared, together = (w * np.minimum(above, steep)), (w * np.maximum(above, steep))
+    # With a pixel more on both sides, which are sums and differences: half of one in each of these.
+    overlaps = (shared.sum((1, 2)) + 0.5) / (together.sum((1, 2)) + 0.5)
+    found = outline_loss(refined, confidence, mask, weight)
+    assert found.item() == pytest.approx(1 - overlaps.mean(), abs=1e-9)
+
+
+def test_the_outlines_loss_asks_on_which_side_of_a_half_a_map_is_and_not_how_far() -> None:
+    truth = torch.tensor([0.9, 0.6, 0.4, 0.0], dtype=torch.float64).expand(1, 1, 16, 4)
+    sharp = torch.tensor([1.0, 1.0, 0.0, 0.0], dtype=torch.float64).expand(1, 1, 16, 4)
+    moved = torch.tensor([1.0, 1.0, 1.0, 0.0], dtype=torch.float64).expand(1, 1, 16, 4)
+    everywhere = torch.ones_like(truth)
+    assert outline_loss(sharp, truth, everywhere).item() < 1e-6
+    expected = 1 - 32 / 48
+    assert outline_loss(moved, truth, everywhere).item() == pytest.approx(expected, abs=0.01)
+
+
+def test_pixels_that_are_unknown_have_no_outline() -> None:
+    confidence, refined = maps(0, 2, 1, 8, 8), maps(1, 2, 1, 8, 8)
+    weight = (maps(5, 2, 1, 8, 8) > 0.6).double()
+    other = torch.where(weight > 0, confidence, maps(9, 2, 1, 8, 8))
+    everywhere = torch.ones_like(weight)
+    known = outline_loss(refined, confidence, everywhere, weight)
+    assert outline_loss(refined, other, everywhere, weight).item() == pytest.approx(known.item())
+
+
+def test_the_gradient_of_the_outlines_loss_is_right_and_finite_where_the_map_is_certain() -> None:
+    confidence, mask, weight = (maps(i, 2, 1, 6, 6) for i in range(3))
+    refined = (0.05 + 0.9 * maps(4, 2, 1, 6, 6)).requires_grad_()
+    assert torch.autograd.gradcheck(
+        lambda map_: outline_loss(map_, confidence, mask, weight), [refined]
+    )
+    logits = torch.full((1, 1, 4, 4), 60.0, requires_grad=True)
+    outline_loss(logits.sigmoid(), torch.zeros(1, 1, 4, 4), torch.ones(1, 1, 4, 4)).backward()
+    assert logits.grad is not None
+    assert torch.isfinite(logits.grad).all()
