@@ -75,7 +75,9 @@ class Detail(nn.Module):
             features: A vector for each cell.
             images: (B, 3, H, W), the pixels of the cells.
         """
-        pixels = F.pixel_unshuffle(images, _CELL).to(features.dtype)
+        pixels = F.pixel_unshuffle(images, _CELL)
+        # In the features' own layout, else both would be brought into another one.
+        pixels = pixels.to(features.dtype, memory_format=torch.channels_last)
         return self.correct(self.smooth(self.mix(torch.cat([features, pixels], 1))))  # type: ignore[no-any-return]
 
 
