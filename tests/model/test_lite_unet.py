@@ -6,7 +6,14 @@ import pytest
 import torch
 from torch import nn
 
-from model.lite_unet import VARIANTS, LiteEncoder, LiteUNet, SameConv2d, scaled_width
+from model.lite_unet import (
+    VARIANTS,
+    LiteEncoder,
+    LiteUNet,
+    SameConv2d,
+    Widening,
+    scaled_width,
+)
 
 
 @pytest.mark.parametrize("variant", [0, 2])
@@ -72,6 +79,21 @@ def test_a_batch_of_one_can_be_learned_from_at_the_smallest_size() -> None:
     # At 64 px the deepest features are 2 x 2: batch norm has four values each.
     network(torch.rand(1, 3, 64, 64)).mean().backward()
     assert all(p.grad is not None and p.grad.isfinite().all() for p in network.parameters())
+
+
+def test_a_gradient_without_gaps_is_the_same_gradient() -> None:
+    torch.manual_seed(0)
+    level = Widening(6, 3, 5).double()
+    features, skip = torch.rand(2, 6, 4, 3).double(), torch.rand(2, 3, 8, 6).double()
+    coarse = [features.clone().requires_grad_() for _ in range(2)]
+    level(coarse[0], skip).square().sum().backward()
+    # Bilinear interpolation is linear: a matrix, column by column.
+    columns = nn.functional.interpolate(
+        torch.eye(12).double().view(12, 1, 4, 3), (8, 6), mode="bilinear"
+    ).view(12, 48)
+    larger = (coarse[1].flatten(2) @ columns).view(2, 6, 8, 6)
+    level.smooth(level.mix(torch.cat([larger, skip], 1))).square().sum().backward()
+    torch.testing.assert_close(coarse[0].grad, coarse[1].grad)
 
 
 def test_the_encoders_have_the_published_widths() -> None:
