@@ -199,8 +199,8 @@ def test_the_committed_checkpoint_beats_the_baselines_in_cloth_and_knows_real_ph
     )
     rendered, photos = header.metrics["rendered"], header.metrics["photos"]
     for baseline in ("dressed silhouette", "body and a constant in cloth"):
-        assert rendered["network"]["cloth_error"] < rendered[baseline]["cloth_error"]
-    # The training issue's bar.
+        # The training issue's bar, as are those below.
+        assert rendered["network"]["cloth_error"] <= 0.6 * rendered[baseline]["cloth_error"]
     assert photos["median_skin"] >= 0.85
     assert photos["median_background"] <= 0.03
     assert photos["auroc"] >= 0.985
