@@ -40,8 +40,7 @@ def _fastest_step(keep: bool) -> float | None:
         return None
     device = torch.device("cpu")
     dtype = autocast_dtype("auto", device)
-    served = LiteConfig(detail_width=32)
-    network = LiteSilhouette(served).to(memory_format=torch.channels_last).train()
+    network = LiteSilhouette(LiteConfig()).to(memory_format=torch.channels_last).train()
     images = torch.rand(BATCH_SIZE, 3, SIDE, SIDE).contiguous(memory_format=torch.channels_last)
     truth = torch.rand(BATCH_SIZE, 1, SIDE, SIDE)
     times = []

@@ -254,14 +254,9 @@ class LiteUNet(nn.Module):
         Args:
             images: From -1 to 1, as EfficientNet-Lite was trained; sides are multiples of 32.
         """
-        logits: Tensor = self.classify(self.features(images))
-        return logits
-
-    def features(self, images: Float[Tensor, "B 3 H W"]) -> Tensor:
-        """What the logits are made from, (B, decoder_widths[-1], H / 2, W / 2); see `forward`."""
         *skips, features = self.encoder(images)
         features = self.context(features)
         for level, skip in zip(self.decoder, reversed(skips), strict=True):
             features = level(features, skip)
-        found: Tensor = features
-        return found
+        logits: Tensor = self.classify(features)
+        return logits

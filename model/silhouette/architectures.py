@@ -31,6 +31,4 @@ def build(architecture: str, config: Mapping[str, Any]) -> SilhouetteNetwork:
     if architecture == HOURGLASS:
         return StackedHourglass(HourglassConfig(**config))
     first, second, third, fourth = config["decoder_widths"]
-    # Headers from before there was such a path do not name it.
-    detail = config.get("detail_width", 0)
-    return LiteSilhouette(LiteConfig(config["variant"], (first, second, third, fourth), detail))
+    return LiteSilhouette(LiteConfig(config["variant"], (first, second, third, fourth)))

@@ -168,11 +168,9 @@ _FINE = (
 def _network(architecture: str, config: Mapping[str, Any]) -> str:
     if architecture != HOURGLASS:
         widths = ", ".join(map(str, config["decoder_widths"]))
-        encoder = f"EfficientNet-Lite{config['variant']}"
-        words = f"a U-Net on {encoder} ({widths} features on the way back"
-        if width := config.get("detail_width"):
-            words += f", {width} in a second look at the picture's own pixels"
-        return words + ")"
+        return (
+            f"a U-Net on EfficientNet-Lite{config['variant']} ({widths} features on the way back)"
+        )
     words = "a stacked hourglass ({num_stacks} stacks of {num_features} features)"
     if config.get("refinement_width"):
         words += " with a refinement of {refinement_width} features"

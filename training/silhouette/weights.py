@@ -54,18 +54,12 @@ def _lite_from(network: LiteSilhouette, checkpoint: Path) -> None:
     header, tensors = load_checkpoint(checkpoint, architecture_of(network), CLOTHING)
     config = header.config["network"]
     of_clothing = header.architecture == CLOTHING
-    own = network.config
-    # A second look may be put on top of what has none.
-    added = bool(own.detail_width) and not config.get("detail_width", 0)
-    given = [
-        config.get("lite_variant" if of_clothing else "variant"),
-        config["decoder_widths"],
-        own.detail_width if added else config.get("detail_width", 0),
-    ]
-    wanted = [own.variant, list(own.decoder_widths), own.detail_width]
+    given = [config.get("lite_variant" if of_clothing else "variant"), config["decoder_widths"]]
+    wanted = [network.config.variant, list(network.config.decoder_widths)]
     if given != wanted or (of_clothing and config["network"] != "efficientnet_lite_unet"):
         raise InvalidInputError(
-            f"{checkpoint} holds a {header.architecture} with {config}; the recipe asks for {own}"
+            f"{checkpoint} holds a {header.architecture} with {config}; "
+            f"the recipe asks for {network.config}"
         )
     if of_clothing:
         # Which garment it is decides the last layer; where somebody is, all the others.
@@ -73,4 +67,4 @@ def _lite_from(network: LiteSilhouette, checkpoint: Path) -> None:
         drawn = {f"classify.{name}": t for name, t in network.unet.classify.state_dict().items()}
         network.unet.load_state_dict(kept | drawn)
     else:
-        network.load_state_dict(tensors, strict=not added)
+        network.load_state_dict(tensors)
