@@ -144,14 +144,21 @@ class SilhouetteRecipe:
         """Refuse an experiment without steps, with two networks, or with two beginnings.
 
         Raises:
-            ValueError: There is no stage, a weight is negative, `initial` or `lite` is given beside
-                `baseline`, `weights` without `lite` or beside `initial`, or the baseline's decoder
-                has not five levels.
+            ValueError: There is no stage, `outline_weight` is negative or has no map to count for,
+                `initial` or `lite` is given beside `baseline`, `weights` without `lite` or beside
+                `initial`, or the baseline's decoder has not five levels.
         """
         if not self.stages:
             raise ValueError("at least one stage is needed")
         if not self.outline_weight >= 0:
             raise ValueError(f"outline_weight is {self.outline_weight}; 0 or more is needed")
+        if self.outline_weight and not (
+            self.lite or self.baseline or self.network.refinement_width
+        ):
+            raise ValueError(
+                f"outline_weight is {self.outline_weight}; an hourglass without refinement has no "
+                "map at the input's own resolution that it could count for"
+            )
         if self.baseline is not None and self.initial is not None:
             raise ValueError("a baseline cannot start from a checkpoint of another network")
         if self.baseline is not None and self.lite is not None:

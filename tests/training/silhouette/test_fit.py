@@ -311,3 +311,24 @@ def test_a_refined_network_overfits_one_batch(recipe: SilhouetteRecipe) -> None:
     )
     losses = [float(task.learn(batch)["refinement"]) for _ in range(100)]
     assert losses[-1] < 0.3 * losses[0]
+
+
+def test_the_outline_is_a_part_of_the_loss_as_far_as_a_recipe_says(
+    recipe: SilhouetteRecipe,
+) -> None:
+    refined = dataclasses.replace(
+        recipe, network=dataclasses.replace(recipe.network, refinement_width=4)
+    )
+    generator = torch.Generator().manual_seed(0)
+    truth, ones = torch.rand(2, 1, 32, 32, generator=generator), torch.ones(2, 1, 32, 32)
+    images, is_photo = torch.rand(2, 3, 32, 32, generator=generator), torch.zeros(2).bool()
+    batch = SilhouetteBatch(images, truth, ones, (truth > 0.5).float(), ones, is_photo)
+    learned = [
+        build(dataclasses.replace(refined, outline_weight=weight)).learn(batch)
+        for weight in (0.0, 1.0, 3.0)
+    ]
+    without, once, thrice = (float(scalars["loss"]) for scalars in learned)
+    assert "outline" not in learned[0]
+    assert float(learned[1]["outline"]) > 0.1
+    assert once == pytest.approx(without + float(learned[1]["outline"]), rel=1e-5)
+    assert thrice == pytest.approx(without + 3 * float(learned[1]["outline"]), rel=1e-5)

@@ -1,3 +1,5 @@
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import torch
@@ -6,6 +8,9 @@ from torch import Tensor
 from training.silhouette.losses import hourglass_loss, outline_loss, refinement_loss
 
 SIZES = ((8, 8), (4, 4))
+Loss = Callable[..., Tensor]
+FINE = pytest.mark.parametrize("loss", [refinement_loss, outline_loss])
+"""Of maps at the input's own resolution."""
 
 
 def maps(seed: int, *shape: int, dtype: torch.dtype = torch.float64) -> Tensor:
@@ -125,35 +130,38 @@ def test_the_soft_overlap_of_sharp_maps_is_their_intersection_over_union() -> No
     assert loss - entropy == pytest.approx(1 - 400 / 1200, abs=2e-3)
 
 
-def test_pixels_of_a_refined_map_that_are_unknown_do_not_count() -> None:
+@FINE
+def test_pixels_of_a_refined_map_that_are_unknown_do_not_count(loss: Loss) -> None:
     confidence, refined = maps(0, 2, 1, 8, 8), maps(1, 2, 1, 8, 8)
     weight = (maps(5, 2, 1, 8, 8) > 0.6).double()
     other = torch.where(weight > 0, confidence, maps(9, 2, 1, 8, 8))
     everywhere = torch.ones_like(weight)
-    known = refinement_loss(refined, confidence, everywhere, weight)
-    assert refinement_loss(refined, other, everywhere, weight).item() == pytest.approx(known.item())
+    known = loss(refined, confidence, everywhere, weight)
+    assert loss(refined, other, everywhere, weight).item() == pytest.approx(known.item())
+    assert loss(refined, other, everywhere).item() != pytest.approx(known.item())
 
 
-def test_finding_nobody_where_nobody_is_costs_nothing() -> None:
+@FINE
+def test_finding_nobody_where_nobody_is_costs_nothing(loss: Loss) -> None:
     nobody = torch.zeros(2, 1, 8, 8)
-    assert refinement_loss(nobody, nobody, nobody).item() < 1e-5
+    assert loss(nobody, nobody, nobody).item() < 1e-5
 
 
-def test_a_certain_mistake_of_a_refined_map_has_a_finite_loss_and_gradient() -> None:
+@FINE
+def test_a_certain_mistake_of_a_refined_map_has_a_finite_loss_and_gradient(loss: Loss) -> None:
     logits = torch.full((1, 1, 4, 4), 60.0, requires_grad=True)
-    loss = refinement_loss(logits.sigmoid(), torch.zeros(1, 1, 4, 4), torch.ones(1, 1, 4, 4))
-    loss.backward()
-    assert torch.isfinite(loss)
+    cost = loss(logits.sigmoid(), torch.zeros(1, 1, 4, 4), torch.ones(1, 1, 4, 4))
+    cost.backward()  # type: ignore[no-untyped-call]
+    assert torch.isfinite(cost)
     assert logits.grad is not None
     assert torch.isfinite(logits.grad).all()
 
 
-def test_the_gradient_of_the_refinements_loss_is_right() -> None:
+@FINE
+def test_the_gradient_of_a_refined_maps_loss_is_right(loss: Loss) -> None:
     confidence, mask, weight = (maps(i, 2, 1, 6, 6) for i in range(3))
     refined = (0.05 + 0.9 * maps(4, 2, 1, 6, 6)).requires_grad_()
-    assert torch.autograd.gradcheck(
-        lambda map_: refinement_loss(map_, confidence, mask, weight), [refined]
-    )
+    assert torch.autograd.gradcheck(lambda map_: loss(map_, confidence, mask, weight), [refined])
 
 
 def test_the_outlines_loss_is_the_soft_overlap_of_what_is_above_a_half_written_out() -> None:
@@ -177,24 +185,3 @@ def test_the_outlines_loss_asks_on_which_side_of_a_half_a_map_is_and_not_how_far
     assert outline_loss(sharp, truth, everywhere).item() < 1e-6
     expected = 1 - 32 / 48
     assert outline_loss(moved, truth, everywhere).item() == pytest.approx(expected, abs=0.01)
-
-
-def test_pixels_that_are_unknown_have_no_outline() -> None:
-    confidence, refined = maps(0, 2, 1, 8, 8), maps(1, 2, 1, 8, 8)
-    weight = (maps(5, 2, 1, 8, 8) > 0.6).double()
-    other = torch.where(weight > 0, confidence, maps(9, 2, 1, 8, 8))
-    everywhere = torch.ones_like(weight)
-    known = outline_loss(refined, confidence, everywhere, weight)
-    assert outline_loss(refined, other, everywhere, weight).item() == pytest.approx(known.item())
-
-
-def test_the_gradient_of_the_outlines_loss_is_right_and_finite_where_the_map_is_certain() -> None:
-    confidence, mask, weight = (maps(i, 2, 1, 6, 6) for i in range(3))
-    refined = (0.05 + 0.9 * maps(4, 2, 1, 6, 6)).requires_grad_()
-    assert torch.autograd.gradcheck(
-        lambda map_: outline_loss(map_, confidence, mask, weight), [refined]
-    )
-    logits = torch.full((1, 1, 4, 4), 60.0, requires_grad=True)
-    outline_loss(logits.sigmoid(), torch.zeros(1, 1, 4, 4), torch.ones(1, 1, 4, 4)).backward()
-    assert logits.grad is not None
-    assert torch.isfinite(logits.grad).all()

@@ -118,6 +118,7 @@ def test_the_encoder_can_come_from_a_package() -> None:
         ({"lite": SMALL, "baseline": "unet-efficientnet-b0"}, "two networks"),
         ({"weights": "package"}, "those of a lite network"),
         ({"outline_weight": -1.0}, "0 or more is needed"),
+        ({"outline_weight": 1.0}, "without refinement has no map"),
         ({"lite": SMALL, "weights": "package", "initial": "x"}, "two beginnings"),
     ],
 )
