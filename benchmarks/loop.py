@@ -12,7 +12,7 @@ import torch
 
 from training.engine.batches import Stage, StagedBatches, batch_loader
 from training.engine.loop import Routine, fit
-from training.engine.optimisation import make_optimiser
+from training.engine.optimisation import make_optimisers
 from training.engine.precision import device_name, pick_device
 from training.engine.run import RunFolder
 from training.engine.tasks import SupervisedTask
@@ -28,7 +28,7 @@ SUBJECTS, FRAMES, SIDE = 4, 6, 256
 def run() -> None:
     """Wall-clock steps a second, and what a step costs the training process in CPU time.
 
-    Same network, loss, optimiser and number format. The bare loop has no average of the weights, no
+    Same network, loss, optimisers, number format. The bare loop has no average of the weights, no
     clipping, no schedule, no curves, and one batch that it never has to make or move.
     """
     device = pick_device("auto")
@@ -105,7 +105,7 @@ def _our_loop(
 
 
 def _bare_loop(task: SupervisedTask[SilhouetteBatch], batches: Iterable[SilhouetteBatch]) -> None:
-    optimiser = make_optimiser(task.network, task.optimisation)
+    optimisers = make_optimisers(task.network, task.optimisation).values()
     device, dtype = task.device, task.dtype
     task.network.train()
     in_memory: SilhouetteBatch | None = None
@@ -114,11 +114,13 @@ def _bare_loop(task: SupervisedTask[SilhouetteBatch], batches: Iterable[Silhouet
             in_memory = SilhouetteBatch(*(layer.to(device) for layer in batch))
             images = in_memory.images.to(memory_format=torch.channels_last)
             in_memory = in_memory._replace(images=images)
-        optimiser.zero_grad(set_to_none=True)
+        for optimiser in optimisers:
+            optimiser.zero_grad(set_to_none=True)
         with torch.autocast(device.type, dtype, enabled=dtype is not None):
             loss = task.objective(task.network, in_memory)["loss"]
         loss.backward()
-        optimiser.step()
+        for optimiser in optimisers:
+            optimiser.step()
 
 
 @contextmanager

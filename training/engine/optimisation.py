@@ -1,4 +1,4 @@
-"""How weights are changed: AdamW, a rate that falls, gradient clipping, an average."""
+"""How weights are changed: AdamW or Muon, a rate that falls, gradient clipping, an average."""
 
 import math
 from dataclasses import dataclass
@@ -7,6 +7,7 @@ from typing import Literal
 import torch
 from torch import nn
 
+from training.engine.muon import Muon, mixes_channels
 from training.engine.precision import Precision
 
 
@@ -14,6 +15,9 @@ from training.engine.precision import Precision
 class Optimisation:
     """Settings of a supervised training."""
 
+    optimiser: Literal["adamw", "muon"] = "adamw"
+    """With `muon`, weights that mix many channels are moved by it and all others by AdamW, at the
+    same rate and decay."""
     learning_rate: float = 1e-3
     """The highest, right after the warm-up."""
     weight_decay: float = 0.01
@@ -86,14 +90,22 @@ class Plateau:
             self.scale, self.waited = self.scale * settings.plateau_factor, 0
 
 
-def make_optimiser(network: nn.Module, settings: Optimisation) -> torch.optim.AdamW:
-    """AdamW over two groups: what decays, and norms and biases (anything with one axis)."""
+def make_optimisers(network: nn.Module, settings: Optimisation) -> dict[str, torch.optim.Optimizer]:
+    """By name: AdamW over what decays, and norms and biases (anything with one axis), which do not.
+
+    Before it, where the settings say so, Muon over the weights that mix channels.
+    """
     parameters = [p for p in network.parameters() if p.requires_grad]
+    made: dict[str, torch.optim.Optimizer] = {}
+    if settings.optimiser == "muon" and (mixing := [p for p in parameters if mixes_channels(p)]):
+        made["muon"] = Muon(mixing, settings.learning_rate, settings.weight_decay)
+        parameters = [p for p in parameters if not mixes_channels(p)]
     groups = [
         {"params": [p for p in parameters if p.ndim > 1], "weight_decay": settings.weight_decay},
         {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
     ]
-    return torch.optim.AdamW(groups, lr=settings.learning_rate, fused=True)
+    made["adamw"] = torch.optim.AdamW(groups, lr=settings.learning_rate, fused=True)
+    return made
 
 
 def learning_rate_at(step: int, num_steps: int, settings: Optimisation) -> float:

@@ -16,7 +16,7 @@ from training.engine.optimisation import (
     Optimisation,
     Plateau,
     learning_rate_at,
-    make_optimiser,
+    make_optimisers,
 )
 from training.engine.precision import autocast_dtype
 
@@ -46,7 +46,7 @@ class Task(Protocol[BatchContra]):
 
 
 class SupervisedTask(Generic[Batch]):
-    """One network, one objective, one optimiser, and the average of the weights.
+    """One network, one objective, its optimisers, and the average of the weights.
 
     Among several processes each learns from its share of a batch; gradients are their mean, batch
     norms see everybody's share, and the weights stay the same in all of them.
@@ -80,7 +80,7 @@ class SupervisedTask(Generic[Batch]):
         if num_processes() > 1:
             self.network = synchronise_batch_norms(self.network, device)
         self.shared = share(self.network, device)
-        self.optimiser = make_optimiser(self.network, optimisation)
+        self.optimisers = make_optimisers(self.network, optimisation)
         self.objective = objective
         self.judgement = judgement
         self.optimisation = optimisation
@@ -101,16 +101,19 @@ class SupervisedTask(Generic[Batch]):
         if self.optimisation.schedule == "plateau":
             # The first process alone has judged.
             rate *= from_first(self.plateau.scale)
-        for group in self.optimiser.param_groups:
-            group["lr"] = rate
         self.network.train()
-        self.optimiser.zero_grad(set_to_none=True)
+        for optimiser in self.optimisers.values():
+            for group in optimiser.param_groups:
+                group["lr"] = rate
+            optimiser.zero_grad(set_to_none=True)
         parts = split(batch, self.optimisation.accumulate)
         found = [self._add_gradient(part, 1 / len(parts)) for part in parts[:-1]]
         found.append(self._add_gradient(parts[-1], 1 / len(parts), exchange=True))
-        self.scaler.unscale_(self.optimiser)
+        for optimiser in self.optimisers.values():
+            self.scaler.unscale_(optimiser)
         norm = nn.utils.clip_grad_norm_(self.network.parameters(), self.optimisation.clip_norm)
-        self.scaler.step(self.optimiser)
+        for optimiser in self.optimisers.values():
+            self.scaler.step(optimiser)
         self.scaler.update()
         self.average.follow(self.network, self.step)
         self.step += 1
@@ -147,11 +150,11 @@ class SupervisedTask(Generic[Batch]):
         return judged
 
     def state_dict(self) -> dict[str, Any]:
-        """Network, average, optimiser, gradient scale, plateau, step."""
+        """Network, average, optimisers, gradient scale, plateau, step."""
         return {
             "network": self.network.state_dict(),
             "average": self.average.network.state_dict(),
-            "optimiser": self.optimiser.state_dict(),
+            "optimisers": {name: o.state_dict() for name, o in self.optimisers.items()},
             "scaler": self.scaler.state_dict(),
             "plateau": dataclasses.asdict(self.plateau),
             "step": self.step,
@@ -161,23 +164,15 @@ class SupervisedTask(Generic[Batch]):
         """Continue from there."""
         self.network.load_state_dict(state["network"])
         self.average.network.load_state_dict(state["average"])
-        self.optimiser.load_state_dict(state["optimiser"])
-        self._lay_moments_out()
+        # Runs that were begun before there was more than one have AdamW alone.
+        saved = state["optimisers"] if "optimisers" in state else {"adamw": state["optimiser"]}
+        for name, optimiser in self.optimisers.items():
+            optimiser.load_state_dict(saved[name])
+            _lay_moments_out(optimiser)
         self.scaler.load_state_dict(state["scaler"])
         # Runs that were begun before there was such a schedule have none.
         self.plateau = Plateau(**state.get("plateau", {}))
         self.step = state["step"]
-
-    def _lay_moments_out(self) -> None:
-        """Give the optimiser's moments the memory layout of their weights.
-
-        A file holds them row by row. The fused kernels walk through memory and would pair each
-        moment with another weight.
-        """
-        for parameter, moments in self.optimiser.state.items():
-            for name, moment in moments.items():
-                if moment.shape == parameter.shape:
-                    moments[name] = torch.empty_like(parameter).copy_(moment)
 
     def _autocast(self) -> torch.autocast:
         return torch.autocast(self.device.type, self.dtype, enabled=self.dtype is not None)
@@ -192,6 +187,18 @@ class SupervisedTask(Generic[Batch]):
             for tensor in batch
         )
         return type(batch)(*moved)
+
+
+def _lay_moments_out(optimiser: torch.optim.Optimizer) -> None:
+    """Give an optimiser's moments the memory layout of their weights.
+
+    A file holds them row by row. The fused kernels walk through memory and would pair each moment
+    with another weight.
+    """
+    for parameter, moments in optimiser.state.items():
+        for name, moment in moments.items():
+            if moment.shape == parameter.shape:
+                moments[name] = torch.empty_like(parameter).copy_(moment)
 
 
 def split(batch: Batch, num_parts: int) -> list[Batch]:

@@ -15,7 +15,7 @@ from training.engine.averaging import WeightAverage
 from training.engine.batches import Stage, StagedBatches, check_shares, num_steps
 from training.engine.interruption import Interruption
 from training.engine.loop import Outcome, Routine, fit
-from training.engine.optimisation import Optimisation, learning_rate_at, make_optimiser
+from training.engine.optimisation import Optimisation, learning_rate_at, make_optimisers
 from training.engine.precision import autocast_dtype
 from training.engine.progress import progress_bar, show
 from training.engine.run import RunFolder
@@ -180,8 +180,9 @@ def test_the_learning_rate_warms_up_and_falls_along_a_cosine() -> None:
 
 def test_norms_and_biases_do_not_decay() -> None:
     network = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4))
-    optimiser = make_optimiser(network, Optimisation(weight_decay=0.3))
-    decaying, other = optimiser.param_groups
+    optimisers = make_optimisers(network, Optimisation(weight_decay=0.3))
+    assert list(optimisers) == ["adamw"]
+    decaying, other = optimisers["adamw"].param_groups
     assert [p.shape for p in decaying["params"]] == [(4, 3, 3, 3)]
     assert decaying["weight_decay"] == 0.3
     assert len(other["params"]) == 3
