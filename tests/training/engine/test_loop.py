@@ -52,11 +52,15 @@ def judgement(network: nn.Module, batches: Iterable[Points]) -> dict[str, float]
 
 
 def make_task(
-    steps: int = STEPS, dropout: float = 0.2, **settings: float
+    steps: int = STEPS, dropout: float = 0.2, **settings: float | str
 ) -> SupervisedTask[Points]:
     torch.manual_seed(0)
     network = nn.Sequential(
-        nn.Conv2d(3, 4, 3, padding=1), nn.BatchNorm2d(4), nn.Dropout(dropout), nn.Conv2d(4, 1, 1)
+        nn.Conv2d(3, 16, 3, padding=1),
+        nn.BatchNorm2d(16),
+        nn.Dropout(dropout),
+        nn.Conv2d(16, 16, 3, padding=1),
+        nn.Conv2d(16, 1, 1),
     )
     optimisation = Optimisation(precision="fp32", warmup_steps=2, **settings)  # type: ignore[arg-type]
     return SupervisedTask(network, squared_error, judgement, optimisation, steps, CPU)
@@ -74,18 +78,30 @@ def interrupted_after(step: int) -> Iterator[Points]:
         yield batch
 
 
-def test_a_resumed_run_ends_where_an_unbroken_run_ends(tmp_path: Path) -> None:
+@pytest.mark.parametrize("optimiser", ["adamw", "muon"])
+def test_a_resumed_run_ends_where_an_unbroken_run_ends(tmp_path: Path, optimiser: str) -> None:
     unbroken, broken = (RunFolder.create(tmp_path / name, {}) for name in ("a", "b"))
-    assert run(make_task(), unbroken, points_from(0)).finished
-    stopped = run(make_task(), broken, interrupted_after(3))
+    assert run(make_task(optimiser=optimiser), unbroken, points_from(0)).finished
+    stopped = run(make_task(optimiser=optimiser), broken, interrupted_after(3))
     assert (stopped.step, stopped.finished) == (3, False)
     torch.manual_seed(99)  # what happened in between must not matter
-    resumed = make_task()
+    resumed = make_task(optimiser=optimiser)
+    assert ("muon" in resumed.optimisers) == (optimiser == "muon")
     routine = Routine(judge_every=2, save_every=1, log_every=1, num_workers=0)
     assert fit(resumed, points_from, lambda: [points(1000)], STEPS, routine, broken).finished
     torch.testing.assert_close(load_state(broken.last), load_state(unbroken.last), rtol=0, atol=0)
     curves = (folder.path / "judged.csv" for folder in (broken, unbroken))
     assert len({curve.read_text() for curve in curves}) == 1
+
+
+def test_a_run_from_before_there_could_be_two_optimisers_goes_on() -> None:
+    begun = make_task()
+    begun.learn(points(0))
+    state = begun.state_dict()
+    state["optimiser"] = state.pop("optimisers")["adamw"]
+    continued = make_task()
+    continued.load_state_dict(state)
+    torch.testing.assert_close(continued.state_dict(), begun.state_dict(), rtol=0, atol=0)
 
 
 def test_an_interrupted_run_has_each_step_once_in_its_curves(tmp_path: Path) -> None:
