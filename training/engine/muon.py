@@ -95,7 +95,7 @@ def orthogonalised(matrix: Tensor) -> Tensor:
     Args:
         matrix: (M, N).
     """
-    dtype = torch.bfloat16 if _computes_bfloat16(matrix.device) else torch.float32
+    dtype = _dtype_for(matrix)
     tall = matrix.shape[0] > matrix.shape[1]
     found = (matrix.T if tall else matrix).to(dtype)
     # The largest singular value is at most this norm.
@@ -109,8 +109,12 @@ def orthogonalised(matrix: Tensor) -> Tensor:
     return found.T if tall else found
 
 
-def _computes_bfloat16(device: torch.device) -> bool:
-    return cpu_multiplies_bfloat16() if device.type == "cpu" else True
+def _dtype_for(matrix: Tensor) -> torch.dtype:
+    """Bfloat16 where that is quick, since it need not be exact; double precision is kept."""
+    if matrix.dtype == torch.float64:
+        return torch.float64
+    quick = matrix.device.type != "cpu" or cpu_multiplies_bfloat16()
+    return torch.bfloat16 if quick else torch.float32
 
 
 def _as_matrix(weight: Tensor) -> Tensor:

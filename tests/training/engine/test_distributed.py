@@ -56,15 +56,19 @@ def learned(warm: WarmProcess, folder: Path, processes: int, **values: Any) -> l
     return [load_state(Path(f"{out}-{rank}")) for rank in range(processes)]
 
 
-@pytest.mark.parametrize("accumulate", [1, 2])
+@pytest.mark.parametrize(
+    ("optimiser", "accumulate"), [("adamw", 1), ("adamw", 2), ("muon", 1), ("muon", 2)]
+)
 def test_two_processes_learn_what_one_learns(
-    warm: WarmProcess, tmp_path: Path, accumulate: int
+    warm: WarmProcess, tmp_path: Path, optimiser: str, accumulate: int
 ) -> None:
     # In double precision: in a single one a ReLU that rounding opens or closes, and Adam's division
     # of a gradient of zero by its own rounding error, soon set any two orders of summation apart,
     # within one process too.
-    (alone,) = learned(warm, tmp_path, 1, dtype="float64", accumulate=accumulate)
-    first, second = learned(warm, tmp_path, 2, dtype="float64", accumulate=accumulate)
+    settings = {"dtype": "float64", "optimiser": optimiser, "accumulate": accumulate}
+    (alone,) = learned(warm, tmp_path, 1, **settings)
+    first, second = learned(warm, tmp_path, 2, **settings)
+    assert ("muon" in alone["task"]["optimisers"]) == (optimiser == "muon")
     torch.testing.assert_close(first, second, rtol=0, atol=0)
     torch.testing.assert_close(first["curves"], alone["curves"], rtol=0, atol=1e-8)
     torch.testing.assert_close(first["task"], alone["task"], rtol=0, atol=1e-8)

@@ -12,7 +12,7 @@ import sys
 import traceback
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 # What the children need is imported once, here; optimisers import the compiler when first used.
 import torch
@@ -91,13 +91,27 @@ def silhouettes(step: int, side: int, dtype: torch.dtype) -> SilhouetteBatch:
     return SilhouetteBatch(images, layers[0], naked, naked, weight, torch.zeros(8) > 0)
 
 
-def learn(out: str, steps: int, dtype: str, accumulate: int = 1) -> int:
+def learn(
+    out: str,
+    steps: int,
+    dtype: str,
+    accumulate: int = 1,
+    optimiser: Literal["adamw", "muon"] = "adamw",
+) -> int:
     """Take the silhouette network some steps on, alone or as one of several processes."""
     torch.set_default_dtype(getattr(torch, dtype))
     recipe = SilhouetteRecipe(
         stages=(Stage(32, steps, batch_size=8),),
-        network=HourglassConfig(num_stacks=1, num_features=8, depth=1, refinement_width=4),
-        optimisation=Optimisation(precision="fp32", warmup_steps=2, accumulate=accumulate),
+        network=HourglassConfig(
+            num_stacks=1,
+            # Muon is for weights of at least 16 channels.
+            num_features=32 if optimiser == "muon" else 8,
+            depth=1,
+            refinement_width=4,
+        ),
+        optimisation=Optimisation(
+            optimiser=optimiser, precision="fp32", warmup_steps=2, accumulate=accumulate
+        ),
         device="cpu",
     )
     with joined_processes(torch.device("cpu")):
