@@ -8,7 +8,7 @@ torch.optim.Muon does the same for matrices alone. Here a convolution's weights 
 for each output channel, and all that it sees in it.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 import torch
@@ -20,8 +20,8 @@ COEFFICIENTS = (3.4445, -4.775, 2.0315)
 """Of x and its third and fifth power, in each iteration; from the first source."""
 ITERATIONS = 5
 FEWEST_CHANNELS = 16
-"""On either side, of a weight that is worth it. It leaves out the layers that see the picture or
-give the map, which the source advises against, and convolutions of each channel by itself."""
+"""On either side, of a weight that is worth it. It leaves out what sees the picture's three colours
+or gives a few maps, as the source advises, and convolutions of each channel by itself."""
 
 
 def mixes_channels(weight: Tensor) -> bool:
@@ -59,21 +59,12 @@ class Muon(torch.optim.Optimizer):
             raise ValueError("a weight needs two axes; norms and biases are for another optimiser")
 
     @torch.no_grad()
-    def step(self, closure: Callable[[], Any] | None = None) -> Any:  # type: ignore[override]
-        """Change the weights that have a gradient.
-
-        Args:
-            closure: Run first; what it gives is given back.
-        """
-        loss = None
-        if closure is not None:
-            with torch.enable_grad():
-                loss = closure()
+    def step(self) -> None:  # type: ignore[override]
+        """Change the weights that have a gradient."""
         for group in self.param_groups:
             for weight in group["params"]:
                 if weight.grad is not None:
                     self._move(weight, weight.grad, group)
-        return loss
 
     def _move(self, weight: Tensor, gradient: Tensor, group: dict[str, Any]) -> None:
         if not (state := self.state[weight]):
@@ -90,7 +81,7 @@ class Muon(torch.optim.Optimizer):
 def orthogonalised(matrix: Tensor) -> Tensor:
     """A matrix of the same singular vectors whose singular values are all about one (0.7 to 1.2).
 
-    Those that are next to nothing beside the others, under a thousandth, come out smaller.
+    Those under 0.0015 of the matrix's norm come out smaller.
 
     Args:
         matrix: (M, N).

@@ -7,7 +7,8 @@ from typing import Literal
 import torch
 from torch import nn
 
-from training.engine.muon import Muon, mixes_channels
+from model.errors import InvalidInputError
+from training.engine.muon import FEWEST_CHANNELS, Muon, mixes_channels
 from training.engine.precision import Precision
 
 
@@ -94,10 +95,19 @@ def make_optimisers(network: nn.Module, settings: Optimisation) -> dict[str, tor
     """By name: AdamW over what decays, and norms and biases (anything with one axis), which do not.
 
     Before it, where the settings say so, Muon over the weights that mix channels.
+
+    Raises:
+        InvalidInputError: Muon is asked for, and there is nothing for it.
     """
     parameters = [p for p in network.parameters() if p.requires_grad]
     made: dict[str, torch.optim.Optimizer] = {}
-    if settings.optimiser == "muon" and (mixing := [p for p in parameters if mixes_channels(p)]):
+    if settings.optimiser == "muon":
+        mixing = [p for p in parameters if mixes_channels(p)]
+        if not mixing:
+            raise InvalidInputError(
+                f"optimiser is 'muon', and no weight of this network mixes {FEWEST_CHANNELS} "
+                "channels or more"
+            )
         made["muon"] = Muon(mixing, settings.learning_rate, settings.weight_decay)
         parameters = [p for p in parameters if not mixes_channels(p)]
     groups = [

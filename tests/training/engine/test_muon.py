@@ -2,6 +2,7 @@ import pytest
 import torch
 from torch import nn
 
+from model.errors import InvalidInputError
 from model.lite_unet import LiteUNet
 from training.engine import muon
 from training.engine.muon import Muon, orthogonalised
@@ -18,15 +19,12 @@ def in_bfloat16(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch)
 def test_a_convolution_moves_as_torchs_muon_moves_it_as_a_matrix(
     shape: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    peer = getattr(torch.optim, "Muon", None)
-    if peer is None:
-        pytest.skip("this torch has no Muon to compare with")
     monkeypatch.setattr(muon, "cpu_multiplies_bfloat16", lambda: True)  # as torch's, always
     torch.manual_seed(0)
     weight = nn.Parameter(torch.randn(shape))
     matrix = nn.Parameter(weight.detach().flatten(1).clone())
     ours = Muon([weight], 0.01, weight_decay=0.1)
-    theirs = peer([matrix], 0.01, weight_decay=0.1, adjust_lr_fn="match_rms_adamw")
+    theirs = torch.optim.Muon([matrix], 0.01, weight_decay=0.1, adjust_lr_fn="match_rms_adamw")
     start = matrix.detach().clone()
     for _ in range(4):
         weight.grad = torch.randn(shape)
@@ -103,3 +101,9 @@ def test_adamw_keeps_what_sees_the_picture_gives_the_map_or_mixes_no_channels() 
     dense = [m for m in modules.values() if isinstance(m, nn.Conv2d) and m.groups == 1]
     assert len(by_muon) == len(dense) - 2
     assert [group["weight_decay"] for group in optimisers["muon"].param_groups] == [0.3]
+
+
+def test_a_network_without_a_weight_for_it_is_refused() -> None:
+    narrow = nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.Conv2d(8, 1, 1))
+    with pytest.raises(InvalidInputError, match="no weight of this network mixes 16 channels"):
+        make_optimisers(narrow, Optimisation(optimiser="muon"))
