@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from model.cuda_graphs import CudaGraphed
-from model.precision import cpu_multiplies_bfloat16
+from model.precision import cpu_prefers_bfloat16
 from model.trial_pictures import trial_pictures
 from model.without_python import WithoutPython
 
@@ -104,7 +104,7 @@ def narrow_formats(device: torch.device) -> list[torch.dtype]:
     """What the device computes faster than float32, the more exact first."""
     if device.type == "cuda":
         return [torch.float16]
-    if device.type == "cpu" and cpu_multiplies_bfloat16():
+    if device.type == "cpu" and cpu_prefers_bfloat16():
         return [torch.bfloat16]
     return []
 

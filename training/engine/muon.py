@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from model.precision import cpu_multiplies_bfloat16
+from model.precision import cpu_prefers_bfloat16
 
 COEFFICIENTS = (3.4445, -4.775, 2.0315)
 """Of x and its third and fifth power, in each iteration; from the first source."""
@@ -104,7 +104,7 @@ def _dtype_for(matrix: Tensor) -> torch.dtype:
     """Bfloat16 where that is quick, since it need not be exact; double precision is kept."""
     if matrix.dtype == torch.float64:
         return torch.float64
-    quick = matrix.device.type != "cpu" or cpu_multiplies_bfloat16()
+    quick = matrix.device.type != "cpu" or cpu_prefers_bfloat16()
     return torch.bfloat16 if quick else torch.float32
 
 

@@ -6,7 +6,7 @@ from typing import Literal
 
 import torch
 
-from model.precision import cpu_multiplies_bfloat16
+from model.precision import cpu_prefers_bfloat16
 from training.engine.distributed import is_launched, local_rank
 
 Precision = Literal["auto", "fp32", "bf16", "fp16"]
@@ -15,7 +15,7 @@ Precision = Literal["auto", "fp32", "bf16", "fp16"]
 def autocast_dtype(precision: Precision, device: torch.device) -> torch.dtype | None:
     """The type that autocast shall use; None for plain float32.
 
-    `auto` takes bfloat16 where the device computes in it, float16 on older CUDA devices, float32
+    `auto` takes bfloat16 where the device is quick in it, float16 on older CUDA devices, float32
     elsewhere.
 
     Raises:
@@ -31,7 +31,7 @@ def autocast_dtype(precision: Precision, device: torch.device) -> torch.dtype | 
         return torch.float16
     if device.type == "cuda":
         return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
-    if device.type == "cpu" and cpu_multiplies_bfloat16():
+    if device.type == "cpu" and cpu_prefers_bfloat16():
         return torch.bfloat16
     return None
 

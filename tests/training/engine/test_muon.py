@@ -11,7 +11,7 @@ from training.engine.optimisation import Optimisation, make_optimisers
 
 @pytest.fixture(params=[True, False], ids=["bfloat16", "float32"])
 def in_bfloat16(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
-    monkeypatch.setattr(muon, "cpu_multiplies_bfloat16", lambda: request.param)
+    monkeypatch.setattr(muon, "cpu_prefers_bfloat16", lambda: request.param)
     return bool(request.param)
 
 
@@ -19,7 +19,7 @@ def in_bfloat16(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch)
 def test_a_convolution_moves_as_torchs_muon_moves_it_as_a_matrix(
     shape: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(muon, "cpu_multiplies_bfloat16", lambda: True)  # as torch's, always
+    monkeypatch.setattr(muon, "cpu_prefers_bfloat16", lambda: True)  # as torch's, always
     torch.manual_seed(0)
     weight = nn.Parameter(torch.randn(shape))
     matrix = nn.Parameter(weight.detach().flatten(1).clone())
@@ -61,7 +61,7 @@ def test_a_step_is_as_long_as_one_of_adamw() -> None:
 
 
 def test_the_layout_in_memory_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(muon, "cpu_multiplies_bfloat16", lambda: False)
+    monkeypatch.setattr(muon, "cpu_prefers_bfloat16", lambda: False)
     torch.manual_seed(3)
     start, gradient = torch.randn(2, 32, 16, 3, 3)
     moved = []
