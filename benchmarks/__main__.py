@@ -4,13 +4,14 @@ import argparse
 import sys
 from collections.abc import Callable
 
-from benchmarks import body, codecs, confidence, loop, memory, predictor, synthetic
+from benchmarks import body, codecs, confidence, denormals, loop, memory, predictor, synthetic
 from benchmarks.faults import command as faults
 from benchmarks.serving import command as serving
 
 QUICK = {
     "body": body.run,
     "confidence": confidence.run,
+    "denormals": denormals.run,
     "loop": loop.run,
     "memory": memory.run,
     "predictor": predictor.run,
