@@ -1,43 +1,36 @@
 """A training step on the CPU, freed memory kept or returned."""
 
-import multiprocessing
+import math
 import time
 
 import torch
 
+from benchmarks.timing import fastest_apart, report
 from model.silhouette.lite import LiteConfig, LiteSilhouette
 from training.engine.memory import keep_freed_memory
 from training.engine.precision import autocast_dtype
 from training.silhouette.losses import refinement_loss
 
 BATCH_SIZE, SIDE = 16, 256
-WARM_UP, STEPS, TURNS = 2, 4, 2
+WARM_UP, STEPS = 2, 4
 
 
 def run() -> None:
     """A step while freed memory is kept, beside the allocator's own habit."""
-    names = {"kept": True, "returned to the system": False}
-    times = dict.fromkeys(names, float("inf"))
-    # A process each: the habit is a process's, and cannot be taken back.
-    spawn = multiprocessing.get_context("spawn")
-    for _ in range(TURNS):
-        for name, keep in names.items():
-            with spawn.Pool(1) as process:
-                seconds = process.apply(_fastest_step, (keep,))
-            if seconds is None:
-                print("training step: this system's allocator cannot be told to keep memory")
-                return
-            times[name] = min(times[name], seconds)
-    print(f"training step, lite silhouette network, {BATCH_SIZE} pictures of {SIDE} px")
-    for name, seconds in times.items():
-        ratio = seconds / times["kept"]
-        print(f"  freed memory {name:<24}{seconds:9.2f} s   {ratio:.2f} times as long")
+    times = fastest_apart(_fastest_step, {"kept": True, "returned to the system": False})
+    if math.isinf(times["kept"]):
+        print("training step: this system's allocator cannot be told to keep memory")
+        return
+    title = (
+        f"training step, lite silhouette network, {BATCH_SIZE} pictures of {SIDE} px; freed memory"
+    )
+    report(title, times, ours="kept")
 
 
-def _fastest_step(keep: bool) -> float | None:
-    """Seconds; None where the system's allocator cannot be told to keep memory."""
+def _fastest_step(keep: bool) -> float:
+    """Seconds; infinite where the system's allocator cannot be told to keep memory."""
     if keep and not keep_freed_memory():
-        return None
+        return math.inf
     device = torch.device("cpu")
     dtype = autocast_dtype("auto", device)
     network = LiteSilhouette(LiteConfig()).to(memory_format=torch.channels_last).train()

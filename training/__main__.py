@@ -97,7 +97,7 @@ def main(arguments: list[str]) -> int:
 if __name__ == "__main__":
     keep_freed_memory()
     if sys.argv[1:2] in (["fit"], ["compare"]):
-        # These import torch anyway; other commands' pages of help do not wait for it.
+        # What learns imports torch anyway; the help of all else does not wait for it.
         from training.engine.denormals import flush_denormals
 
         flush_denormals()
