@@ -7,6 +7,7 @@ for a client to take its answer, and it keeps as much of a head as is sent.
 import asyncio
 import http
 import logging
+import time
 import uuid
 from typing import Any
 
@@ -73,7 +74,8 @@ class GuardedConnection(HttpToolsProtocol):
         self._refused = False
         self._head_timer: asyncio.TimerHandle | None = None
         self._send_timer: asyncio.TimerHandle | None = None
-        self._idle_since = self.loop.time()
+        # uvloop's own time stands still for a turn of the loop, and is in whole milliseconds.
+        self._idle_since = time.monotonic()
         self._running: RequestResponseCycle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -170,7 +172,7 @@ class GuardedConnection(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         """An answer is written; the client has some time to take it."""
         super().on_response_complete()
-        self._idle_since = self.loop.time()
+        self._idle_since = time.monotonic()
         if self._send_timer is None:
             self._send_timer = self.loop.call_later(self._settings.send_timeout_s, self._send_due)
 
@@ -201,7 +203,7 @@ class GuardedConnection(HttpToolsProtocol):
     def _send_due(self) -> None:
         # One timer for many answers: it may have been set at an earlier one.
         self._send_timer = None
-        left_s = self._idle_since + self._settings.send_timeout_s - self.loop.time()
+        left_s = self._idle_since + self._settings.send_timeout_s - time.monotonic()
         if self.transport.get_write_buffer_size() > 0 and left_s > 0:
             self._send_timer = self.loop.call_later(left_s, self._send_due)
         elif self.transport.get_write_buffer_size() > 0:
