@@ -9,6 +9,7 @@ from training.reporting.tables import number, settings
 from training.silhouette import tables
 from training.silhouette.breakdown import LOOSENESS, VIEWS
 from training.silhouette.calibration import NUM_BINS
+from training.silhouette.scores import NETWORK
 
 _CARD = """\
 # Silhouette checkpoint
@@ -39,6 +40,7 @@ value in all cloth. The band is what lies within one sigma of the body's outline
 
 {rendered}
 
+The network's overlap is {overlap}, with a standard error over people of {overlap_error}.
 Error in cloth over the better baseline's: {cloth_ratio}. Below, each bin has its own best constant
 as baseline, and the ratio is to the better of the two. By looseness, which is (dressed area - naked
 area) / naked area: {looseness}.
@@ -127,6 +129,8 @@ def silhouette_card(
         measured_by=measured_by,
         num_rendered=metrics["rendered_pictures"],
         rendered=tables.rendered_markdown(metrics),
+        overlap=number(metrics["rendered"][NETWORK]["overlap"], 4),
+        overlap_error=number(metrics["overlap_standard_error"], 4),
         cloth_ratio=number(metrics["cloth_ratio"]),
         looseness=_bounds(LOOSENESS, "under {:g}", "the rest"),
         by_looseness=tables.bins_markdown("clothes", metrics["by_looseness"]),

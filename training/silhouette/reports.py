@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from training.reporting.standard_error import clustered_standard_error
 from training.reporting.tables import csv_text
 from training.silhouette.breakdown import Breakdown, looseness_name, view_name
 from training.silhouette.calibration import Reliability
@@ -27,7 +28,10 @@ class Photo(NamedTuple):
 
 
 def rendered_report(pictures: Sequence[Rendered]) -> dict[str, Any]:
-    """Errors beside the baselines', over all and by looseness and view; calibration."""
+    """Errors beside the baselines', over all and by looseness and view; calibration.
+
+    The standard error of the network's overlap is over people.
+    """
     totals, breakdown = RenderedTotals(), Breakdown()
     everywhere, in_cloth = Reliability.empty(), Reliability.empty()
     for _, score in pictures:
@@ -39,6 +43,10 @@ def rendered_report(pictures: Sequence[Rendered]) -> dict[str, Any]:
     return {
         "rendered": summary,
         "rendered_pictures": len(pictures),
+        "overlap_standard_error": clustered_standard_error(
+            [score.overlaps.network for _, score in pictures],
+            [_subject_and_frame(key)[0] for key, _ in pictures],
+        ),
         "cloth_ratio": cloth_ratio(summary),
         "by_looseness": breakdown.by_looseness(),
         "by_view": breakdown.by_view(),
@@ -86,7 +94,7 @@ def rendered_csv(pictures: Sequence[Rendered]) -> str:
 
 
 def _rendered_row(key: str, score: RenderedScore) -> dict[str, Any]:
-    subject, _, frame = key.rpartition("/")
+    subject, frame = _subject_and_frame(key)
     pixels = score.pixels
     return {
         "subject": subject,
@@ -107,6 +115,11 @@ def _rendered_row(key: str, score: RenderedScore) -> dict[str, Any]:
         "dressed_overlap": score.overlaps.dressed,
         "body_overlap": score.overlaps.body,
     }
+
+
+def _subject_and_frame(key: str) -> tuple[str, str]:
+    subject, _, frame = key.rpartition("/")
+    return subject, frame
 
 
 def photo_csv(photos: Sequence[Photo]) -> str:

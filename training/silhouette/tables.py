@@ -16,6 +16,10 @@ def rendered_text(report: Row) -> str:
     lines = [f"{report['rendered_pictures']} rendered pictures of held-out people"]
     lines += aligned(["", "error", "in cloth", "in band", "overlap"], _score_cells(report))
     lines.append(
+        f"the network's overlap is {number(report['rendered'][NETWORK]['overlap'], 4)}, "
+        f"its standard error over people {number(report['overlap_standard_error'], 4)}"
+    )
+    lines.append(
         f"error in cloth over the better baseline's {number(report['cloth_ratio'])}; expected "
         f"calibration error {number(report['calibration']['picture']['ece'])}, "
         f"in cloth {number(report['calibration']['cloth']['ece'])}"

@@ -97,6 +97,7 @@ def test_recorded_numbers_are_in_the_header_and_on_the_card(
         *(row["cloth_ratio"] for row in report["by_looseness"]),
     ):
         assert f"{number:.3f}" in card
+    assert f"standard error over people of {report['overlap_standard_error']:.4f}" in card
     assert "0123456789ab`, best of the run at step 12" in card
     assert "By hand." in card
     assert "### Beside other networks" in card
@@ -125,6 +126,12 @@ def test_the_folder_holds_the_numbers_a_row_for_each_picture_and_figures(
     assert len(photos) == report["photos"]["photos"]
     overlaps = [float(row["overlap"]) for row in rendered]
     assert np.mean(overlaps) == pytest.approx(report["rendered"]["network"]["overlap"], rel=1e-5)
+    people: dict[str, list[float]] = {row["subject"]: [] for row in rendered}
+    for row, overlap in zip(rendered, overlaps, strict=True):
+        people[row["subject"]].append(overlap)
+    assert {len(pictures) for pictures in people.values()} == {16 // len(people)}
+    error = np.std([np.mean(o) for o in people.values()], ddof=1) / len(people) ** 0.5
+    assert report["overlap_standard_error"] == pytest.approx(error, rel=1e-4)
     assert {row["view"] for row in rendered} == {"front"}
     assert rendered[0]["subject"].endswith("shader/femaleBatch001/0000")
     assert rendered[1]["frame"] == "1"
