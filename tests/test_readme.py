@@ -191,24 +191,17 @@ def test_no_common_group_has_an_overlap_of_zero(repo_root: Path) -> None:
     assert "No group that is in 50 or more photos to learn from has an IoU of zero." in card
 
 
-def test_the_committed_checkpoint_beats_the_baselines_in_cloth_and_knows_real_photos(
+def test_the_committed_silhouette_checkpoint_beats_the_baselines_and_knows_real_photos(
     repo_root: Path,
 ) -> None:
     header, _ = load_checkpoint(
         repo_root / "checkpoints" / "silhouette.safetensors", *ARCHITECTURES
     )
     rendered, photos = header.metrics["rendered"], header.metrics["photos"]
+    assert rendered["network"]["overlap"] >= 0.9  # the core issue's; the training issue's is 0.95
     for baseline in ("dressed silhouette", "body and a constant in cloth"):
-        # The training issue's bar, as are those below.
         assert rendered["network"]["cloth_error"] <= 0.6 * rendered[baseline]["cloth_error"]
     assert photos["median_skin"] >= 0.85
     assert photos["median_background"] <= 0.03
     assert photos["auroc"] >= 0.985
     assert photos["garment_edge_lower"] >= 0.9
-
-
-def test_the_committed_checkpoint_meets_the_core_issues_overlap(repo_root: Path) -> None:
-    header, _ = load_checkpoint(
-        repo_root / "checkpoints" / "silhouette.safetensors", *ARCHITECTURES
-    )
-    assert header.metrics["rendered"]["network"]["overlap"] >= 0.9
