@@ -57,6 +57,8 @@ def test_a_run_killed_a_dozen_times_ends_where_an_unbroken_run_ends(
     path, rng = tmp_path / "run", random.Random(0)
     last, curve = path / "last.safetensors", path / "learned.csv"
     during_saves = 0
+    path.mkdir()
+    (path / ".run.begun.json").write_text('{"rec')  # what a kill before the first step leaves
     for kill in range(12):
         child = warm.start("train", folder=str(path), steps=STEPS)
         if kill:

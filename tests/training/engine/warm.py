@@ -65,8 +65,9 @@ def train(folder: str, steps: int, largest_file: int | None = None) -> int:
     settings = Optimisation(precision="fp32", warmup_steps=2, accumulate=2)
     # The schedule is the same however long this part of the run is.
     task = SupervisedTask(network, squared_error, judgement, settings, 100, torch.device("cpu"))
-    path = Path(folder)
-    run = RunFolder.open(path) if path.exists() else RunFolder.create(path, {})
+    run = RunFolder(Path(folder))
+    if not run.description.exists():  # the folder may: a kill can come before its first file
+        run = RunFolder.create(run.path, {})
 
     def batches_from(step: int) -> Iterator[Points]:
         return (points(number) for number in range(step, steps))
