@@ -47,6 +47,12 @@ class SilhouetteBatch(NamedTuple):
     is_photo: Tensor
     """(B,) bool."""
 
+    def with_mirrored(self) -> "SilhouetteBatch":
+        """Twice as many samples: these, then all of them with left and right exchanged."""
+        *layers, is_photo = self
+        both = [torch.cat([layer, layer.flip(3)]) for layer in layers]
+        return SilhouetteBatch._make([*both, is_photo.repeat(2)])
+
 
 def to_sample(scene: Scene, input_size: int, is_photo: bool) -> SilhouetteBatch:
     """Through the predictor's own preprocessing; the truth goes the same way.

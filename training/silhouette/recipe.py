@@ -126,6 +126,10 @@ class SilhouetteRecipe:
     outline_weight: float = 0.0
     """What the overlap of the parts above a half counts in the loss of a map at the input's own
     resolution, beside the overlap of the maps; 0 leaves it out."""
+    mirror_weight: float = 0.0
+    """What the disagreement of each picture's map with that of the same picture mirrored counts in
+    the loss, for such a map. The network then sees every batch both ways round: twice as many
+    pictures as the stage says. 0 leaves it out, and the mirrored pictures too."""
     baseline: Literal["unet-efficientnet-b0"] | None = None
     """Trained in the place of the network, with the refinement's loss, to compare with."""
     baseline_decoder: tuple[int, ...] = (256, 128, 64, 32, 16)
@@ -144,21 +148,21 @@ class SilhouetteRecipe:
         """Refuse an experiment without steps, with two networks, or with two beginnings.
 
         Raises:
-            ValueError: There is no stage, `outline_weight` is negative or has no map to count for,
-                `initial` or `lite` is given beside `baseline`, `weights` without `lite` or beside
-                `initial`, or the baseline's decoder has not five levels.
+            ValueError: There is no stage, `outline_weight` or `mirror_weight` is negative or has no
+                map to count for, `initial` or `lite` is given beside `baseline`, `weights` without
+                `lite` or beside `initial`, or the baseline's decoder has not five levels.
         """
         if not self.stages:
             raise ValueError("at least one stage is needed")
-        if not self.outline_weight >= 0:
-            raise ValueError(f"outline_weight is {self.outline_weight}; 0 or more is needed")
-        if self.outline_weight and not (
-            self.lite or self.baseline or self.network.refinement_width
-        ):
-            raise ValueError(
-                f"outline_weight is {self.outline_weight}; an hourglass without refinement has no "
-                "map at the input's own resolution that it could count for"
-            )
+        for name in ("outline_weight", "mirror_weight"):
+            weight = getattr(self, name)
+            if not weight >= 0:
+                raise ValueError(f"{name} is {weight}; 0 or more is needed")
+            if weight and not (self.lite or self.baseline or self.network.refinement_width):
+                raise ValueError(
+                    f"{name} is {weight}; an hourglass without refinement has no map at the "
+                    "input's own resolution that it could count for"
+                )
         if self.baseline is not None and self.initial is not None:
             raise ValueError("a baseline cannot start from a checkpoint of another network")
         if self.baseline is not None and self.lite is not None:

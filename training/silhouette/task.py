@@ -12,7 +12,7 @@ from training.engine.precision import pick_device
 from training.engine.seeding import seed_everything
 from training.engine.tasks import SupervisedTask
 from training.silhouette.dataset import SilhouetteBatch
-from training.silhouette.losses import hourglass_loss, outline_loss, refinement_loss
+from training.silhouette.losses import hourglass_loss, mirror_loss, outline_loss, refinement_loss
 from training.silhouette.networks import build_network, is_refined, num_stacks
 from training.silhouette.recipe import SilhouetteRecipe
 from training.silhouette.weights import start_from
@@ -29,6 +29,8 @@ def build(recipe: SilhouetteRecipe) -> SupervisedTask[SilhouetteBatch]:
     seed_everything(recipe.seed)
 
     def objective(network: nn.Module, batch: SilhouetteBatch) -> dict[str, Tensor]:
+        if recipe.mirror_weight:
+            batch = batch.with_mirrored()
         outputs: Sequence[Tensor] = network(batch.images)
         mask = batch.dressed if recipe.loss_mask == "dressed" else batch.naked
         truth = (batch.confidence, mask, batch.weight)
@@ -39,6 +41,8 @@ def build(recipe: SilhouetteRecipe) -> SupervisedTask[SilhouetteBatch]:
             losses["refinement"] = refinement_loss(outputs[-1], *truth)
             if recipe.outline_weight:
                 losses["outline"] = recipe.outline_weight * outline_loss(outputs[-1], *truth)
+            if recipe.mirror_weight:
+                losses["mirror"] = recipe.mirror_weight * mirror_loss(outputs[-1])
         return {"loss": torch.stack([*losses.values()]).sum(), **losses}
 
     network = build_network(recipe)
