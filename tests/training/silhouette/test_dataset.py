@@ -265,6 +265,19 @@ def test_a_mirrored_scene_is_mirrored_in_everything(rng: np.random.Generator) ->
         assert np.array_equal(getattr(mirrored, name), getattr(scene, name)[:, ::-1])
 
 
+def test_a_batch_with_its_mirror_is_twice_as_long_and_mirrored_in_everything(
+    samples: TrainingSamples,
+) -> None:
+    drawn = [samples[SampleKey(number, SIDE)] for number in range(3)]
+    batch = SilhouetteBatch(*(torch.stack(layer) for layer in zip(*drawn, strict=True)))
+    both = batch.with_mirrored()
+    for name in ("images", "confidence", "dressed", "naked", "weight"):
+        layer, doubled = getattr(batch, name), getattr(both, name)
+        assert torch.equal(doubled[:3], layer)
+        assert np.array_equal(doubled[3:].numpy(), layer.numpy()[..., ::-1])
+    assert both.is_photo.tolist() == batch.is_photo.tolist() * 2
+
+
 def test_colours_vary_and_places_do_not(rng: np.random.Generator) -> None:
     image = np.zeros((40, 40, 3), np.uint8)
     image[:, 20:] = 255

@@ -313,16 +313,23 @@ def test_a_refined_network_overfits_one_batch(recipe: SilhouetteRecipe) -> None:
     assert losses[-1] < 0.3 * losses[0]
 
 
-def test_the_outline_is_a_part_of_the_loss_as_far_as_a_recipe_says(
-    recipe: SilhouetteRecipe,
-) -> None:
-    refined = dataclasses.replace(
-        recipe, network=dataclasses.replace(recipe.network, refinement_width=4)
-    )
+@pytest.fixture
+def refined(recipe: SilhouetteRecipe) -> SilhouetteRecipe:
+    network = dataclasses.replace(recipe.network, refinement_width=4)
+    return dataclasses.replace(recipe, network=network)
+
+
+@pytest.fixture
+def batch() -> SilhouetteBatch:
     generator = torch.Generator().manual_seed(0)
     truth, ones = torch.rand(2, 1, 32, 32, generator=generator), torch.ones(2, 1, 32, 32)
     images, is_photo = torch.rand(2, 3, 32, 32, generator=generator), torch.zeros(2).bool()
-    batch = SilhouetteBatch(images, truth, ones, (truth > 0.5).float(), ones, is_photo)
+    return SilhouetteBatch(images, truth, ones, (truth > 0.5).float(), ones, is_photo)
+
+
+def test_the_outline_is_a_part_of_the_loss_as_far_as_a_recipe_says(
+    refined: SilhouetteRecipe, batch: SilhouetteBatch
+) -> None:
     learned = [
         build(dataclasses.replace(refined, outline_weight=weight)).learn(batch)
         for weight in (0.0, 1.0, 3.0)
@@ -332,3 +339,18 @@ def test_the_outline_is_a_part_of_the_loss_as_far_as_a_recipe_says(
     assert float(learned[1]["outline"]) > 0.1
     assert once == pytest.approx(without + float(learned[1]["outline"]), rel=1e-5)
     assert thrice == pytest.approx(without + 3 * float(learned[1]["outline"]), rel=1e-5)
+
+
+def test_with_the_mirrors_weight_a_batch_is_learned_both_ways_round_and_their_difference_too(
+    refined: SilhouetteRecipe, batch: SilhouetteBatch
+) -> None:
+    plain = build(refined).learn(batch.with_mirrored())
+    once, thrice = (
+        build(dataclasses.replace(refined, mirror_weight=weight)).learn(batch)
+        for weight in (1.0, 3.0)
+    )
+    assert "mirror" not in plain
+    part = float(once["mirror"])
+    assert part > 0.01
+    assert float(once["loss"]) == pytest.approx(float(plain["loss"]) + part, rel=1e-5)
+    assert float(thrice["loss"]) == pytest.approx(float(plain["loss"]) + 3 * part, rel=1e-5)
