@@ -37,6 +37,9 @@ COMMANDS: dict[str, dict[str, Command]] = {
     "balance": {
         "clothing": Command("training.clothing.balance", "make what is given too rarely likelier"),
     },
+    "average": {
+        "silhouette": Command("training.silhouette.average", "average the weights of checkpoints"),
+    },
     "evaluate": {
         "silhouette": Command("training.silhouette.evaluate", "measure a silhouette checkpoint"),
         "clothing": Command("training.clothing.evaluate", "measure a clothing checkpoint"),
@@ -58,6 +61,7 @@ SUMMARIES = {
     "data": "make and check data",
     "fit": "train a network",
     "balance": "correct what a trained network prefers",
+    "average": "make one network of several checkpoints",
     "evaluate": "measure on held-out data",
     "compare": "train several networks alike",
     "figures": "draw",

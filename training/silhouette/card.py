@@ -1,6 +1,6 @@
 """The page beside the silhouette checkpoint: what it is, how it was made, how well it measures."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from model.checkpoint import CheckpointHeader
@@ -25,8 +25,8 @@ of 1/64 of the picture's longer side; elsewhere it is 0.
     {command}
 
 Trained on {trained_on}. {made_on}
-Commit `{commit}`, best of the run at step {step}. The recipe is at the end of this page and in the
-file's header.
+{averaged}Commit `{commit}`, best of the run at step {step}. The recipe is at the end of this page
+and in the file's header.
 
 ## Measured
 
@@ -115,7 +115,8 @@ def silhouette_card(
     photos, calibration = metrics["photos"], metrics["calibration"]
     config = header.config["network"]
     refined = header.architecture != HOURGLASS or bool(config.get("refinement_width"))
-    recipe = {name: value for name, value in header.recipe.items() if name != "command"}
+    aside = ("command", "average_of")
+    recipe = {name: value for name, value in header.recipe.items() if name not in aside}
     return _CARD.format(
         network=_network(header.architecture, config),
         input_size=header.config["input_size"],
@@ -124,6 +125,7 @@ def silhouette_card(
         command=header.recipe["command"],
         trained_on=header.trained_on,
         made_on=made_on,
+        averaged=_averaged(header.recipe.get("average_of", [])),
         commit=header.commit[:12],
         step=metrics["step"],
         measured_by=measured_by,
@@ -179,6 +181,17 @@ def _network(architecture: str, config: Mapping[str, Any]) -> str:
     if config.get("refinement_width"):
         words += " with a refinement of {refinement_width} features"
     return words.format(**config)
+
+
+def _averaged(checkpoints: Sequence[Mapping[str, Any]]) -> str:
+    """Where the weights of a mean come from; nothing of a run's own."""
+    if not checkpoints:
+        return ""
+    commands = "\n".join(f"    {checkpoint['command']}" for checkpoint in checkpoints)
+    return (
+        f"\nThe weights are the mean of those of {len(checkpoints)} checkpoints, made by\n\n"
+        f"{commands}\n\nOf the last one are commit, step and recipe here.\n"
+    )
 
 
 def _bounds(bins: tuple[tuple[str, float], ...], words: str, last: str) -> str:

@@ -112,6 +112,20 @@ def test_recorded_numbers_are_in_the_header_and_on_the_card(
         assert sheet.format == "JPEG"
 
 
+def test_the_card_of_a_mean_names_the_runs_that_it_is_of(
+    checkpoint: Path, arguments: list[str]
+) -> None:
+    one, other = str(checkpoint), str(checkpoint)
+    average = ["average", "silhouette", one, other, "--out", str(checkpoint)]
+    assert main(average) == 0
+    assert main([*arguments, "--limit", "6", "--record", "By hand."]) == 0
+    made = checkpoint.with_suffix(".md").read_text().split("## Measured")[0]
+    assert f"\n    python -m training {' '.join(average)}\n" in made
+    assert "mean of those of 2 checkpoints" in made
+    assert made.count("    python -m training fit silhouette some/recipe.toml\n") == 2
+    assert "best of the run at step 12" in made
+
+
 def test_the_folder_holds_the_numbers_a_row_for_each_picture_and_figures(
     arguments: list[str], tmp_path: Path
 ) -> None:

@@ -201,12 +201,17 @@ def test_maps_that_are_mirrored_as_their_pictures_are_cost_nothing() -> None:
 def test_the_mirrors_loss_is_the_soft_overlap_with_the_mean_of_both_written_out() -> None:
     ahead, back = maps(0, 2, 1, 4, 5), maps(1, 2, 1, 4, 5)
     costs = []
+
+    def steep(p: np.ndarray) -> np.ndarray:
+        curve: np.ndarray = p**4 / (p**4 + (1 - p) ** 4)
+        return curve
+
     for one, other in zip(ahead.numpy()[:, 0], back.numpy()[:, 0, :, ::-1], strict=True):
         mean = (one + other) / 2
-        for curve in (lambda p: p, lambda p: p**4 / (p**4 + (1 - p) ** 4)):
-            for found in (one, other):
-                shared = np.minimum(curve(mean), curve(found)).sum()
-                together = np.maximum(curve(mean), curve(found)).sum()
+        for found in (one, other):
+            for wanted, given in ((mean, found), (steep(mean), steep(found))):
+                shared = np.minimum(wanted, given).sum()
+                together = np.maximum(wanted, given).sum()
                 costs.append(1 - (shared + 0.5) / (together + 0.5))
     # Of two pictures there are four maps, each with two costs.
     expected = sum(costs) / 4

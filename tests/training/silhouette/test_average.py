@@ -1,0 +1,125 @@
+"""The mean of several checkpoints' weights."""
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from model.checkpoint import CheckpointHeader, load_checkpoint
+from model.silhouette.architectures import ARCHITECTURES
+from model.silhouette.lite import LiteConfig, LiteSilhouette
+from model.silhouette.predictor import SilhouettePredictor, save_silhouette_checkpoint
+from training.__main__ import main
+
+SMALL = LiteConfig(0, (16, 8, 8, 8))
+HEADER = CheckpointHeader(
+    "", {}, "pictures", {"step": 7}, {"seed": 1, "command": "fit it"}, "abc", "Apache-2.0"
+)
+
+
+def checkpoint(
+    path: Path, seed: int, config: LiteConfig = SMALL, side: int = 64, **header: object
+) -> LiteSilhouette:
+    torch.manual_seed(seed)
+    network = LiteSilhouette(config)
+    for name, buffer in network.named_buffers():
+        if name.endswith("num_batches_tracked"):
+            buffer.fill_(seed)
+        else:
+            buffer.uniform_(0.5, 1.5)
+    save_silhouette_checkpoint(
+        path,
+        network,
+        side,
+        dataclasses.replace(HEADER, **header),  # type: ignore[arg-type]
+    )
+    return network
+
+
+def average(folder: Path, *names: str) -> int:
+    paths = [str(folder / name) for name in names]
+    return main(["average", "silhouette", *paths, "--out", str(folder / "mean")])
+
+
+def test_every_weight_and_statistic_is_the_mean_and_counts_are_the_last_ones(
+    tmp_path: Path,
+) -> None:
+    states = [checkpoint(tmp_path / str(n), n).state_dict() for n in range(3)]
+    assert average(tmp_path, "0", "1", "2") == 0
+    _, mean = load_checkpoint(tmp_path / "mean", *ARCHITECTURES)
+    assert set(mean) == set(states[0])
+    for name, tensor in mean.items():
+        if name.endswith("num_batches_tracked"):
+            assert tensor.item() == 2
+            continue
+        assert tensor.dtype is torch.float16
+        expected = np.mean([state[name].numpy() for state in states], axis=0)
+        # Half precision has eleven bits; each of the three was kept in it too.
+        np.testing.assert_allclose(tensor.float().numpy(), expected, rtol=2e-3, atol=1e-3)
+
+
+def test_the_mean_of_a_checkpoint_with_itself_is_that_checkpoint_and_is_served(
+    tmp_path: Path,
+) -> None:
+    checkpoint(tmp_path / "one", 1)
+    assert average(tmp_path, "one", "one") == 0
+    picture = np.random.default_rng(0).integers(0, 256, (40, 30, 3), np.uint8)
+    one, mean = (
+        SilhouettePredictor.from_checkpoint(tmp_path / name).predict_batch([picture])[0].confidence
+        for name in ("one", "mean")
+    )
+    assert np.array_equal(one, mean)
+
+
+def test_the_header_says_what_was_averaged_and_what_all_of_it_learned_from(tmp_path: Path) -> None:
+    checkpoint(tmp_path / "one", 1, commit="def")
+    checkpoint(tmp_path / "other", 2, trained_on="people; before from pictures")
+    checkpoint(tmp_path / "third", 3, trained_on="streets", metrics={"step": 9, "rendered": {}})
+    assert average(tmp_path, "one", "other", "third") == 0
+    header, _ = load_checkpoint(tmp_path / "mean", *ARCHITECTURES)
+    one, _ = load_checkpoint(tmp_path / "one", *ARCHITECTURES)
+    assert header.trained_on == (
+        "streets; averaged with weights that had learned from pictures; averaged with weights that "
+        "had learned from people; before from pictures"
+    )
+    # Nothing that was measured of one of them is said of the mean.
+    assert header.metrics == {"step": 9}
+    assert header.recipe["command"].startswith("python -m training average silhouette ")
+    assert header.recipe["average_of"][0] == {
+        "sha256": one.sha256,
+        "commit": "def",
+        "command": "fit it",
+    }
+    assert len(header.recipe["average_of"]) == 3
+
+
+def test_what_all_learned_from_is_said_once(tmp_path: Path) -> None:
+    checkpoint(tmp_path / "one", 1)
+    checkpoint(tmp_path / "other", 2, trained_on="people; began with pictures")
+    assert average(tmp_path, "one", "other") == 0
+    header, _ = load_checkpoint(tmp_path / "mean", *ARCHITECTURES)
+    assert header.trained_on == "people; began with pictures"
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        (["one"], "two or more checkpoints are needed"),
+        (["one", "wide"], "wide holds another network"),
+        (["one", "large"], "large holds another network"),
+        (["one", "closed"], "closed has another licence"),
+        (["one", "absent"], "no such file"),
+    ],
+)
+def test_what_has_no_mean_is_refused(
+    names: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    checkpoint(tmp_path / "one", 1)
+    checkpoint(tmp_path / "wide", 1, LiteConfig(0, (16, 16, 8, 8)))
+    checkpoint(tmp_path / "large", 1, side=96)
+    checkpoint(tmp_path / "closed", 1, licence="MIT")
+    assert average(tmp_path, *names) == 1
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "mean").exists()

@@ -1,0 +1,95 @@
+"""Averages the weights of silhouette checkpoints: python -m training average silhouette.
+
+For checkpoints of which each began with the one before, or all with the same: their weights lie so
+near to each other that their mean is a network too, mostly a better one than each of them, and it
+costs no more than one. Where they were trained apart it is none at all. Measure it.
+
+Source: Wortsman et al., Model soups: averaging weights of multiple fine-tuned models improves
+accuracy without increasing inference time, ICML 2022, section 2 (the uniform one).
+"""
+
+import argparse
+import dataclasses
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from model.checkpoint import CheckpointHeader, in_half_precision, load_checkpoint, save_checkpoint
+from model.errors import InvalidInputError
+from model.silhouette.architectures import ARCHITECTURES
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Options of `python -m training average silhouette`."""
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.description = __doc__
+    parser.add_argument(
+        "checkpoints", nargs="+", type=Path, help="two or more, in the order they were made in"
+    )
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="where to write it")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Read them, average them, write the mean."""
+    if len(args.checkpoints) < 2:
+        raise InvalidInputError("two or more checkpoints are needed for a mean")
+    headers: list[CheckpointHeader] = []
+    weights: list[dict[str, Tensor]] = []
+    for path in args.checkpoints:
+        header, tensors = load_checkpoint(path, *ARCHITECTURES)
+        if headers and (header.architecture, header.config) != (
+            headers[0].architecture,
+            headers[0].config,
+        ):
+            raise InvalidInputError(f"{path} holds another network than {args.checkpoints[0]}")
+        if headers and header.licence != headers[0].licence:
+            raise InvalidInputError(f"{path} has another licence than {args.checkpoints[0]}")
+        headers.append(header)
+        weights.append(tensors)
+    save_checkpoint(args.out, mean_of(weights), _header(headers, args))
+    sys.stdout.write(f"wrote {args.out}\n")
+    return 0
+
+
+def mean_of(weights: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
+    """The mean of each tensor, formed in float32, in half precision; integers are the last one's.
+
+    A batch norm's statistics are averaged as its weights are.
+
+    Args:
+        weights: Of each checkpoint, with the same names and shapes.
+    """
+    mean = {
+        name: torch.stack([tensors[name].float() for tensors in weights]).mean(0)
+        if last.is_floating_point()
+        else last
+        for name, last in weights[-1].items()
+    }
+    return in_half_precision(mean)
+
+
+def _header(headers: Sequence[CheckpointHeader], args: argparse.Namespace) -> CheckpointHeader:
+    """The last one's, with the command, and each one's digest and run; nothing is measured yet."""
+    last = headers[-1]
+    averaged = [
+        {"sha256": header.sha256, "commit": header.commit, "command": header.recipe.get("command")}
+        for header in headers
+    ]
+    names = " ".join(map(str, args.checkpoints))
+    command = f"python -m training average silhouette {names} --out {args.out}"
+    return dataclasses.replace(
+        last,
+        trained_on="; averaged with weights that had learned from ".join(
+            [last.trained_on] + [data for data in _distinct(headers) if data not in last.trained_on]
+        ),
+        metrics={"step": last.metrics.get("step")},
+        recipe=last.recipe | {"command": command, "average_of": averaged},
+    )
+
+
+def _distinct(headers: Sequence[CheckpointHeader]) -> list[str]:
+    """What each has learned from, once."""
+    return list(dict.fromkeys(header.trained_on for header in headers))
