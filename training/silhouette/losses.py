@@ -123,9 +123,7 @@ def mirror_loss(refined: Tensor) -> Tensor:
     Each map of a pair, the second one turned back, is drawn to the mean of the two, which is held
     fast: the mean over the maps of one minus their soft overlap with it, plus the same of both
     taken through the steep curve of `outline_loss`. The truth is not asked: where it is not known,
-    within the garments of a photo, the maps of a pair are still those of one body. The mean of two
-    maps finds that body better than either of them, at the cost of two; this is to have some of it
-    for one.
+    within the garments of a photo, the maps of a pair are still those of one body.
 
     Source: Sajjadi et al., Regularization With Stochastic Transformations and Perturbations for
     Deep Semi-Supervised Learning, NIPS 2016, equation 1 (two passes of one picture drawn together);
