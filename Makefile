@@ -8,7 +8,7 @@ serve: .venv/serve.installed  ## start the server with the checkpoints of this r
 	HABITUS_HOST=$(HOST) HABITUS_PORT=$(PORT) $(BIN)/python -m app
 
 test: check  ## everything that CI runs
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto --maxprocesses 4
 
 check: .venv/dev.installed  ## the same without the tests
 	$(BIN)/ruff format --check .

@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,9 @@ from model.clothing.predictor import ClothingPredictor
 from model.silhouette.network import HourglassConfig, StackedHourglass
 from model.silhouette.predictor import SilhouettePredictor
 from model.skeletons import SMPL_24_JOINT_NAMES, SMPL_24_PARENTS
+
+# pytest-xdist runs as many processes as there are cores; what they start inherits the variable.
+torch.set_num_threads(int(os.environ.setdefault("OMP_NUM_THREADS", "1")))
 
 
 @pytest.fixture(scope="session")

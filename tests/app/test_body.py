@@ -38,7 +38,7 @@ def test_json_says_what_the_predictor_says(
     client: httpx.Client, tiny_body: BodyPredictor, truth: np.ndarray
 ) -> None:
     answer = ask(client, "application/json").json()
-    np.testing.assert_array_equal(np.array(answer["vertices"], np.float32), truth)
+    np.testing.assert_allclose(np.array(answer["vertices"], np.float32), truth, atol=1e-6)
     np.testing.assert_array_equal(answer["faces"], tiny_body.faces)
     assert np.shape(answer["joints"]) == (24, 3)
     assert answer["joint_names"] == list(tiny_body.joint_names)
@@ -197,7 +197,7 @@ def test_a_moved_mesh_is_as_far_as_it_was_moved(
 def test_the_t_pose_error_sees_the_shape_and_not_the_pose(client: httpx.Client) -> None:
     posed = compare(client, {"betas": [0, 2], "body_pose": [[0.5, 0, 0]] * 23}, {"betas": [0]})
     unposed = compare(client, {"betas": [0, 2]}, {"betas": [0]})
-    assert posed["pve_t_sc_mm"] == unposed["pve_t_sc_mm"]
+    assert posed["pve_t_sc_mm"] == pytest.approx(unposed["pve_t_sc_mm"], rel=1e-5)
     assert posed["mean_error_mm"] != unposed["mean_error_mm"]
 
 
@@ -217,8 +217,12 @@ def test_betas_vertices_and_files_of_the_same_meshes_have_the_same_errors(
         files[name] = buffer.getvalue()
     by_files = client.post("/mesh/errors", files=files).json()
     assert by_files == by_vertices
-    assert by_vertices["pve_t_sc_mm"] is None
-    assert by_betas | {"pve_t_sc_mm": None} == by_vertices
+    assert by_vertices.pop("pve_t_sc_mm") is None
+    del by_betas["pve_t_sc_mm"]
+    parts = by_betas.pop("part_mean_error_mm"), by_vertices.pop("part_mean_error_mm")
+    # Bodies that are made in one batch may be rounded otherwise.
+    assert parts[0] == pytest.approx(parts[1], rel=1e-4, abs=1e-3)
+    assert by_betas == pytest.approx(by_vertices, rel=1e-4)
 
 
 def test_meshes_of_another_topology_have_no_body_parts(client: httpx.Client) -> None:

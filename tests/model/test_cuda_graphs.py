@@ -78,7 +78,7 @@ def test_what_cannot_be_recorded_runs_as_it_is_and_the_log_says_so(
     graphed, images = CudaGraphed(network, refuse), torch.randn(3, 3, 8, 8)
     with torch.inference_mode(), caplog.at_level(logging.WARNING):
         for _ in range(3):
-            assert all(map(torch.equal, graphed(images), network(images)))
+            torch.testing.assert_close(graphed(images), network(images))
     (record,) = caplog.records
     assert "(4, 3, 8, 8) run without a CUDA graph: operation not permitted" in record.message
 
@@ -93,7 +93,7 @@ def test_a_recording_that_says_something_else_is_not_used(
 
     graphed, images = CudaGraphed(network, Wrong), torch.randn(2, 3, 8, 8)
     with torch.inference_mode(), caplog.at_level(logging.WARNING):
-        assert all(map(torch.equal, graphed(images), network(images)))
+        torch.testing.assert_close(graphed(images), network(images))
     assert "something else than the network" in caplog.text
 
 
@@ -122,7 +122,8 @@ def test_a_full_device_is_told_as_such_and_the_size_is_tried_again_later(
         network.sizes.clear()
         found = graphed(images)
         assert len(network.sizes) == 2, "run to record, then replayed"
-        assert torch.equal(found[0], network(images)[0])
+        # A recording's memory is laid out otherwise, so another kernel may compute it.
+        torch.testing.assert_close(found, network(images))
 
 
 @pytest.mark.cuda

@@ -29,8 +29,8 @@ def test_it_gives_what_the_network_gives_for_inputs_of_any_shape() -> None:
         for shape in ((1, 3, 8, 8), (2, 3, 8, 8), (1, 3, 4, 6), (1, 3, 8, 8)):
             images = torch.randn(shape)
             found, expected = without_python(images), network(images)
-            assert len(found) == 2
-            assert all(map(torch.equal, found, expected))
+            # A compiled network may compute by other kernels.
+            torch.testing.assert_close(found, expected)
 
 
 def test_python_runs_the_network_once_for_each_shape_whatever_the_threads() -> None:

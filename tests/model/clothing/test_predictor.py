@@ -13,6 +13,7 @@ from model.clothing.network import ClothingConfig, ClothingNetwork
 from model.clothing.predictor import (
     ARCHITECTURE,
     ClothingPredictor,
+    ClothingSegmentation,
     preprocess,
     save_clothing_checkpoint,
 )
@@ -50,6 +51,17 @@ def predictor() -> ClothingPredictor:
 
 def picture(height: int, width: int, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
+
+
+def assert_same_but_for_rounding(
+    found: ClothingSegmentation, expected: ClothingSegmentation
+) -> None:
+    """Batches of another size, and copies of a network, may be computed by other kernels."""
+    np.testing.assert_allclose(found.fine_score, expected.fine_score, atol=1e-5)
+    np.testing.assert_allclose(found.grouped_score, expected.grouped_score, atol=1e-5)
+    # Where two labels are as probable either may win.
+    assert (found.fine == expected.fine).mean() > 0.999
+    assert (found.grouped == expected.grouped).mean() > 0.999
 
 
 @pytest.mark.parametrize("size", [(16, 16), (64, 64), (333, 100), (16, 4000), (720, 1280)])
@@ -119,8 +131,7 @@ def test_a_batch_of_different_sizes_gives_what_its_pictures_give_alone(
     images = [picture(40, 90, 1), picture(128, 64, 2), picture(64, 64, 3)]
     for image, together in zip(images, predictor.predict_batch(images), strict=True):
         (alone,) = predictor.predict_batch([image])
-        np.testing.assert_allclose(together.fine_score, alone.fine_score, atol=1e-5)
-        assert (together.fine == alone.fine).mean() > 0.999
+        assert_same_but_for_rounding(together, alone)
     assert predictor.predict_batch([]) == []
 
 
@@ -184,8 +195,7 @@ def test_a_checkpoint_rebuilds_the_predictor(tmp_path: Path, network: ClothingNe
     image = picture(80, 60)
     (expected,) = ClothingPredictor(network, 64).predict_batch([image])
     (found,) = rebuilt.predict_batch([image])
-    np.testing.assert_array_equal(found.fine, expected.fine)
-    np.testing.assert_array_equal(found.fine_score, expected.fine_score)
+    assert_same_but_for_rounding(found, expected)
     assert rebuilt.input_size == 64
     assert rebuilt.header is not None
     assert rebuilt.header.licence == "Apache-2.0"
