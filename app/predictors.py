@@ -86,6 +86,8 @@ class CapabilityStatus:
     """A capability as this server has it."""
 
     capability: Capability
+    file: str
+    """Name of its checkpoint."""
     loaded: bool
     devices: tuple[str, ...] = ()
     header: CheckpointHeader | None = None
@@ -105,6 +107,8 @@ class Predictors:
     silhouette: SilhouettePredictor | None = None
     body: BodyPredictor | None = None
     clothing: ClothingPredictor | None = None
+    body_file: str = BODY.checkpoint
+    """Name of the body asset's file; HABITUS_BODY_ASSET may give another than the open one."""
     replicas: tuple["Predictors", ...] = ()
     """The same on further devices. Requests name the first; the engine finds the replica."""
     cpu_workers: int = 1
@@ -117,7 +121,8 @@ class Predictors:
         """Load every checkpoint that is there.
 
         Raises:
-            ConfigurationError: A device or the folder of checkpoints is not there.
+            ConfigurationError: A device, the folder of checkpoints or HABITUS_BODY_ASSET is not
+                there.
             HabitusError: A checkpoint is damaged.
         """
         folder = settings.checkpoints
@@ -125,11 +130,16 @@ class Predictors:
             raise ConfigurationError(
                 f"HABITUS_CHECKPOINTS is {folder}; there is no such folder here"
             )
+        if settings.body_asset is not None and not settings.body_asset.is_file():
+            raise ConfigurationError(
+                f"HABITUS_BODY_ASSET is {settings.body_asset}; there is no such file here"
+            )
         first, *others = [
             cls(
-                silhouette=_load(SILHOUETTE, SilhouettePredictor.from_checkpoint, folder, device),
-                body=_load(BODY, BodyPredictor.from_checkpoint, folder, device),
-                clothing=_load(CLOTHING, ClothingPredictor.from_checkpoint, folder, device),
+                silhouette=_load(SILHOUETTE, SilhouettePredictor.from_checkpoint, settings, device),
+                body=_load(BODY, BodyPredictor.from_checkpoint, settings, device),
+                clothing=_load(CLOTHING, ClothingPredictor.from_checkpoint, settings, device),
+                body_file=_path(BODY, settings).name,
             )
             for device in resolve_devices(settings.device)
         ]
@@ -233,14 +243,16 @@ class Predictors:
         return [
             CapabilityStatus(
                 capability,
+                file,
                 True,
                 self._device_names,
                 self._loaded[capability].predictor.header,
                 self._loaded[capability].input,
             )
             if capability in self._loaded
-            else CapabilityStatus(capability, False)
+            else CapabilityStatus(capability, file, False)
             for capability in CAPABILITIES
+            for file in [self.body_file if capability is BODY else capability.checkpoint]
         ]
 
 
@@ -250,13 +262,19 @@ def _picture(predictor: SilhouettePredictor | ClothingPredictor, side: int) -> _
     )
 
 
+def _path(capability: Capability, settings: Settings) -> Path:
+    if capability is BODY and settings.body_asset is not None:
+        return settings.body_asset
+    return settings.checkpoints / capability.checkpoint
+
+
 def _load(
     capability: Capability,
     from_checkpoint: Callable[[Path, torch.device], _Predictor],
-    folder: Path,
+    settings: Settings,
     device: torch.device,
 ) -> _Predictor | None:
-    path = folder / capability.checkpoint
+    path = _path(capability, settings)
     if not path.exists():
         _log.warning("%s", capability.absence)
         return None

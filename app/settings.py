@@ -52,6 +52,11 @@ class Settings(BaseSettings):
         default=Path(__file__).resolve().parents[1] / "checkpoints",
         description="Folder of the checkpoints; by default the one beside the package.",
     )
+    body_asset: Path | None = Field(
+        default=None,
+        description="Body asset that /mesh serves, such as a converted SMPL; by default "
+        "body_neutral.safetensors in HABITUS_CHECKPOINTS, the open body.",
+    )
     max_body_mb: float = Field(
         default=20, gt=0, description="Largest request body, in megabytes of 1,000,000 bytes."
     )
@@ -184,7 +189,7 @@ class Settings(BaseSettings):
             parse_key(entry.get_secret_value())
         return value
 
-    @field_validator("api_keys_file", mode="before")
+    @field_validator("body_asset", "api_keys_file", mode="before")
     @classmethod
     def _no_file(cls, value: object) -> object:
         return value or None  # an empty variable is how a compose file says that there is none

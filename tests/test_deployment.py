@@ -1,6 +1,11 @@
 import ast
+import os
 import re
 import shlex
+import subprocess
+import sys
+import zipfile
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +16,8 @@ import yaml
 from app.settings import Settings
 
 START = ["python", "-m", "app"]
-SHIPPED = {"app", "model", "checkpoints"}
+SHIPPED = {"app", "model", "checkpoints", "LICENSE"}
+UID = "10001"
 
 # The part of the Compose Specification that docker-compose.yml uses; nothing else may appear.
 STRINGS = {"type": "array", "items": {"type": "string"}, "minItems": 1, "uniqueItems": True}
@@ -39,6 +45,8 @@ SERVICE = {
             "additionalProperties": False,
         },
         "image": {"type": "string"},
+        "user": {"type": "string", "pattern": r"^\d+:\d+$"},
+        "entrypoint": STRINGS,
         "command": STRINGS,
         "init": {"type": "boolean"},
         "restart": {"enum": ["no", "always", "on-failure", "unless-stopped"]},
@@ -59,6 +67,21 @@ SERVICE = {
         "cap_drop": STRINGS,
         "security_opt": STRINGS,
         "stop_grace_period": DURATION,
+        "mem_limit": {"type": "string", "pattern": r"^\d+[mg]$"},
+        "pids_limit": {"type": "integer", "minimum": 1},
+        "logging": {
+            "type": "object",
+            "required": ["driver", "options"],
+            "properties": {
+                "driver": {"enum": ["local", "json-file"]},
+                "options": {
+                    "type": "object",
+                    "required": ["max-size", "max-file"],
+                    "additionalProperties": {"type": "string"},
+                },
+            },
+            "additionalProperties": False,
+        },
         "profiles": STRINGS,
         "healthcheck": {
             "type": "object",
@@ -134,6 +157,19 @@ def services(compose: dict[str, Any]) -> dict[str, Any]:
     return {name: s for name, s in compose["services"].items() if name.startswith("habitus")}
 
 
+def interpolated(value: str, environment: Mapping[str, str]) -> str:
+    """`${NAME:-default}` and `${NAME:+replacement}`, as compose reads them."""
+
+    def replaced(found: re.Match[str]) -> str:
+        name, operator, word = found.groups()
+        is_set = bool(environment.get(name))
+        if operator == "+":
+            return word if is_set else ""
+        return environment[name] if is_set else word
+
+    return re.sub(r"\$\{(\w+):([-+])([^}]*)\}", replaced, value)
+
+
 def final_stage(instructions: list[tuple[str, str]]) -> list[tuple[str, str]]:
     last = max(index for index, (name, _) in enumerate(instructions) if name == "FROM")
     return instructions[last:]
@@ -177,10 +213,123 @@ def test_every_stage_is_named_where_it_is_used(instructions: list[tuple[str, str
     assert set(used) <= set(stages)
 
 
-def test_the_image_runs_as_nobody_in_particular(instructions: list[tuple[str, str]]) -> None:
+def test_the_image_runs_as_the_user_and_the_group_of_the_manifests(
+    repo_root: Path, instructions: list[tuple[str, str]]
+) -> None:
     users = [rest for name, rest in final_stage(instructions) if name == "USER"]
-    assert users
-    assert users[-1] not in ("root", "0")
+    assert users[-1] == f"{UID}:{UID}"
+    made = " ".join(rest for name, rest in final_stage(instructions) if name == "RUN")
+    assert f"--gid {UID} habitus" in made
+    assert f"--uid {UID} --gid {UID}" in made
+    for manifest in (repo_root / "deploy" / "kubernetes").iterdir():
+        text = manifest.read_text()
+        assert re.findall(r"runAsUser: (\d+)", text) == [UID]
+        assert re.findall(r"runAsGroup: (\d+)", text) == [UID]
+
+
+def test_only_a_change_of_the_dependencies_installs_them_again(
+    instructions: list[tuple[str, str]],
+) -> None:
+    [index] = [i for i, (name, rest) in enumerate(instructions) if "--requirement" in rest]
+    sources = {source for names, _, _ in copied(instructions[:index]) for source in names}
+    assert sources == {"pyproject.toml", "constraints.txt"}
+
+
+@pytest.fixture
+def install_torch(
+    repo_root: Path, instructions: list[tuple[str, str]], tmp_path: Path
+) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run the image's own instruction where the index holds the given versions, without a net.
+
+    The project then depends on PyTorch only, and the wheels are empty.
+    """
+    [command] = [rest for name, rest in instructions if "--requirement" in rest]
+    pins = dict(re.findall(r"^(torch(?:vision)?)==(\S+)$", constraints(repo_root), re.MULTILINE))
+
+    def install(build: str, **versions: str) -> subprocess.CompletedProcess[str]:
+        index, work = tmp_path / "simple", tmp_path / "work"
+        work.mkdir()
+        (work / "constraints.txt").write_text(constraints(repo_root))
+        (work / "pyproject.toml").write_text(
+            '[project]\nname = "habitus"\nversion = "0"\ndependencies = ["torch", "torchvision"]\n'
+        )
+        for name, pinned in pins.items():
+            write_wheel(index / name, name, f"{versions.get(name, pinned)}+{build}")
+        venv = tmp_path / "venv"
+        environment = {
+            "PATH": f"{Path(sys.executable).parent}:{os.defpath}",
+            "VIRTUAL_ENV": str(venv),
+            "UV_CACHE_DIR": str(tmp_path / "cache"),
+            "UV_OFFLINE": "1",
+            "TORCH_BACKEND": "",
+            "TORCH_INDEX_URL": index.as_uri(),
+        }
+        subprocess.run(["uv", "venv", "-q", venv], env=environment, check=True)
+        return subprocess.run(
+            ["sh", "-c", f"{command} && uv pip list"],
+            cwd=work,
+            env=environment,
+            capture_output=True,
+            text=True,
+        )
+
+    return install
+
+
+def constraints(repo_root: Path) -> str:
+    return (repo_root / "constraints.txt").read_text()
+
+
+def write_wheel(folder: Path, name: str, version: str) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    wheel, information = f"{name}-{version}-py3-none-any.whl", f"{name}-{version}.dist-info"
+    with zipfile.ZipFile(folder / wheel, "w") as file:
+        file.writestr(
+            f"{information}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
+        )
+        file.writestr(
+            f"{information}/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-any\nRoot-Is-Purelib: true\n"
+        )
+        file.writestr(f"{information}/RECORD", "")
+    (folder / "index.html").write_text(f'<a href="{wheel.replace("+", "%2B")}">{wheel}</a>')
+
+
+def test_pytorch_comes_from_the_index_that_is_named(
+    install_torch: Callable[..., subprocess.CompletedProcess[str]],
+) -> None:
+    done = install_torch("cpu")
+    assert done.returncode == 0, done.stderr
+    versions = dict(line.split()[:2] for line in done.stdout.splitlines() if "torch" in line)
+    assert versions.keys() == {"torch", "torchvision"}
+    assert all(version.endswith("+cpu") for version in versions.values())
+
+
+def test_an_index_without_the_pinned_version_of_pytorch_fails_the_build(
+    install_torch: Callable[..., subprocess.CompletedProcess[str]],
+) -> None:
+    done = install_torch("cpu", torch="2.0.0")
+    assert done.returncode != 0
+    assert done.stdout == ""
+    assert "torch==" in done.stderr
+
+
+def test_what_the_service_does_not_need_is_not_installed(
+    instructions: list[tuple[str, str]],
+) -> None:
+    [command] = [rest for name, rest in instructions if "--requirement" in rest]
+    [excluded] = re.findall(r"echo (\w+) > (\S+)", command)
+    assert excluded[0] == "triton"
+    assert f"--excludes {excluded[1]}" in command
+
+
+def test_memory_is_kept_small_in_the_image_and_by_make_serve(
+    repo_root: Path, instructions: list[tuple[str, str]]
+) -> None:
+    environment = [rest for name, rest in final_stage(instructions) if name == "ENV"]
+    assert any("MALLOC_ARENA_MAX=1" in shlex.split(rest) for rest in environment)
+    serve = re.search(r"^serve:.*\n\t(.*)", (repo_root / "Makefile").read_text(), re.MULTILINE)
+    assert serve
+    assert "MALLOC_ARENA_MAX=1" in serve[1].split()
 
 
 def test_image_and_compose_start_what_the_tests_start(
@@ -221,8 +370,9 @@ def test_the_environment_holds_settings_that_exist(
     for service in services.values():
         with monkeypatch.context() as patch:
             for name, value in {**image, **service["environment"]}.items():
-                patch.setenv(name, re.sub(r"\$\{\w+:-(.*)\}", r"\1", value))
+                patch.setenv(name, interpolated(value, {}))
             settings = Settings()
+        assert not settings.key_ring()
         assert settings.host == "0.0.0.0"
         assert service["ports"] == [f"127.0.0.1:8000:{settings.port}"]
         grace_s = int(service["stop_grace_period"].removesuffix("s"))
@@ -233,15 +383,37 @@ def test_the_compose_file_has_the_structure_that_compose_reads(compose: dict[str
     jsonschema.Draft202012Validator(COMPOSE).validate(compose)
 
 
-def test_the_services_are_locked_down(compose: dict[str, Any]) -> None:
-    for name, service in compose["services"].items():
+def test_the_services_are_locked_down_and_bounded(
+    compose: dict[str, Any], services: dict[str, Any]
+) -> None:
+    for service in compose["services"].values():
         assert service["read_only"] is True
         assert service["cap_drop"] == ["ALL"]
         assert service["security_opt"] == ["no-new-privileges:true"]
         assert all(port.startswith("127.0.0.1:") for port in service["ports"])
-        if name.startswith("habitus"):
-            assert service["tmpfs"] == ["/tmp"]
-            assert service["volumes"] == ["./checkpoints:/habitus/checkpoints:ro"]
+        assert all("size=" in mount for mount in service.get("tmpfs", ()))
+        assert {"max-size", "max-file"} <= service["logging"]["options"].keys()
+    for service in (*services.values(), compose["services"]["proxy"]):
+        assert service["mem_limit"]
+        assert service["pids_limit"]
+    for service in services.values():
+        assert [mount.split(":")[0] for mount in service["tmpfs"]] == ["/tmp"]
+        assert service["volumes"] == ["./checkpoints:/habitus/checkpoints:ro"]
+        # More than 1.6 GB, the most that was measured on a processor.
+        assert int(service["mem_limit"].removesuffix("g")) >= 4
+
+
+def test_api_keys_come_from_a_secret_file(
+    compose: dict[str, Any], services: dict[str, Any], tmp_path: Path
+) -> None:
+    given = {"API_KEYS_FILE": str(tmp_path / "keys")}
+    file = interpolated(compose["secrets"]["api_keys"]["file"], given)
+    assert file == given["API_KEYS_FILE"]
+    for service in services.values():
+        assert service["secrets"] == ["api_keys"]
+        variable = service["environment"]["HABITUS_API_KEYS_FILE"]
+        assert interpolated(variable, given) == "/run/secrets/api_keys"
+        assert interpolated(variable, {}) == ""
 
 
 def test_one_service_reserves_a_gpu_and_the_other_is_a_profile(compose: dict[str, Any]) -> None:
@@ -254,7 +426,55 @@ def test_one_service_reserves_a_gpu_and_the_other_is_a_profile(compose: dict[str
     assert cpu["image"] != gpu["image"]
 
 
+def test_the_service_without_a_gpu_is_built_without_cuda(
+    services: dict[str, Any], instructions: list[tuple[str, str]]
+) -> None:
+    arguments = {
+        name: {key: interpolated(value, {}) for key, value in service["build"]["args"].items()}
+        for name, service in services.items()
+    }
+    assert arguments["habitus-cpu"] == {"TORCH_BACKEND": "cpu", "TORCH_INDEX_URL": ""}
+    assert arguments["habitus"] == {"TORCH_BACKEND": "", "TORCH_INDEX_URL": ""}
+    declared = {rest.partition("=")[0] for name, rest in instructions if name == "ARG"}
+    assert arguments["habitus"].keys() <= declared
+
+
+def test_the_trial_of_the_image_says_what_it_would_try_where_there_is_no_engine(
+    repo_root: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "docker").write_text("#!/bin/sh\nexit 1\n")
+    (tmp_path / "docker").chmod(0o755)
+    done = subprocess.run(
+        [repo_root / "deploy" / "try_image.sh"],
+        env={"PATH": f"{tmp_path}:{os.defpath}"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    first, *checks = done.stdout.splitlines()
+    assert "nothing was tried" in first
+    assert len(checks) > 10
+    assert all(check.startswith("  - ") for check in checks)
+
+
+def test_the_trial_of_the_image_confines_it_as_compose_does(
+    repo_root: Path, services: dict[str, Any]
+) -> None:
+    script = (repo_root / "deploy" / "try_image.sh").read_text()
+    service = services["habitus-cpu"]
+    for option in (
+        "--read-only",
+        f"--tmpfs {service['tmpfs'][0]}",
+        f"--cap-drop {service['cap_drop'][0]}",
+        f"--security-opt {service['security_opt'][0]}",
+        f"--memory {service['mem_limit']}",
+        f"--pids-limit {service['pids_limit']}",
+        f"HABITUS_API_KEYS_FILE=/run/secrets/{service['secrets'][0]}",
+    ):
+        assert option in script
+
+
 def test_no_package_index_is_named(repo_root: Path) -> None:
-    for name in ("Dockerfile", "docker-compose.yml", ".dockerignore"):
+    for name in ("Dockerfile", "docker-compose.yml", ".dockerignore", "deploy/try_image.sh"):
         hosts = re.findall(r"https?://([\w.-]+)", (repo_root / name).read_text())
-        assert set(hosts) <= {"127.0.0.1", "..."}
+        assert set(hosts) <= {"127.0.0.1"}

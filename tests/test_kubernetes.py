@@ -43,6 +43,7 @@ INFERENCE_SERVICE = {
                         "minReplicas": {"type": "integer", "minimum": 0},
                         "containerConcurrency": {"type": "integer", "minimum": 0},
                         "timeout": {"type": "integer", "minimum": 1},
+                        "enableServiceLinks": {"type": "boolean"},
                         "volumes": {"type": "array"},
                         "containers": {
                             "type": "array",
@@ -154,7 +155,7 @@ def test_the_pods_are_locked_down_and_have_a_gpu(manifests: dict[str, dict[str, 
         [container] = pod["containers"]
         security = {**pod.get("securityContext", {}), **container["securityContext"]}
         assert security["runAsNonRoot"] is True
-        assert security["runAsUser"] == 10001
+        assert security["runAsUser"] == security["runAsGroup"] == 10001
         assert security["readOnlyRootFilesystem"] is True
         assert security["allowPrivilegeEscalation"] is False
         assert security["capabilities"] == {"drop": ["ALL"]}
@@ -162,6 +163,12 @@ def test_the_pods_are_locked_down_and_have_a_gpu(manifests: dict[str, dict[str, 
         mounts = {mount["name"] for mount in container["volumeMounts"]}
         assert mounts == {volume["name"] for volume in pod["volumes"]}
         assert "/tmp" in {mount["mountPath"] for mount in container["volumeMounts"]}
+
+
+def test_kubernetes_sets_no_variables_of_a_service_named_habitus(
+    manifests: dict[str, dict[str, Any]],
+) -> None:
+    assert all(pod["enableServiceLinks"] is False for pod in pods(manifests).values())
 
 
 def test_the_service_finds_its_pods(manifests: dict[str, dict[str, Any]]) -> None:

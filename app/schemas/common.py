@@ -93,7 +93,7 @@ class CapabilityState(Sent):
             None
             if header is None
             else Card(
-                file=capability.checkpoint,
+                file=status.file,
                 architecture=header.architecture,
                 trained_on=header.trained_on,
                 metrics=header.metrics,

@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 
 from app.predictors import CapabilityMissingError, Predictors
+from app.schemas.common import Capabilities
 from app.settings import ConfigurationError, Settings
+from model.body.asset import load_asset, save_asset
 from model.checkpoint import CheckpointHeader
 from model.clothing.network import ClothingConfig, ClothingNetwork
 from model.clothing.predictor import save_clothing_checkpoint
@@ -53,6 +55,46 @@ def test_the_clothing_is_loaded_from_its_checkpoint(tmp_path: Path) -> None:
     [(predictor, example)] = device.examples
     assert predictor is predictors.need_clothing()
     assert len(predictor.predict_batch([example] * 2)) == 2
+
+
+@pytest.fixture
+def licensed(tmp_path: Path, repo_root: Path) -> Path:
+    """A body asset under SMPL's licence, outside the folder of checkpoints."""
+    _, asset = load_asset(repo_root / "checkpoints" / "body_neutral.safetensors")
+    path = tmp_path / "private" / "smpl_neutral.safetensors"
+    save_asset(path, asset, replace(HEADER, licence="LicenseRef-SMPL-Body"))
+    return path
+
+
+def test_another_body_is_served_where_the_setting_names_one(folder: Path, licensed: Path) -> None:
+    settings = Settings(checkpoints=folder, body_asset=licensed, device="cpu")
+    models = Capabilities.of(Predictors.load(settings).statuses()).capabilities
+    [card] = [model.checkpoint for model in models if model.name == "body"]
+    assert card is not None
+    assert (card.file, card.licence) == ("smpl_neutral.safetensors", "LicenseRef-SMPL-Body")
+    [card] = [model.checkpoint for model in models if model.name == "silhouette"]
+    assert card is not None
+    assert (card.file, card.licence) == ("silhouette.safetensors", "Apache-2.0")
+
+
+def test_a_body_that_is_named_and_not_there_stops_the_start(folder: Path) -> None:
+    settings = Settings(checkpoints=folder, body_asset=folder / "nothing.safetensors")
+    with pytest.raises(ConfigurationError, match=r"HABITUS_BODY_ASSET is .*nothing\.safetensors"):
+        Predictors.load(settings)
+    assert Settings(body_asset="").body_asset is None  # type: ignore[arg-type]
+
+
+def test_what_is_served_by_default_is_open(repo_root: Path) -> None:
+    models = Capabilities.of(Predictors.load(Settings(device="cpu")).statuses()).capabilities
+    cards = [model.checkpoint for model in models]
+    assert all(card is not None for card in cards)
+    licences = {card.file: card.licence for card in cards if card is not None}
+    assert licences == {
+        "silhouette.safetensors": "Apache-2.0",
+        "body_neutral.safetensors": "Apache-2.0 AND CC0-1.0",
+        "clothing.safetensors": "Apache-2.0",
+    }
+    assert {path.name for path in (repo_root / "checkpoints").glob("*.safetensors")} == {*licences}
 
 
 def test_a_damaged_checkpoint_stops_the_start(folder: Path) -> None:

@@ -22,6 +22,7 @@ def test_every_setting_is_read_from_the_environment(monkeypatch: pytest.MonkeyPa
         "TIMEOUT_S": ("5", 5),
         "DRAIN_S": ("6", 6),
         "API_KEYS": ("one, two", None),
+        "BODY_ASSET": ("", None),
         "API_KEYS_FILE": ("", None),
         "RATE_PER_MINUTE": ("90", 90),
         "ALLOWED_HOSTS": ("Example.org, *.example.org", ("example.org", "*.example.org")),

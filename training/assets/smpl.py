@@ -12,16 +12,19 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from model.body.asset import SmplAsset, save_asset
+from model.body.asset import SmplAsset, load_asset, save_asset
 from model.checkpoint import CheckpointHeader
-from model.errors import AssetError
+from model.errors import AssetError, CheckpointError, InvalidInputError
 from model.skeletons import SMPL_24_JOINT_NAMES, SMPL_24_PARENTS
 from training.arguments import at_least
 from training.assets.foreign_arrays import Array, to_array
 from training.assets.unpickler import restricted_load
 from training.engine.run import current_commit
 
-DEFAULT_OUT = Path("runs/smpl/body_neutral.safetensors")
+PRIVATE = Path("private")
+"""Folder of what must not be passed on; git and the Docker image leave it out."""
+OPEN = Path(__file__).parents[2] / "checkpoints"
+"""Folder of what everybody may use, which the Docker image holds."""
 LICENCE = "LicenseRef-SMPL-Body"
 """https://smpl.is.tue.mpg.de: non-commercial research only, no redistribution."""
 
@@ -38,7 +41,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="SMPL_NEUTRAL.pkl",
         help="the file from https://smpl.is.tue.mpg.de; v1.0, v1.1.0, or cleaned of chumpy",
     )
-    parser.add_argument("--out", type=Path, default=DEFAULT_OUT, help="default: %(default)s")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        metavar="FILE",
+        help=f"default: the source's name in {PRIVATE}/, as {PRIVATE}/smpl_neutral.safetensors",
+    )
     parser.add_argument(
         "--num-betas",
         type=at_least(1),
@@ -49,6 +57,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Convert; nothing is written when the file is refused."""
+    out: Path = args.out or PRIVATE / f"{args.source.stem.lower()}.safetensors"
+    refuse_open_places(out)
     asset = read_smpl_pickle(args.source, args.num_betas)
     header = CheckpointHeader(
         architecture="",
@@ -63,13 +73,38 @@ def run(args: argparse.Namespace) -> int:
         commit=current_commit(),
         licence=LICENCE,
     )
-    save_asset(args.out, asset, header)
+    save_asset(out, asset, header)
     print(
-        f"Wrote {args.out}: {asset.v_template.shape[0]:,} vertices, {asset.num_betas} betas.\n"
+        f"Wrote {out}: {asset.v_template.shape[0]:,} vertices, {asset.num_betas} betas.\n"
         "It is under SMPL's licence: for research only, not to be passed on.\n"
-        "To serve it, put it in the place of checkpoints/body_neutral.safetensors."
+        f"To serve it: HABITUS_BODY_ASSET={out} python -m app"
     )
     return 0
+
+
+def refuse_open_places(out: Path) -> None:
+    """Keep a licensed body away from where open files are expected.
+
+    Raises:
+        InvalidInputError: `out` is in `checkpoints/`, or a file that is no licensed body.
+    """
+    if out.resolve().is_relative_to(OPEN.resolve()):
+        raise InvalidInputError(
+            f"{out} is in {OPEN.name}/, whose files everybody may use and the Docker image holds; "
+            f"give a licensed body another place, such as {PRIVATE}/{out.name}"
+        )
+    if out.exists() and not _is_licensed_body(out):
+        raise InvalidInputError(
+            f"{out} is there already and is no body under {LICENCE}; only such a one is replaced"
+        )
+
+
+def _is_licensed_body(path: Path) -> bool:
+    try:
+        header, _ = load_asset(path)
+    except (CheckpointError, FileNotFoundError):  # the latter when it is a folder
+        return False
+    return header.licence == LICENCE
 
 
 def read_smpl_pickle(path: Path, num_betas: int | None = None) -> SmplAsset:

@@ -1,13 +1,13 @@
 """Vertex errors of predicted betas over a SHADER folder, frame by frame and batch by batch.
 
-Both meshes come from one body asset, so what is measured is the shape alone: in T-pose, or with
-`--posed` both in the frame's true pose. Beside each error stands that of the mean body (all betas
-zero), which any prediction worth making must beat.
+Both meshes come from the asset of the subject's gender, so what is measured is the shape alone: in
+T-pose, or with `--posed` both in the frame's true pose. Beside each error stands that of the mean
+body (all betas zero), which any prediction worth making must beat.
 """
 
 import argparse
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,8 +19,13 @@ from tqdm import tqdm
 from model.body.metrics import max_error_mm, mean_error_mm, pve_t_sc_mm
 from model.body.predictor import BodyParameters, BodyPredictor
 from model.errors import InvalidInputError
-from training.assets.body import DEFAULT_OUT as DEFAULT_ASSET
 from training.body.predictions import Predictions, read_predictions
+from training.body.scoring import (
+    ScoringAsset,
+    add_asset_options,
+    load_assets,
+    refuse_missing_assets,
+)
 from training.datasets.shader import (
     ShaderSubject,
     ShaderTruth,
@@ -56,10 +61,11 @@ class Evaluation:
         return int((self.gaps["reason"] == NO_PREDICTION).sum())
 
     def summary(self) -> pd.DataFrame:
-        """Mean and standard deviation of the errors in each batch."""
+        """Mean and standard deviation of the errors in each batch, and the asset that gave them."""
         by_batch = self.results.groupby("batch")
         table = by_batch[[MEAN, MAX, BASELINE_MEAN, BASELINE_MAX]].agg(["mean", "std"])
         table.columns = table.columns.to_flat_index().map("_".join)
+        table.insert(0, "asset", by_batch["asset"].first())
         table.insert(0, "num_frames", by_batch.size())
         table.insert(0, "num_subjects", by_batch["subject"].nunique())
         return table.reset_index()
@@ -76,9 +82,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         '"batch/subject" or "batch/subject/frame"',
     )
     parser.add_argument("--out", type=Path, required=True, help="folder for the result tables")
-    parser.add_argument(
-        "--asset", type=Path, default=DEFAULT_ASSET, help="body asset (default: %(default)s)"
-    )
+    add_asset_options(parser)
     parser.add_argument("--device", default="cpu", help="default: cpu")
     parser.add_argument(
         "--posed", action="store_true", help="compare in the frame's true pose, not in T-pose"
@@ -93,8 +97,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Write results.csv, results_batch_summary.csv and gaps.csv, and print the summary."""
     predictions = read_predictions(args.predictions)
-    body = BodyPredictor.from_checkpoint(args.asset, args.device)
-    evaluation = evaluate(args.data, predictions, body, args.posed)
+    assets = load_assets(args)
+    evaluation = evaluate(args.data, predictions, assets, args.posed)
     summary = evaluation.summary()
     for name, table in (
         ("results.csv", evaluation.results),
@@ -102,10 +106,12 @@ def run(args: argparse.Namespace) -> int:
         ("gaps.csv", evaluation.gaps),
     ):
         write_text(args.out / name, table.to_csv(index=False, float_format="%.4f"))
-    print(summary.round(2).to_string(index=False))
+    print(summary.round(2).to_string(index=False), end="\n\n")
+    for gender, asset in assets.items():
+        print(f"Betas of {gender} subjects belong to {asset}")
     results = evaluation.results
     print(
-        f"\nAll {len(results)} frames: mean vertex error {results[MEAN].mean():.2f} mm, largest "
+        f"All {len(results)} frames: mean vertex error {results[MEAN].mean():.2f} mm, largest "
         f"{results[MAX].max():.2f} mm (mean body: {results[BASELINE_MEAN].mean():.2f} mm, "
         f"{results[BASELINE_MAX].max():.2f} mm)\nTables in {args.out}"
     )
@@ -114,25 +120,31 @@ def run(args: argparse.Namespace) -> int:
 
 
 def evaluate(
-    root: Path, predictions: Predictions, body: BodyPredictor, posed: bool = False
+    root: Path,
+    predictions: Predictions,
+    assets: Mapping[str, ScoringAsset],
+    posed: bool = False,
 ) -> Evaluation:
     """Compare every frame of every subject of every batch.
 
     Args:
         root: A SHADER folder.
         predictions: Betas of its subjects or frames.
-        body: The asset that turns betas into meshes.
+        assets: Turn the betas of each gender into meshes.
         posed: Compare in the frame's true pose.
 
     Raises:
         FileNotFoundError: The folder is not there.
-        InvalidInputError: It is no SHADER folder, or no frame of it could be compared.
+        InvalidInputError: It is no SHADER folder, has subjects without an asset, or no frame of it
+            could be compared.
         AssetError: A ground truth is damaged.
     """
     rows: list[_Row] = []
     gaps: list[_Row] = []
     used: set[str] = set()
-    for subject in tqdm(list(iter_subjects(root)), desc="subjects", unit="subject"):
+    subjects = list(iter_subjects(root))
+    refuse_missing_assets(subjects, assets)
+    for subject in tqdm(subjects, desc="subjects", unit="subject"):
         truth = read_truth(subject) if truth_path(subject) else None
         compared: list[tuple[int, str]] = []
         for frame in subject.frames:
@@ -148,7 +160,8 @@ def evaluate(
             else:
                 compared.append((frame, name))
         if truth is not None:
-            rows += _subject_rows(subject, truth, compared, predictions, body, posed)
+            asset = assets[subject.gender]
+            rows += _subject_rows(subject, truth, compared, predictions, asset, posed)
     if not rows:
         reasons = ", ".join(sorted({gap["reason"] for gap in gaps})) or "no frames"
         raise InvalidInputError(f"no frame of {root} can be compared: {reasons}")
@@ -164,7 +177,7 @@ def _subject_rows(
     truth: ShaderTruth,
     compared: list[tuple[int, str]],
     predictions: Predictions,
-    body: BodyPredictor,
+    asset: ScoringAsset,
     posed: bool,
 ) -> Iterator[_Row]:
     # In T-pose frames with the same prediction have the same errors: one comparison is enough.
@@ -172,15 +185,15 @@ def _subject_rows(
     for frame, name in compared:
         betas = (predictions.betas[name], truth.betas, np.zeros(1))
         if name not in in_t_pose:
-            meshes = _vertices(body, betas, np.zeros(72))
+            meshes = _vertices(asset.predictor, betas, np.zeros(72))
             in_t_pose[name] = {
                 **_errors(*meshes),
                 "pve_t_sc_mm": pve_t_sc_mm(meshes[0], meshes[1]),
             }
         row = dict(in_t_pose[name])
         if posed:
-            row |= _errors(*_vertices(body, betas, truth.poses[frame]))
-        yield _row(subject, frame, **row)
+            row |= _errors(*_vertices(asset.predictor, betas, truth.poses[frame]))
+        yield _row(subject, frame, asset=asset.path.name, **row)
 
 
 def _vertices(

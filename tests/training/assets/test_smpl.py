@@ -1,5 +1,6 @@
 import os
 import pickle
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from model.body.asset import load_asset
 from model.errors import AssetError
 from model.skeletons import SMPL_24_PARENTS
 from training.__main__ import main
-from training.assets.smpl import read_smpl_pickle
+from training.assets.smpl import LICENCE, read_smpl_pickle
 
 Body = dict[str, Any]
 Write = Callable[[object, int], bytes]
@@ -168,6 +169,47 @@ def test_what_is_no_smpl_body_is_refused(
     path.write_bytes(pickle.dumps({**smpl, **change}, 2))
     with pytest.raises(AssetError, match=message):
         read_smpl_pickle(path)
+
+
+def test_the_licensed_body_goes_where_neither_git_nor_the_image_takes_it(
+    tmp_path: Path,
+    repo_root: Path,
+    smpl: Body,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    source = tmp_path / "SMPL_FEMALE.pkl"
+    source.write_bytes(pickle.dumps(smpl, 2))
+    monkeypatch.chdir(tmp_path)
+    for _ in range(2):  # a licensed body may be replaced by one
+        assert main(["assets", "smpl", "--from", str(source)]) == 0
+    [written] = (tmp_path / "private").iterdir()
+    assert written.name == "smpl_female.safetensors"
+    assert load_asset(written)[0].licence == LICENCE
+    assert "HABITUS_BODY_ASSET=private/smpl_female.safetensors" in capsys.readouterr().out
+    assert "private/" in (repo_root / ".gitignore").read_text().splitlines()
+    ignored = (repo_root / ".dockerignore").read_text().splitlines()
+    assert "*" in ignored
+    assert not any("private" in line for line in ignored if line.startswith("!"))
+
+
+def test_the_licensed_body_replaces_no_open_one(
+    tmp_path: Path, repo_root: Path, smpl: Body, capsys: pytest.CaptureFixture[str]
+) -> None:
+    source = tmp_path / "SMPL_NEUTRAL.pkl"
+    source.write_bytes(pickle.dumps(smpl, 2))
+    open_body = repo_root / "checkpoints" / "body_neutral.safetensors"
+    copy = tmp_path / "body.safetensors"
+    shutil.copy(open_body, copy)
+    other = tmp_path / "notes.safetensors"
+    other.write_text("something else")
+    new = repo_root / "checkpoints" / "smpl.safetensors"
+    for out in (open_body, copy, other, new, tmp_path):
+        before = out.read_bytes() if out.is_file() else None
+        assert main(["assets", "smpl", "--from", str(source), "--out", str(out)]) == 1
+        assert str(out) in capsys.readouterr().err
+        assert (out.read_bytes() if out.is_file() else None) == before
+    assert not new.exists()
 
 
 def test_no_betas_are_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,15 +11,16 @@ from model.body.asset import SmplAsset, save_asset
 from model.body.predictor import BodyPredictor
 from model.checkpoint import CheckpointHeader
 from model.skeletons import SMPL_24_PARENTS
+from training.body.scoring import ScoringAsset
 
 NUM_VERTICES = 50
 NUM_FRAMES = 3
 SUBJECTS = (("femaleBatch001", "0000"), ("maleBatch001", "0000"), ("maleBatch001", "0001"))
 
 
-@pytest.fixture
-def asset_path(tmp_path: Path) -> Path:
-    generator = torch.Generator().manual_seed(0)
+def write_asset(path: Path, seed: int) -> Path:
+    """A small random body."""
+    generator = torch.Generator().manual_seed(seed)
 
     def random(*shape: int) -> torch.Tensor:
         return torch.rand(*shape, generator=generator)
@@ -35,9 +36,27 @@ def asset_path(tmp_path: Path) -> Path:
             "faces": torch.randint(NUM_VERTICES, (90, 3), generator=generator),
         }
     )
-    path = tmp_path / "body.safetensors"
-    save_asset(path, asset, CheckpointHeader("", {}, "", {}, {}, "", ""))
+    recipe = {"source": f"{path.stem.upper()}.pkl"}
+    save_asset(path, asset, CheckpointHeader("", {}, "", {}, recipe, "", "LicenseRef-SMPL-Body"))
     return path
+
+
+@pytest.fixture
+def asset_path(tmp_path: Path) -> Path:
+    return write_asset(tmp_path / "body.safetensors", seed=0)
+
+
+@pytest.fixture
+def assets(tmp_path: Path) -> dict[str, ScoringAsset]:
+    """Another body for each gender."""
+    paths = {
+        gender: write_asset(tmp_path / f"smpl_{gender}.safetensors", seed)
+        for seed, gender in enumerate(("male", "female"), 1)
+    }
+    return {
+        gender: ScoringAsset(path, BodyPredictor.from_checkpoint(path))
+        for gender, path in paths.items()
+    }
 
 
 @pytest.fixture

@@ -10,8 +10,10 @@ from model.errors import InvalidInputError
 from training.__main__ import main
 from training.body.evaluate import evaluate
 from training.body.predictions import Predictions
+from training.body.scoring import ScoringAsset
 
 Truths = dict[str, dict[str, np.ndarray]]
+Assets = dict[str, ScoringAsset]
 
 
 @pytest.fixture
@@ -39,14 +41,17 @@ def test_errors_are_those_of_the_two_meshes_of_each_frame(
     shader: Path,
     truths: Truths,
     predictions: dict[str, np.ndarray],
-    body: BodyPredictor,
+    assets: Assets,
     posed: bool,
 ) -> None:
-    results = evaluate(shader, Predictions(predictions), body, posed).results
+    results = evaluate(shader, Predictions(predictions), assets, posed).results
     assert len(results) == 9
     for row in results.to_dict("records"):
         name = f"{row['batch']}/{row['subject']}"
         own = f"{name}/{row['frame']}"
+        gender = "female" if name.startswith("female") else "male"
+        body = assets[gender].predictor
+        assert row["asset"] == f"smpl_{gender}.safetensors"
         truth = truths[name]
         pose = truth["poses"][row["frame"]] if posed else None
         wanted = _vertices(body, truth["shape"], pose)
@@ -63,13 +68,14 @@ def test_errors_are_those_of_the_two_meshes_of_each_frame(
 
 
 def test_the_summary_is_mean_and_deviation_in_each_batch(
-    shader: Path, predictions: dict[str, np.ndarray], body: BodyPredictor
+    shader: Path, predictions: dict[str, np.ndarray], assets: Assets
 ) -> None:
-    evaluation = evaluate(shader, Predictions(predictions), body)
+    evaluation = evaluate(shader, Predictions(predictions), assets)
     summary = evaluation.summary().set_index("batch")
     assert list(summary.index) == ["femaleBatch001", "maleBatch001"]
     assert summary["num_subjects"].tolist() == [1, 2]
     assert summary["num_frames"].tolist() == [3, 6]
+    assert summary["asset"].tolist() == ["smpl_female.safetensors", "smpl_male.safetensors"]
     for batch in summary.index:
         rows = evaluation.results[evaluation.results["batch"] == batch]
         for error in ("mean_vertex_error_mm", "max_vertex_error_mm"):
@@ -80,14 +86,14 @@ def test_the_summary_is_mean_and_deviation_in_each_batch(
 
 
 def test_frames_that_cannot_be_compared_are_listed_with_their_reason(
-    shader: Path, predictions: dict[str, np.ndarray], body: BodyPredictor
+    shader: Path, predictions: dict[str, np.ndarray], assets: Assets
 ) -> None:
     del predictions["maleBatch001/0001"]
     predictions["maleBatch001/0009"] = np.zeros(10)
     (shader / "femaleBatch001" / "0000" / "gt0000.pkl").unlink()
     for kind in ("dressed", "naked"):
         (shader / "maleBatch001" / "0000" / kind / "Image0040.png").touch()
-    evaluation = evaluate(shader, Predictions(predictions), body)
+    evaluation = evaluate(shader, Predictions(predictions), assets)
     listed = {
         f"{gap['batch']}/{gap['subject']}/{gap['frame']}": gap["reason"]
         for gap in evaluation.gaps.to_dict("records")
@@ -105,50 +111,108 @@ def test_frames_that_cannot_be_compared_are_listed_with_their_reason(
     assert len(evaluation.results) == 4
 
 
-def test_nothing_to_compare_is_an_error(shader: Path, body: BodyPredictor) -> None:
+def test_nothing_to_compare_is_an_error(shader: Path, assets: Assets) -> None:
     with pytest.raises(InvalidInputError, match="no prediction"):
-        evaluate(shader, Predictions({"maleBatch009/0000": np.zeros(10)}), body)
+        evaluate(shader, Predictions({"maleBatch009/0000": np.zeros(10)}), assets)
 
 
-def _command(tmp_path: Path, shader: Path, asset: Path, betas: dict[str, np.ndarray]) -> list[str]:
+def _command(
+    tmp_path: Path, shader: Path, betas: dict[str, np.ndarray], **assets: Path
+) -> list[str]:
     file = tmp_path / "predictions.json"
     file.write_text(json.dumps({name: values.tolist() for name, values in betas.items()}))
-    options = {"--data": shader, "--predictions": file, "--out": tmp_path, "--asset": asset}
+    options = {"--data": shader, "--predictions": file, "--out": tmp_path / "results"}
+    options |= {f"--{name.replace('_', '-')}": path for name, path in assets.items()}
     return ["evaluate", "body", *(str(word) for pair in options.items() for word in pair)]
+
+
+@pytest.fixture
+def paths(assets: Assets) -> dict[str, Path]:
+    """The options of both assets."""
+    return {f"asset_{gender}": asset.path for gender, asset in assets.items()}
 
 
 def test_the_command_writes_the_tables_and_prints_the_summary(
     tmp_path: Path,
     shader: Path,
-    asset_path: Path,
-    body: BodyPredictor,
+    assets: Assets,
+    paths: dict[str, Path],
     predictions: dict[str, np.ndarray],
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert main(_command(tmp_path, shader, asset_path, predictions)) == 0
-    evaluation = evaluate(shader, Predictions(predictions), body)
+    assert main(_command(tmp_path, shader, predictions, **paths)) == 0
+    evaluation = evaluate(shader, Predictions(predictions), assets)
     text = {"batch": str, "subject": str}
-    results = pd.read_csv(tmp_path / "results.csv", dtype=text)  # type: ignore[arg-type]
+    results = pd.read_csv(tmp_path / "results/results.csv", dtype=text)  # type: ignore[arg-type]
     pd.testing.assert_frame_equal(results, evaluation.results, atol=1e-4, rtol=0)
-    summary = pd.read_csv(tmp_path / "results_batch_summary.csv")
+    summary = pd.read_csv(tmp_path / "results/results_batch_summary.csv")
     pd.testing.assert_frame_equal(summary, evaluation.summary(), atol=1e-4, rtol=0)
     printed = capsys.readouterr().out
     assert "femaleBatch001" in printed
     assert f"{evaluation.results['mean_vertex_error_mm'].mean():.2f} mm" in printed
+    for gender, path in (("male", paths["asset_male"]), ("female", paths["asset_female"])):
+        source = f"SMPL_{gender.upper()}.pkl"
+        assert (
+            f"{gender} subjects belong to {path} (LicenseRef-SMPL-Body, from {source})" in printed
+        )
+
+
+def test_one_asset_scores_everybody_where_all_shapes_belong_to_it(
+    tmp_path: Path,
+    shader: Path,
+    asset_path: Path,
+    body: BodyPredictor,
+    predictions: dict[str, np.ndarray],
+) -> None:
+    assert main(_command(tmp_path, shader, predictions, asset=asset_path)) == 0
+    summary = pd.read_csv(tmp_path / "results/results_batch_summary.csv")
+    both = dict.fromkeys(("male", "female"), ScoringAsset(asset_path, body))
+    expected = evaluate(shader, Predictions(predictions), both).summary()
+    pd.testing.assert_frame_equal(summary, expected, atol=1e-4, rtol=0)
+
+
+def test_a_gender_without_an_asset_is_refused_before_anything_is_computed(
+    tmp_path: Path,
+    shader: Path,
+    paths: dict[str, Path],
+    predictions: dict[str, np.ndarray],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    male_only = {"asset_male": paths["asset_male"]}
+    assert main(_command(tmp_path, shader, predictions, **male_only)) == 1
+    message = capsys.readouterr().err
+    assert "femaleBatch001/0000 is female" in message
+    assert "give --asset-female" in message
+    assert not (tmp_path / "results").exists()
+
+
+def test_an_asset_is_never_assumed(
+    tmp_path: Path,
+    shader: Path,
+    paths: dict[str, Path],
+    asset_path: Path,
+    predictions: dict[str, np.ndarray],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for options in ({}, {**paths, "asset": asset_path}):
+        with pytest.raises(SystemExit) as exit:
+            main(_command(tmp_path, shader, predictions, **options))
+        assert exit.value.code == 2
+        assert "--asset" in capsys.readouterr().err
 
 
 def test_missing_predictions_fail_the_command_unless_they_are_allowed(
     tmp_path: Path,
     shader: Path,
-    asset_path: Path,
+    paths: dict[str, Path],
     predictions: dict[str, np.ndarray],
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     del predictions["femaleBatch001/0000"]
-    command = _command(tmp_path, shader, asset_path, predictions)
+    command = _command(tmp_path, shader, predictions, **paths)
     assert main(command) == 1
     assert "no prediction: 3 frames, e.g. femaleBatch001/0000/0" in capsys.readouterr().err
-    assert len(pd.read_csv(tmp_path / "gaps.csv")) == 3
+    assert len(pd.read_csv(tmp_path / "results/gaps.csv")) == 3
     assert main([*command, "--allow-missing"]) == 0
 
 
@@ -156,5 +220,5 @@ def test_a_folder_that_is_not_there_is_said(
     tmp_path: Path, asset_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     betas = {"maleBatch001/0000": np.zeros(2)}
-    assert main(_command(tmp_path, tmp_path / "nowhere", asset_path, betas)) == 1
+    assert main(_command(tmp_path, tmp_path / "nowhere", betas, asset=asset_path)) == 1
     assert "nowhere" in capsys.readouterr().err
