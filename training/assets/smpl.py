@@ -16,7 +16,7 @@ from model.body.asset import SmplAsset, save_asset
 from model.checkpoint import CheckpointHeader
 from model.errors import AssetError
 from model.skeletons import SMPL_24_JOINT_NAMES, SMPL_24_PARENTS
-from training.arguments import at_least
+from training.arguments import at_least, output_file
 from training.assets.foreign_arrays import Array, to_array
 from training.assets.unpickler import restricted_load
 from training.engine.run import current_commit
@@ -38,7 +38,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="SMPL_NEUTRAL.pkl",
         help="the file from https://smpl.is.tue.mpg.de; v1.0, v1.1.0, or cleaned of chumpy",
     )
-    parser.add_argument("--out", type=Path, default=DEFAULT_OUT, help="default: %(default)s")
+    parser.add_argument(
+        "--out", type=output_file, default=str(DEFAULT_OUT), help="default: %(default)s"
+    )
     parser.add_argument(
         "--num-betas",
         type=at_least(1),

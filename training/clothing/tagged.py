@@ -33,6 +33,7 @@ from model.clothing.label_map import Placement, label_map
 from model.clothing.labels import LABELS
 from model.clothing.predictor import ClothingPredictor, preprocess
 from model.errors import InvalidInputError
+from training.arguments import output_folder
 from training.datasets.ccp import ClothingCoParsing
 from training.datasets.ccp_tags import TaggedPhotos
 from training.engine.atomic import replacing
@@ -58,7 +59,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="the network that decides (%(default)s)",
     )
     parser.add_argument(
-        "--out", type=Path, default=Path("data/tagged"), help="folder to write (%(default)s)"
+        "--out", type=output_folder, default="data/tagged", help="folder to write (%(default)s)"
     )
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from model.errors import HabitusError
+from training.arguments import at_least, output_file
 from training.datasets.shader import (
     ShaderSubject,
     iter_batches,
@@ -108,9 +109,13 @@ def _truth_fault(subject: ShaderSubject) -> str | None:
 def configure(parser: argparse.ArgumentParser) -> None:
     """Options of `python -m training data check`."""
     parser.add_argument("folder", type=Path, help="the folder that holds the batches")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the whole report there")
+    parser.add_argument(
+        "--json", type=output_file, metavar="FILE", help="write the whole report there"
+    )
     parser.add_argument("--fast", action="store_true", help="list the pictures, do not decode them")
-    parser.add_argument("--workers", type=int, default=4, help="reading threads (%(default)s)")
+    parser.add_argument(
+        "--workers", type=at_least(1), default=4, help="reading threads (%(default)s)"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
