@@ -57,17 +57,19 @@ def silhouette_mask(mask: Shaped[np.ndarray, "..."]) -> Bool[np.ndarray, "H W"]:
         raise InvalidInputError("mask holds NaN; finite numbers are needed")
     if mask.dtype == bool:
         return mask.astype(bool)
-    return (mask > 0) & (mask >= mask.max(initial=0) / 2)
+    inside: Bool[np.ndarray, "H W"] = (mask > 0) & (mask >= mask.max(initial=0) / 2)
+    return inside
 
 
 def alpha_mask(alpha: Shaped[np.ndarray, "H W"]) -> Bool[np.ndarray, "H W"]:
     """Inside where alpha is at least half of opaque.
 
     Args:
-        alpha: Opaque is the largest number of an integer type, and 1 of another.
+        alpha: Opaque is 65535 of uint16, 255 of another integer, 1 of a float or bool.
     """
-    integer = np.issubdtype(alpha.dtype, np.integer)
-    half = np.iinfo(alpha.dtype).max // 2 + 1 if integer else 0.5
+    half = 0.5
+    if np.issubdtype(alpha.dtype, np.integer):
+        half = 2**15 if alpha.dtype == np.uint16 else 2**7
     inside: Bool[np.ndarray, "H W"] = alpha >= half
     return inside
 

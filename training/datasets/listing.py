@@ -76,3 +76,9 @@ def files_by_number(
         else:
             found[number] = path
     return found
+
+
+def file_of_number(folder: Path, pattern: re.Pattern[str], usual: str, number: int) -> Path:
+    """The file that `files_by_number` gives a number; by its usual name where there is none."""
+    path = folder / usual.format(number)
+    return path if path.exists() else files_by_number(folder, pattern, usual).get(number, path)

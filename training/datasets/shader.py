@@ -23,7 +23,7 @@ from PIL import Image
 from model.body.predictor import MAX_BETAS
 from model.errors import AssetError, InvalidInputError
 from training.assets.unpickler import restricted_load
-from training.datasets.listing import LeftOut, files_by_number, is_hidden
+from training.datasets.listing import LeftOut, file_of_number, files_by_number, is_hidden
 
 logger = logging.getLogger(__name__)
 
@@ -162,8 +162,7 @@ def picture_path(folder: Path, kind: str, frame: int) -> Path:
         kind: `dressed` or `naked`.
         frame: Its number.
     """
-    usual = folder / kind / USUAL_NAME.format(frame)
-    return usual if usual.exists() else list_pictures(folder / kind).get(frame, usual)
+    return file_of_number(folder / kind, PICTURE_NAME, USUAL_NAME, frame)
 
 
 def read_rgba(path: Path) -> np.ndarray:

@@ -36,7 +36,7 @@ def test_a_soft_silhouette_keeps_its_area(
 ) -> None:
     for channel, share in zip((3, 4), covered, strict=True):
         rgba = np.dstack([pair[..., :3], pair[..., channel]])
-        assert silhouette_mask(rgba).sum() == pytest.approx(share.sum(), rel=0.003)
+        assert silhouette_mask(rgba).sum() == pytest.approx(share.sum(), rel=0.008)
 
 
 def test_a_picture_of_shaders_size_made_smaller_keeps_the_area_of_its_silhouettes(
