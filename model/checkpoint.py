@@ -6,8 +6,6 @@ Nothing in a checkpoint can execute: the tensors are plain bytes and the header 
 import dataclasses
 import hashlib
 import json
-import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +16,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from model.errors import CheckpointError
+from model.atomic import replacing
+from model.errors import CheckpointError, StorageError
 
 FORMAT = "habitus-checkpoint-1"
 
@@ -74,24 +73,23 @@ def in_half_precision(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def save_checkpoint(path: Path, tensors: Mapping[str, Tensor], header: CheckpointHeader) -> None:
-    """Write tensors and header to `path` in one step: readers see the old file or the new one."""
+    """Write tensors and header to `path` in one step: readers see the old file or the new one.
+
+    Raises:
+        StorageError: The disk is full or read-only; what was at `path` before is still there.
+    """
     contiguous = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     header = dataclasses.replace(header, sha256=digest(contiguous))
     metadata = {
         name: value if isinstance(value, str) else json.dumps(value, sort_keys=True)
         for name, value in dataclasses.asdict(header).items()
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    os.close(descriptor)
-    temporary = Path(name)
-    try:
-        save_file(contiguous, temporary, metadata)
+    with replacing(path) as temporary:
+        try:
+            save_file(contiguous, temporary, metadata)
+        except SafetensorError as error:
+            raise StorageError(f"{path} cannot be written: {error}") from error
         _sort_metadata(temporary)
-        temporary.chmod(0o644)
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def _sort_metadata(path: Path) -> None:

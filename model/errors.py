@@ -3,7 +3,8 @@
 HabitusError
 ├── InvalidInputError   a picture, number or mesh that cannot be used
 ├── CheckpointError     a checkpoint file that is damaged or of another kind
-└── AssetError          a body asset that is damaged, hostile or not in SMPL format
+├── AssetError          a body asset that is damaged, hostile or not in SMPL format
+└── StorageError        a disk that is full or read-only
 """
 
 
@@ -21,3 +22,7 @@ class CheckpointError(HabitusError):
 
 class AssetError(HabitusError):
     """A body asset that is damaged, hostile or not in SMPL format."""
+
+
+class StorageError(HabitusError):
+    """A disk that is full or read-only."""

@@ -2,9 +2,12 @@
 
 import argparse
 import importlib
+import os
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 from types import ModuleType
+from typing import NoReturn
 
 from model.errors import HabitusError
 from training.engine.memory import keep_freed_memory
@@ -68,9 +71,17 @@ SUMMARIES = {
 }
 
 
+class Parser(argparse.ArgumentParser):
+    """Says what is wrong with a command line in one line, as every other error is said."""
+
+    def error(self, message: str) -> NoReturn:
+        """Exit with status 2."""
+        self.exit(2, f"error: {message}; see {self.prog} --help\n")
+
+
 def build_parser(chosen: list[str]) -> tuple[argparse.ArgumentParser, ModuleType | None]:
     """The parser, with the options of the chosen leaf only: the other modules stay unimported."""
-    parser = argparse.ArgumentParser(prog="python -m training", description=__doc__)
+    parser = Parser(prog="python -m training", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     module = None
     for name, leaves in COMMANDS.items():
@@ -85,17 +96,42 @@ def build_parser(chosen: list[str]) -> tuple[argparse.ArgumentParser, ModuleType
 
 
 def main(arguments: list[str]) -> int:
-    """Run one command; exit status 0, 1 for what data caused, 2 for wrong usage."""
+    """Run one command; exit status 0, 1 for what data or the machine caused, 2 for wrong usage."""
     parser, module = build_parser(arguments)
-    args = parser.parse_args(arguments)
-    assert module is not None
     try:
-        return int(module.run(args))
-    except HabitusError as error:
-        print(f"error: {error}", file=sys.stderr)
-    except FileNotFoundError as error:
-        print(f"error: no such file or folder: {error.filename or error}", file=sys.stderr)
+        args = parser.parse_args(arguments)
+        assert module is not None
+        status = int(module.run(args))
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:
+        # Whoever read the output has closed it (`| head`). Nothing is left to flush at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (HabitusError, OSError) as error:
+        print(f"error: {in_one_line(error)}", file=sys.stderr)
     return 1
+
+
+def in_one_line(error: HabitusError | OSError) -> str:
+    """What to tell the user of an error that data or the machine caused."""
+    text = str(error).strip()
+    if "Original Traceback" in text:
+        # A worker of torch's DataLoader hands over its traceback as text, the error last.
+        return text.splitlines()[-1].partition(": ")[2]
+    if isinstance(error, HabitusError):
+        return "; ".join(text.splitlines())
+    path = Path(os.fsdecode(error.filename)) if isinstance(error.filename, str | bytes) else None
+    if isinstance(error, FileNotFoundError):
+        path = path or Path(text)
+        if path.is_dir():
+            return f"{path} is a folder; a file is needed"
+        if path.exists():
+            return f"{path} is a file; a folder is needed"
+        if path.is_symlink():
+            return f"{path} is a link to {path.readlink()}, which is not there"
+        return f"no such file or folder: {path}"
+    reason = error.strerror or text or type(error).__name__
+    return f"{path}: {reason}" if path else reason
 
 
 if __name__ == "__main__":

@@ -1,11 +1,16 @@
-"""What a command line option may be."""
+"""What a command line option may be. Each is a type for `add_argument`."""
 
 import argparse
+import os
 from collections.abc import Callable
+from pathlib import Path
+
+from model.atomic import is_stream
+from model.errors import InvalidInputError
 
 
 def at_least(minimum: int) -> Callable[[str], int]:
-    """A type for `add_argument`: whole numbers from `minimum` up."""
+    """Whole numbers from `minimum` up."""
 
     def parse(text: str) -> int:
         try:
@@ -17,3 +22,40 @@ def at_least(minimum: int) -> Callable[[str], int]:
         return number
 
     return parse
+
+
+def output_file(text: str) -> Path:
+    """A file that can be written: found out before the work starts."""
+    path = Path(text)
+    if path.is_dir():
+        raise argparse.ArgumentTypeError(f"{path} is a folder; a file is meant")
+    if not is_stream(path):
+        _check_folder(Path(os.path.realpath(path)).parent)
+    return path
+
+
+def output_folder(text: str) -> Path:
+    """A folder that is there and can be written to, or can be made."""
+    path = Path(text)
+    _check_folder(path)
+    return path
+
+
+def device(text: str) -> str:
+    """The name of a device that this machine has: auto, cpu, cuda, cuda:N or mps."""
+    from training.engine.precision import check_device  # here: not every command needs torch
+
+    try:
+        check_device(text)
+    except InvalidInputError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+    return text
+
+
+def _check_folder(folder: Path) -> None:
+    """See that files can be put into a folder, or into the nearest one above that is there."""
+    nearest = next(path for path in (folder, *folder.absolute().parents) if os.path.lexists(path))
+    if not nearest.is_dir():
+        raise argparse.ArgumentTypeError(f"{nearest} is a file; a folder is meant")
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        raise argparse.ArgumentTypeError(f"{nearest} is read-only, or belongs to somebody else")

@@ -13,6 +13,7 @@ from typing import Generic
 from model.errors import InvalidInputError
 from training.engine.batches import num_steps
 from training.engine.loop import Outcome
+from training.engine.precision import check_device
 from training.engine.run import RunFolder
 from training.engine.standing import Standing
 from training.fitting import Experiment, Recipe
@@ -76,8 +77,11 @@ def train_alike(
         None when all are trained; the exit status when one was interrupted: 128 plus the signal.
 
     Raises:
-        InvalidInputError: A folder holds a run of another recipe.
+        InvalidInputError: A folder holds a run of another recipe, or a recipe names a device that
+            is not here.
     """
+    for competitor in chosen:
+        check_device(competitor.recipe.device)
     for competitor in chosen:
         _open(competitor.folder.path, competitor.recipe)
         if _is_finished(competitor.folder, competitor.recipe):

@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader, Dataset
 from model.checkpoint import CheckpointHeader, load_checkpoint
 from model.errors import InvalidInputError
 from model.image import MINIMUM_SIDE
+from training.arguments import at_least, device, output_file, output_folder
 from training.engine.batches import Stage, StagedBatches, batch_loader, num_steps
 from training.engine.distributed import (
     first_process_first,
@@ -24,7 +25,7 @@ from training.engine.distributed import (
 )
 from training.engine.loop import Outcome, Routine
 from training.engine.loop import fit as run_loop
-from training.engine.precision import pick_device
+from training.engine.precision import check_device, pick_device
 from training.engine.run import RunFolder
 from training.engine.tasks import SupervisedTask
 from training.recipe import load_recipe, parse_recipe, recipe_as_dict
@@ -87,19 +88,22 @@ class Fitting(Generic[Recipe]):
         )
         parser.add_argument(
             "--out",
-            type=Path,
-            default=Path("runs") / self.slug,
+            type=output_folder,
+            default=f"runs/{self.slug}",
             help="the run's folder (%(default)s)",
         )
         parser.add_argument("--resume", action="store_true", help="continue the run in that folder")
         parser.add_argument("--initial", metavar="FILE", help="checkpoint to start from")
-        parser.add_argument("--device", help="auto, cpu, cuda, cuda:1 ...")
+        parser.add_argument("--device", type=device, help="auto, cpu, cuda, cuda:1 ...")
         parser.add_argument(
-            "--export", type=Path, metavar="FILE", help="write the best weights there, no training"
+            "--export",
+            type=output_file,
+            metavar="FILE",
+            help="write the best weights there, no training",
         )
         parser.add_argument(
             "--input-size",
-            type=int,
+            type=at_least(MINIMUM_SIDE),
             metavar="PIXELS",
             help="with --export: the side that pictures are letterboxed to (the last stage's)",
         )
@@ -108,10 +112,6 @@ class Fitting(Generic[Recipe]):
         """Train, or continue, or only export; 128 plus the signal when interrupted."""
         logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
         if args.export:
-            if args.input_size is not None and args.input_size < MINIMUM_SIDE:
-                raise InvalidInputError(
-                    f"--input-size is {args.input_size}; at least {MINIMUM_SIDE} pixels are needed"
-                )
             self.export(RunFolder.open(args.out), args.export, args.input_size)
             sys.stdout.write(f"wrote {args.export}\n")
             return 0
@@ -119,6 +119,7 @@ class Fitting(Generic[Recipe]):
             recipe = self._resumed_recipe(args, RunFolder.open(args.out))
         else:
             recipe = self.with_options(load_recipe(args.recipe or self.default, self.kind), args)
+        check_device(recipe.device)
         with joined_processes(pick_device(recipe.device)):
             if not is_first():
                 logging.getLogger().setLevel(logging.ERROR)

@@ -9,9 +9,8 @@ from pydantic.json_schema import SkipJsonSchema
 
 from app.arrays import MAX_VERTICES
 from app.schemas.common import Number, Received, Sent, Vector3
-from model.body.predictor import BodyParameters
+from model.body.predictor import MAX_BETAS, BodyParameters
 
-MAX_BETAS = 300
 NUM_BODY_JOINTS = 23
 
 Betas = Annotated[

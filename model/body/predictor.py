@@ -18,6 +18,9 @@ from model.checkpoint import CheckpointHeader
 from model.errors import InvalidInputError
 from model.skeletons import SMPL_24_JOINT_NAMES
 
+MAX_BETAS = 300
+"""As many as any SMPL file has. Fewer than an asset has are padded with zeros, more are cut."""
+
 
 def _no_pose() -> Float32[np.ndarray, "23 3"]:
     return np.zeros((NUM_JOINTS - 1, 3), np.float32)

@@ -35,24 +35,42 @@ def sigma_for(size: tuple[int, int], fraction: float = DEFAULT_SIGMA_FRACTION) -
 
 
 def silhouette_mask(mask: Shaped[np.ndarray, "..."]) -> Bool[np.ndarray, "H W"]:
-    """Any of the forms in which silhouettes are stored, as booleans.
+    """Any of the forms in which silhouettes are stored, as booleans: inside from a half up.
 
-    (H, W) or (H, W, 1): inside where positive, whether 0/1, 0/255 or soft. (H, W, 4): RGBA, inside
-    where alpha is positive; SHADER stores its silhouettes so, and its colours may be black inside.
+    (H, W, 4): RGBA, inside where alpha is at least half of opaque; SHADER stores its silhouettes
+    so, and its colours may be black inside. (H, W) or (H, W, 1), whether 0/1, 0/255 or soft: inside
+    where it is at least half of its own largest value. A soft edge is what covers a pixel in part:
+    from a half up the silhouette keeps its area, also when it has been made smaller.
 
     Raises:
         InvalidInputError: Another shape (RGB without alpha holds no silhouette), or NaN.
     """
-    if mask.ndim == 3 and mask.shape[-1] in (1, 4):
-        mask = mask[..., -1]
+    if mask.ndim == 3 and mask.shape[-1] == 4:
+        return alpha_mask(mask[..., 3])
+    if mask.ndim == 3 and mask.shape[-1] == 1:
+        mask = mask[..., 0]
     if mask.ndim != 2:
         raise InvalidInputError(
             f"mask has shape {mask.shape}; (H, W), (H, W, 1) or RGBA (H, W, 4) is needed"
         )
     if np.issubdtype(mask.dtype, np.floating) and np.isnan(mask).any():
         raise InvalidInputError("mask holds NaN; finite numbers are needed")
-    # A zero of the mask's own type: numpy widens booleans before it compares them with integers.
-    inside: Bool[np.ndarray, "H W"] = mask > mask.dtype.type(0)
+    if mask.dtype == bool:
+        return mask.astype(bool)
+    inside: Bool[np.ndarray, "H W"] = (mask > 0) & (mask >= mask.max(initial=0) / 2)
+    return inside
+
+
+def alpha_mask(alpha: Shaped[np.ndarray, "H W"]) -> Bool[np.ndarray, "H W"]:
+    """Inside where alpha is at least half of opaque.
+
+    Args:
+        alpha: Opaque is 65535 of uint16, 255 of another integer, 1 of a float or bool.
+    """
+    half = 0.5
+    if np.issubdtype(alpha.dtype, np.integer):
+        half = 2**15 if alpha.dtype == np.uint16 else 2**7
+    inside: Bool[np.ndarray, "H W"] = alpha >= half
     return inside
 
 

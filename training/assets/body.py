@@ -15,7 +15,7 @@ from tqdm import tqdm
 from model.body.asset import SmplAsset, save_asset
 from model.checkpoint import CheckpointHeader
 from model.skeletons import SMPL_24_PARENTS
-from training.arguments import at_least
+from training.arguments import at_least, output_file
 from training.assets.anny import AnnyBody
 from training.assets.body_card import render_card
 from training.assets.joint_regressor import fit_joint_regressor
@@ -53,7 +53,9 @@ class BodySource(Protocol):
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Options of `python -m training assets body`."""
-    parser.add_argument("--out", type=Path, default=DEFAULT_OUT, help="default: %(default)s")
+    parser.add_argument(
+        "--out", type=output_file, default=str(DEFAULT_OUT), help="default: %(default)s"
+    )
     parser.add_argument(
         "--num-bodies",
         type=at_least(NUM_BETAS + 1),
@@ -68,7 +70,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="people to measure on (default: %(default)s)",
     )
-    parser.add_argument("--seed", type=int, default=0, help="decides the people; default: 0")
+    parser.add_argument(
+        "--seed", type=at_least(0), default=0, help="decides the people; default: 0"
+    )
 
 
 def run(args: argparse.Namespace) -> int:

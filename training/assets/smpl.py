@@ -16,7 +16,7 @@ from model.body.asset import SmplAsset, load_asset, save_asset
 from model.checkpoint import CheckpointHeader
 from model.errors import AssetError, CheckpointError, InvalidInputError
 from model.skeletons import SMPL_24_JOINT_NAMES, SMPL_24_PARENTS
-from training.arguments import at_least
+from training.arguments import at_least, output_file
 from training.assets.foreign_arrays import Array, to_array
 from training.assets.unpickler import restricted_load
 from training.engine.run import current_commit
@@ -43,7 +43,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--out",
-        type=Path,
+        type=output_file,
         metavar="FILE",
         help=f"default: the source's name in {PRIVATE}/, as {PRIVATE}/smpl_neutral.safetensors",
     )
@@ -93,7 +93,7 @@ def refuse_open_places(out: Path) -> None:
             f"{out} is in {OPEN.name}/, whose files everybody may use and the Docker image holds; "
             f"give a licensed body another place, such as {PRIVATE}/{out.name}"
         )
-    if out.exists() and not _is_licensed_body(out):
+    if out.is_file() and not _is_licensed_body(out):
         raise InvalidInputError(
             f"{out} is there already and is no body under {LICENCE}; only such a one is replaced"
         )

@@ -19,6 +19,7 @@ from tqdm import tqdm
 from model.body.metrics import max_error_mm, mean_error_mm, pve_t_sc_mm
 from model.body.predictor import BodyParameters, BodyPredictor
 from model.errors import InvalidInputError
+from training.arguments import device, output_folder
 from training.body.predictions import Predictions, read_predictions
 from training.body.scoring import (
     ScoringAsset,
@@ -81,9 +82,11 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="CSV (batch,subject[,frame],beta_0,...), or JSON or NPZ with betas under "
         '"batch/subject" or "batch/subject/frame"',
     )
-    parser.add_argument("--out", type=Path, required=True, help="folder for the result tables")
+    parser.add_argument(
+        "--out", type=output_folder, required=True, help="folder for the result tables"
+    )
     add_asset_options(parser)
-    parser.add_argument("--device", default="cpu", help="default: cpu")
+    parser.add_argument("--device", type=device, default="cpu", help="default: cpu")
     parser.add_argument(
         "--posed", action="store_true", help="compare in the frame's true pose, not in T-pose"
     )

@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from model.body.metrics import MM_PER_METRE, max_error_mm, mean_error_mm, vertex_distances
 from model.body.predictor import BodyParameters, BodyPredictor
 from model.errors import InvalidInputError
+from training.arguments import output_file
 from training.assets.body import DEFAULT_OUT as DEFAULT_ASSET
 from training.assets.foreign_arrays import to_array
 from training.assets.unpickler import restricted_load
@@ -36,7 +37,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     what.add_argument("--predicted", type=Path, metavar="FILE", help=f"{_FORMS}; needs --truth")
     parser.add_argument("--truth", type=Path, metavar="FILE", help=_FORMS)
     parser.add_argument(
-        "--out", type=Path, default=Path("body.png"), help="PNG to write (default: %(default)s)"
+        "--out", type=output_file, default="body.png", help="PNG to write (default: %(default)s)"
     )
     parser.add_argument(
         "--asset", type=Path, default=DEFAULT_ASSET, help="body asset (default: %(default)s)"

@@ -21,12 +21,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from model.body.predictor import MAX_BETAS
 from model.errors import InvalidInputError
 
 Betas = np.ndarray[Any, np.dtype[np.float64]]
 
-MAX_BETAS = 300
-"""As many as any SMPL file has."""
 MAX_BETA = 1e4
 """Standard deviations; nobody is anywhere near, and the meshes stay finite."""
 

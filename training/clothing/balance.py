@@ -29,7 +29,7 @@ from model.clothing.label_map import Placement
 from model.clothing.labels import FINE, GROUP_OF, GROUPED
 from model.clothing.predictor import ARCHITECTURE, ClothingPredictor
 from model.errors import InvalidInputError
-from training.arguments import at_least
+from training.arguments import at_least, output_file
 from training.clothing.losses import groups_of, in_groups
 from training.clothing.recipe import DataRecipe
 from training.clothing.scores import Confusion, score_of
@@ -51,7 +51,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--data", type=Path, required=True, metavar="DIR", help="folder of Clothing Co-Parsing"
     )
-    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="where to write it")
+    parser.add_argument(
+        "--out", type=output_file, required=True, metavar="FILE", help="where to write it"
+    )
     parser.add_argument(
         "--photos",
         type=at_least(1),

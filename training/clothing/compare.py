@@ -18,7 +18,7 @@ from typing import Any
 import pandas as pd
 
 from model.clothing.predictor import ClothingPredictor
-from training.arguments import at_least
+from training.arguments import at_least, device, output_folder
 from training.clothing.evaluate import evaluate
 from training.clothing.fit import export, train, with_data
 from training.clothing.measure import TrainingPhotos, count_training_photos
@@ -62,7 +62,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--data", required=True, metavar="DIR", help="folder of Clothing Co-Parsing"
     )
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0], help="(0)")
+    parser.add_argument("--seeds", type=at_least(0), nargs="+", default=[0], help="(0)")
     parser.add_argument(
         "--also",
         type=Path,
@@ -75,9 +75,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--limit", type=at_least(1), metavar="N", help="measure on so many photos at most"
     )
     parser.add_argument(
-        "--out", type=Path, default=Path("runs/comparison-clothing"), help="(%(default)s)"
+        "--out", type=output_folder, default="runs/comparison-clothing", help="(%(default)s)"
     )
-    parser.add_argument("--device", help="auto, cpu, cuda, cuda:1 ...")
+    parser.add_argument("--device", type=device, help="auto, cpu, cuda, cuda:1 ...")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -22,7 +22,7 @@ from PIL import Image
 from model.clothing.labels import SCHEMES
 from model.clothing.predictor import ARCHITECTURE, ClothingPredictor
 from model.errors import InvalidInputError
-from training.arguments import at_least
+from training.arguments import at_least, device, output_folder
 from training.clothing.card import clothing_card
 from training.clothing.charts import confusion_chart
 from training.clothing.measure import (
@@ -63,7 +63,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--limit", type=at_least(1), metavar="N", help="so many photos at most")
     parser.add_argument(
-        "--out", type=Path, metavar="DIR", help="write numbers, tables and figures there"
+        "--out", type=output_folder, metavar="DIR", help="write numbers, tables and figures there"
     )
     parser.add_argument(
         "--record",
@@ -74,7 +74,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--batch-size", type=at_least(1), default=4, metavar="N", help="(%(default)s)"
     )
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda ... (%(default)s)")
+    parser.add_argument(
+        "--device", type=device, default="auto", help="auto, cpu, cuda ... (%(default)s)"
+    )
 
 
 def run(args: argparse.Namespace) -> int:

@@ -15,6 +15,7 @@ from matplotlib.patches import Patch
 
 from model.clothing.labels import SCHEMES, LabelScheme
 from model.clothing.predictor import ClothingPredictor
+from training.arguments import device, output_file
 from training.clothing.evaluate import CHECKPOINT
 from training.datasets.photo import read_photo
 from training.engine.atomic import replacing
@@ -39,12 +40,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
     shown = parser.add_mutually_exclusive_group(required=True)
     shown.add_argument("--image", type=Path, help="a photo of a dressed person")
     shown.add_argument("--run", type=Path, metavar="DIR", help="a run's folder")
-    parser.add_argument("--out", type=Path, required=True, metavar="PNG", help="the figure")
+    parser.add_argument("--out", type=output_file, required=True, metavar="PNG", help="the figure")
     parser.add_argument("--checkpoint", type=Path, default=CHECKPOINT, help="(%(default)s)")
     parser.add_argument(
         "--scheme", choices=sorted(SCHEMES), default="grouped", help="(%(default)s)"
     )
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda ... (%(default)s)")
+    parser.add_argument(
+        "--device", type=device, default="auto", help="auto, cpu, cuda ... (%(default)s)"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -64,7 +67,7 @@ def run(args: argparse.Namespace) -> int:
         for one in found:
             sys.stdout.write(f"{_words(one, scheme)}\n")
     with replacing(args.out) as temporary:
-        figure.savefig(temporary, dpi=120)
+        figure.savefig(temporary, format="png", dpi=120)
     sys.stdout.write(f"wrote {args.out}\n")
     return 0
 

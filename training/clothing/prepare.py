@@ -7,7 +7,7 @@ import argparse
 import logging
 import sys
 
-from training.arguments import at_least
+from training.arguments import at_least, output_folder
 from training.clothing.recipe import DataRecipe
 from training.clothing.sources import packed_photos
 
@@ -29,6 +29,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--cache",
+        type=output_folder,
         default=defaults.cache,
         metavar="DIR",
         help="where packed photos are kept, `data.cache` of a recipe (%(default)s)",
@@ -39,7 +40,7 @@ def run(args: argparse.Namespace) -> int:
     """Pack what is not packed yet; an interrupted call goes on where it was."""
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     recipe = DataRecipe(
-        photos=args.data, tagged=args.tagged, photo_side=args.side, cache=args.cache
+        photos=args.data, tagged=args.tagged, photo_side=args.side, cache=str(args.cache)
     )
     for held_out, use in ((False, "to learn from"), (True, "held out")):
         photos = packed_photos(recipe, held_out)

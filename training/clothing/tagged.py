@@ -33,7 +33,8 @@ from model.clothing.label_map import Placement, label_map
 from model.clothing.labels import LABELS
 from model.clothing.predictor import ClothingPredictor, preprocess
 from model.errors import InvalidInputError
-from training.datasets.ccp import ClothingCoParsing
+from training.arguments import output_folder
+from training.datasets.ccp import ClothingCoParsing, photo_path
 from training.datasets.ccp_tags import TaggedPhotos
 from training.engine.atomic import replacing
 
@@ -58,7 +59,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="the network that decides (%(default)s)",
     )
     parser.add_argument(
-        "--out", type=Path, default=Path("data/tagged"), help="folder to write (%(default)s)"
+        "--out", type=output_folder, default="data/tagged", help="folder to write (%(default)s)"
     )
 
 
@@ -75,8 +76,8 @@ def run(args: argparse.Namespace) -> int:
         if path.exists():
             continue
         photo = photos.read(number)
-        name = f"{number:04d}.jpg"
-        _copy(photos.root / "photos" / name, args.out / "photos" / name)
+        source = photo_path(photos.root, number)
+        _copy(source, args.out / "photos" / f"{number:04d}{source.suffix.lower()}")
         labels = label_tagged(predictor, photo.image, photo.tags, areas)
         with replacing(path) as temporary:
             savemat(temporary, {"groundtruth": labels}, do_compression=True)

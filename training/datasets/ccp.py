@@ -14,6 +14,8 @@ H W a photo's size.
 """
 
 import hashlib
+import logging
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +25,13 @@ from scipy.io import loadmat
 from scipy.io.matlab import MatReadError
 
 from model.errors import InvalidInputError
+from training.datasets.listing import LeftOut, file_of_number, files_by_number
+
+logger = logging.getLogger(__name__)
+
+PHOTO_NAME = re.compile(r"(\d{1,9})\.(?:jpe?g|png)", re.IGNORECASE)
+LABELS_NAME = re.compile(r"(\d{1,9})\.mat", re.IGNORECASE)
+USUAL_PHOTO, USUAL_LABELS = "{:04d}.jpg", "{:04d}.mat"
 
 SPLIT_SEED = "habitus-ccp-1"
 VALIDATION_FRACTION = 0.1
@@ -58,10 +67,7 @@ class ClothingCoParsing:
         """
         names = read_label_names(root)
         folder = root / "annotations" / "pixel-level"
-        numbered = sorted(int(file.stem) for file in folder.glob("*.mat") if file.stem.isdigit())
-        numbers = tuple(
-            n for n in numbered if not is_test(n) and (root / "photos" / f"{n:04d}.jpg").is_file()
-        )
+        numbers = tuple(n for n in photos_with_labels(root, folder) if not is_test(n))
         if not numbers:
             raise InvalidInputError(f"{root} holds no photo with pixel labels in {folder.name}")
         return cls(root, names, numbers)
@@ -86,7 +92,11 @@ class ClothingCoParsing:
 
     def labels_path(self, number: int) -> Path:
         """The file with a photo's labels."""
-        return self.root / "annotations" / "pixel-level" / f"{number:04d}.mat"
+        return labels_path(self.root / "annotations" / "pixel-level", number)
+
+    def photo_path(self, number: int) -> Path:
+        """The file of a photo."""
+        return photo_path(self.root, number)
 
     def read(self, number: int) -> CcpPhoto:
         """One photo and its labels.
@@ -115,8 +125,7 @@ class ClothingCoParsing:
             ValueError: It is a test photo.
         """
         _refuse_test(number)
-        folder = self.root / "annotations" / "pixel-level"
-        labels = load_mat(folder / f"{number:04d}.mat", "groundtruth")
+        labels = load_mat(self.labels_path(number), "groundtruth")
         if labels.max() >= len(self.label_names):
             raise InvalidInputError(
                 f"photo {number} has the label {labels.max()}; "
@@ -156,6 +165,29 @@ def read_label_names(root: Path) -> tuple[str, ...]:
     return tuple(str(np.asarray(cell).ravel()[0]) if np.size(cell) else "" for cell in cells)
 
 
+def photos_with_labels(root: Path, folder: Path) -> list[int]:
+    """Numbers of the photos that have labels in a folder, ascending; logs what is left out."""
+    left_out = LeftOut()
+    photos = files_by_number(root / "photos", PHOTO_NAME, USUAL_PHOTO, left_out)
+    labels = files_by_number(folder, LABELS_NAME, USUAL_LABELS, left_out)
+    for number in labels.keys() - photos.keys():
+        if not is_test(number):
+            left_out.add("labels without their photo", labels[number])
+    if left_out:
+        logger.warning("%s: %s", root, left_out)
+    return sorted(photos.keys() & labels.keys())
+
+
+def photo_path(root: Path, number: int) -> Path:
+    """Where a photo lies, whatever the case, the padding and the suffix of its name."""
+    return file_of_number(root / "photos", PHOTO_NAME, USUAL_PHOTO, number)
+
+
+def labels_path(folder: Path, number: int) -> Path:
+    """Likewise where its labels lie."""
+    return file_of_number(folder, LABELS_NAME, USUAL_LABELS, number)
+
+
 def read_photo(root: Path, number: int) -> np.ndarray:
     """(H, W, 3) uint8 RGB.
 
@@ -163,7 +195,7 @@ def read_photo(root: Path, number: int) -> np.ndarray:
         FileNotFoundError: The photo is not there.
         InvalidInputError: It cannot be read.
     """
-    path = root / "photos" / f"{number:04d}.jpg"
+    path = photo_path(root, number)
     try:
         with Image.open(path) as picture:
             return np.asarray(picture.convert("RGB"))

@@ -12,6 +12,7 @@ H W a photo's size.
 """
 
 import csv
+import logging
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +23,10 @@ from PIL import Image
 from model.clothing.labels import LabelScheme
 from model.errors import InvalidInputError
 from training.datasets.ccp import CcpPhoto, is_test, is_validation
+from training.datasets.listing import LeftOut, is_hidden
 from training.datasets.photo import read_photo
+
+logger = logging.getLogger(__name__)
 
 COLOURS = "class_dict.csv"
 SUFFIXES = {".jpg", ".jpeg", ".png"}
@@ -55,8 +59,14 @@ class CcpKaggle:
                 has labels.
         """
         scheme = _read_colours(root / COLOURS)
-        photos = _by_number(root / "images")
-        labels = _by_number(root / "labels" / "pixel_level_labels_colored")
+        left_out = LeftOut()
+        photos = _by_number(root / "images", left_out)
+        labels = _by_number(root / "labels" / "pixel_level_labels_colored", left_out)
+        for number in labels.keys() - photos.keys():
+            if not is_test(number):
+                left_out.add("labels without their photo", labels[number])
+        if left_out:
+            logger.warning("%s: %s", root, left_out)
         both = sorted(number for number in photos.keys() & labels.keys() if not is_test(number))
         if not both:
             raise InvalidInputError(f"{root} holds no photo with coloured labels")
@@ -125,7 +135,7 @@ def _read_colours(path: Path) -> LabelScheme:
         raise InvalidInputError(f"{path} cannot be read as a list of colours: {error}") from error
 
 
-def _by_number(folder: Path) -> dict[int, Path]:
+def _by_number(folder: Path, left_out: LeftOut) -> dict[int, Path]:
     """Pictures below a folder by the last number in their names.
 
     Raises:
@@ -136,8 +146,12 @@ def _by_number(folder: Path) -> dict[int, Path]:
         raise FileNotFoundError(folder)
     found: dict[int, Path] = {}
     for path in sorted(folder.rglob("*")):
+        inner = path.relative_to(folder)
+        if path.is_dir() or any(is_hidden(Path(part)) for part in inner.parts):
+            continue
         numbers = re.findall(r"\d+", path.stem)
         if path.suffix.lower() not in SUFFIXES or not numbers:
+            left_out.add("files that are no numbered picture", path)
             continue
         number = int(numbers[-1])
         if number in found:

@@ -13,7 +13,14 @@ from pathlib import Path
 import numpy as np
 
 from model.errors import InvalidInputError
-from training.datasets.ccp import is_test, load_mat, read_label_names, read_photo
+from training.datasets.ccp import (
+    is_test,
+    labels_path,
+    load_mat,
+    photos_with_labels,
+    read_label_names,
+    read_photo,
+)
 
 
 @dataclass(frozen=True)
@@ -46,10 +53,7 @@ class TaggedPhotos:
         """
         names = read_label_names(root)
         folder = root / "annotations" / "image-level"
-        numbered = sorted(int(file.stem) for file in folder.glob("*.mat") if file.stem.isdigit())
-        numbers = tuple(
-            n for n in numbered if not is_test(n) and (root / "photos" / f"{n:04d}.jpg").is_file()
-        )
+        numbers = tuple(n for n in photos_with_labels(root, folder) if not is_test(n))
         if not numbers:
             raise InvalidInputError(f"{root} holds no photo with tags in {folder.name}")
         return cls(root, names, numbers)
@@ -65,7 +69,7 @@ class TaggedPhotos:
         if is_test(number):
             raise ValueError(f"photo {number} is a test photo (its number ends in 7)")
         image = read_photo(self.root, number)
-        path = self.root / "annotations" / "image-level" / f"{number:04d}.mat"
+        path = labels_path(self.root / "annotations" / "image-level", number)
         tags = np.unique(load_mat(path, "tags"))
         known = (tags >= 0) & (tags < len(self.label_names))
         return TaggedPhoto(image, tuple(tags[known].astype(int).tolist()))

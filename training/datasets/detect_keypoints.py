@@ -12,6 +12,7 @@ import numpy as np
 from tqdm import tqdm
 
 from model.errors import HabitusError, InvalidInputError
+from training.arguments import output_file
 from training.datasets.bone_check import check_bones
 from training.datasets.ccp import ClothingCoParsing
 from training.datasets.ccp_keypoints import NOBODY, CcpKeypoints, Pose
@@ -37,8 +38,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--out",
-        type=Path,
-        default=Path("ccp_keypoints.npz"),
+        type=output_file,
+        default="ccp_keypoints.npz",
         metavar="FILE",
         help="where they go (%(default)s); photos that it holds already are not looked at again",
     )

@@ -5,16 +5,18 @@ import json
 import logging
 import math
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from tqdm import tqdm
 
-from training.engine.atomic import replacing, write_text, writing
+from training.engine.atomic import StorageError, replacing, write_text, writing
 
 logger = logging.getLogger(__name__)
 _PORTION = 64
@@ -62,8 +64,8 @@ def pack(
 ) -> PackedPictures:
     """Make every picture once, unless the folder already holds the same ones.
 
-    What was interrupted goes on where it was. Of several processes with the same folder one works
-    and the others wait for it.
+    Before the first picture a line is logged on how much it will take. What was interrupted goes on
+    where it was. Of several processes with the same folder one works and the others wait for it.
 
     Args:
         count: Pictures.
@@ -73,7 +75,8 @@ def pack(
         description: For the progress bar.
 
     Raises:
-        StorageError: The disk is full. What was made before is kept.
+        StorageError: The disk has not enough room, or is full after all. What was made before is
+            kept.
     """
     complete = folder / "complete.json"
     if _is_of(complete, fingerprint):
@@ -120,6 +123,8 @@ def _append(
     """Make the pictures that are missing at the end of the two files."""
     row = np.dtype(np.int64).itemsize * 4
     done = places.stat().st_size // row
+    if done == count:
+        return
     with (
         pixels.open("r+b") as pixel_file,
         places.open("r+b") as place_file,
@@ -135,10 +140,14 @@ def _append(
         for file, end in ((pixel_file, position), (place_file, done * row)):
             file.truncate(end)
             file.seek(end)
-        for first in range(done, count, _PORTION):
+        first = make(done)
+        _check_room(pixels.parent, count - done, first.nbytes, description)
+        for begin in range(done, count, _PORTION):
             # In portions, so that threads do not run ahead of the disk with memory.
+            end = min(begin + _PORTION, count)
+            made = pool.map(make, range(max(begin, done + 1), end))
             portion = []
-            for picture in pool.map(make, range(first, min(first + _PORTION, count))):
+            for picture in chain([first] if begin == done else [], made):
                 assert picture.dtype == np.uint8
                 pixel_file.write(np.ascontiguousarray(picture).data)
                 portion.append((position, *picture.shape))
@@ -152,6 +161,22 @@ def _append(
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
+
+
+def _check_room(folder: Path, count: int, size: int, description: str) -> None:
+    """Say what packing will take, and refuse it where the disk has not so much.
+
+    Args:
+        folder: Where the file is.
+        count: Pictures that are missing.
+        size: Bytes of one of them; the others are taken to be as large.
+        description: Begins the message.
+    """
+    needed, free = count * size / 1e9, shutil.disk_usage(folder).free / 1e9
+    what = f"{description}: {count:,} pictures take about {needed:.1f} GB in {folder}"
+    if needed > free:
+        raise StorageError(f"{what}; {free:.1f} GB are free. Choose another folder for data.cache")
+    logger.info("%s; %.1f GB are free", what, free)
 
 
 @contextmanager

@@ -7,9 +7,10 @@
 Source: https://github.com/YCL92/SHADER, README of March 2021. Some samples are
 missing there on purpose.
 
-F frames of a subject, H W a picture's size.
+F frames of a subject, N its betas, H W a picture's size.
 """
 
+import logging
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,11 +20,18 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from model.body.predictor import MAX_BETAS
 from model.errors import AssetError, InvalidInputError
 from training.assets.unpickler import restricted_load
+from training.datasets.listing import LeftOut, file_of_number, files_by_number, is_hidden
+
+logger = logging.getLogger(__name__)
 
 BATCH_NAME = re.compile(r"(?:fe)?male[-_ ]?batch\d+", re.IGNORECASE)
-PICTURE_NAME = re.compile(r"Image(\d+)\.png", re.IGNORECASE)
+PICTURE_NAME = re.compile(r"Image(\d{1,9})\.png", re.IGNORECASE)
+USUAL_NAME = "Image{:04d}.png"
+KINDS = ("dressed", "naked")
+TRUTH_NAME = re.compile(r"gt(\d*)\.pkl", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -54,7 +62,7 @@ class ShaderTruth:
     """Body parameters of one person in every frame."""
 
     betas: np.ndarray
-    """(10,) SMPL shape, the same in every frame."""
+    """(N,) SMPL shape, the same in every frame; 1 to 300 numbers."""
     poses: np.ndarray
     """(F, 72) SMPL axis-angle, radians, the root first."""
     trans: np.ndarray
@@ -65,8 +73,12 @@ class ShaderTruth:
     """(F, 24, 3) in metres."""
 
 
-def iter_batches(root: Path) -> Iterator[Path]:
+def iter_batches(root: Path, left_out: LeftOut | None = None) -> Iterator[Path]:
     """The batch folders, by name.
+
+    Args:
+        root: The folder that holds the batches.
+        left_out: Other folders with samples in them are counted there.
 
     Raises:
         FileNotFoundError: `root` does not exist.
@@ -79,49 +91,78 @@ def iter_batches(root: Path) -> Iterator[Path]:
         raise InvalidInputError(
             f"{root} holds no batch folder; names such as maleBatch001 or femaleBatch012 are needed"
         )
+    if left_out is not None:
+        for folder in other_folders(root):
+            left_out.add("folders whose names are not like maleBatch001", folder)
     yield from folders
 
 
-def iter_subjects(root: Path) -> Iterator[ShaderSubject]:
+def other_folders(root: Path) -> list[Path]:
+    """Folders that are no batch by their names but hold samples, by name."""
+    return [
+        folder
+        for folder in sorted(root.iterdir())
+        if folder.is_dir()
+        and not is_hidden(folder)
+        and not BATCH_NAME.fullmatch(folder.name)
+        and any((sample / kind).is_dir() for sample in folder.iterdir() for kind in KINDS)
+    ]
+
+
+def iter_subjects(root: Path, left_out: LeftOut | None = None) -> Iterator[ShaderSubject]:
     """Every sample folder, batch by batch; nothing is read but folder listings.
+
+    Args:
+        root: The folder that holds the batches.
+        left_out: What is not used is counted there; without it one line is logged at the end.
 
     Raises:
         FileNotFoundError: `root` does not exist.
         InvalidInputError: It holds no batch folder.
     """
-    for batch in iter_batches(root):
+    counted = LeftOut() if left_out is None else left_out
+    for batch in iter_batches(root, counted):
         for folder in subject_folders(batch):
-            yield list_subject(folder)
+            yield list_subject(folder, counted)
+    if left_out is None and counted:
+        logger.warning("%s: %s", root, counted)
 
 
 def subject_folders(batch: Path) -> list[Path]:
-    """The sample folders of a batch, by name."""
-    return sorted(folder for folder in batch.iterdir() if folder.is_dir())
+    """The sample folders of a batch, by name; hidden ones are passed over."""
+    return sorted(f for f in batch.iterdir() if f.is_dir() and not is_hidden(f))
 
 
-def list_subject(folder: Path) -> ShaderSubject:
-    """A sample folder and the frames in it."""
-    frames = picture_numbers(folder / "dressed") & picture_numbers(folder / "naked")
-    return ShaderSubject(folder.parent.name, folder.name, folder, tuple(sorted(frames)))
+def list_subject(folder: Path, left_out: LeftOut | None = None) -> ShaderSubject:
+    """A sample folder and the frames in it.
+
+    Args:
+        folder: Of the sample.
+        left_out: Pictures that are not used are counted there.
+    """
+    dressed, naked = (list_pictures(folder / kind, left_out) for kind in KINDS)
+    if left_out is not None:
+        for one, other in ((dressed, naked), (naked, dressed)):
+            for number in one.keys() - other.keys():
+                left_out.add("pictures without the other of their pair", one[number])
+    frames = tuple(sorted(dressed.keys() & naked.keys()))
+    return ShaderSubject(folder.parent.name, folder.name, folder, frames)
 
 
-def picture_numbers(folder: Path) -> set[int]:
-    """Numbers of the frames in a `dressed` or `naked` folder; none where there is no folder."""
-    if not folder.is_dir():
-        return set()
-    matches = (PICTURE_NAME.fullmatch(file.name) for file in folder.iterdir())
-    return {int(match.group(1)) for match in matches if match}
+def list_pictures(folder: Path, left_out: LeftOut | None = None) -> dict[int, Path]:
+    """The pictures in a `dressed` or `naked` folder by frame; none where there is no folder."""
+    return files_by_number(folder, PICTURE_NAME, USUAL_NAME, left_out)
 
 
 def picture_path(folder: Path, kind: str, frame: int) -> Path:
-    """Where a frame's picture lies.
+    """Where a frame's picture lies, whatever the case and the padding of its name.
 
     Args:
         folder: The subject's.
         kind: `dressed` or `naked`.
         frame: Its number.
     """
-    return folder / kind / f"Image{frame:04d}.png"
+    return file_of_number(folder / kind, PICTURE_NAME, USUAL_NAME, frame)
 
 
 def read_rgba(path: Path) -> np.ndarray:
@@ -168,9 +209,20 @@ def read_pair_in(folder: Path, frame: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def truth_path(subject: ShaderSubject) -> Path | None:
-    """The subject's `gt<sample>.pkl`, or `gt.pkl`; None where there is neither."""
-    candidates = (subject.folder / f"gt{subject.name}.pkl", subject.folder / "gt.pkl")
-    return next((path for path in candidates if path.is_file()), None)
+    """The subject's `gt<sample>.pkl`, or `gt.pkl`; None where there is neither.
+
+    The case and the padding of the name do not matter.
+    """
+    usual = (subject.folder / f"gt{subject.name}.pkl", subject.folder / "gt.pkl")
+    for path in usual:
+        if path.is_file():
+            return path
+    numbers = ("", subject.name.lstrip("0"))
+    for path in sorted(subject.folder.iterdir()):
+        match = TRUTH_NAME.fullmatch(path.name)
+        if match and match.group(1).lstrip("0") in numbers:
+            return path
+    return None
 
 
 def read_truth(subject: ShaderSubject) -> ShaderTruth:
@@ -187,12 +239,8 @@ def read_truth(subject: ShaderSubject) -> ShaderTruth:
     if not isinstance(content, dict):
         raise AssetError(f"{path} holds a {type(content).__name__}; a dict is needed")
     fields = {str(key): value for key, value in content.items()}
-    shape_key = "shape" if "shape" in fields else "betas"
-    betas = _array(path, fields, shape_key, (-1,))
-    if betas.size % 10:
-        raise AssetError(f"{path}: {shape_key} has {betas.size} numbers; 10 are needed")
     return ShaderTruth(
-        betas=betas[:10],
+        betas=_betas(path, fields, "shape" if "shape" in fields else "betas"),
         poses=_array(path, fields, "poses", (-1, 72)),
         trans=_array(path, fields, "trans", (-1, 3)),
         joints2d=_array(path, fields, "joints2D", (-1, 24, 2)),
@@ -200,13 +248,35 @@ def read_truth(subject: ShaderSubject) -> ShaderTruth:
     )
 
 
+def _betas(path: Path, fields: dict[str, Any], key: str) -> np.ndarray:
+    """One row; where there is a row for each frame, all must be the same."""
+    rows = np.atleast_1d(np.squeeze(_numbers(path, fields, key)))
+    if rows.ndim > 1 and rows.size:
+        if not (rows == rows[0]).all():
+            raise AssetError(f"{path}: {key} differs between frames; a body has one shape")
+        rows = np.atleast_1d(np.squeeze(rows[0]))
+    if rows.ndim != 1 or not 1 <= rows.size <= MAX_BETAS:
+        raise AssetError(
+            f"{path}: {key} has {rows.size} numbers; 1 to {MAX_BETAS} betas are needed"
+        )
+    return rows
+
+
 def _array(path: Path, fields: dict[str, Any], key: str, shape: tuple[int, ...]) -> np.ndarray:
+    numbers = _numbers(path, fields, key)
+    try:
+        return numbers.reshape(shape)
+    except ValueError as error:
+        raise AssetError(f"{path}: {key!r} does not fit (frames, {shape[1:]}): {error}") from error
+
+
+def _numbers(path: Path, fields: dict[str, Any], key: str) -> np.ndarray:
     if key not in fields:
         raise AssetError(f"{path} has no {key!r}; found {', '.join(sorted(fields))}")
     try:
-        array = np.asarray(fields[key], dtype=np.float64).reshape(shape)
+        array = np.asarray(fields[key], dtype=np.float64)
     except (TypeError, ValueError) as error:
-        raise AssetError(f"{path}: {key!r} does not fit (frames, {shape[1:]}): {error}") from error
+        raise AssetError(f"{path}: {key!r} does not fit: {error}") from error
     if not np.isfinite(array).all():
         raise AssetError(f"{path}: {key!r} holds NaN or infinity; finite numbers are needed")
     return array

@@ -6,22 +6,32 @@ import json
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 from tqdm import tqdm
 
 from model.errors import HabitusError
+from model.silhouette.confidence import silhouette_mask
+from training.arguments import at_least, output_file
+from training.datasets.listing import LeftOut
 from training.datasets.shader import (
+    KINDS,
     ShaderSubject,
     iter_batches,
     iter_subjects,
-    picture_numbers,
+    list_pictures,
+    other_folders,
     read_pair,
     read_truth,
+    subject_folders,
     truth_path,
 )
 from training.engine.atomic import write_text
 
+MOST_OUTSIDE = 0.01
+"""Share of the naked silhouette that may lie outside of the dressed one: cloth and body cut through
+each other in a pixel here and there."""
 SHOWN_FAULTS = 20
 """So many are printed; the JSON file has all of them."""
 
@@ -51,20 +61,22 @@ def check_subject(subject: ShaderSubject, decode: bool = True) -> SubjectReport:
         subject: Of a dataset.
         decode: Read every picture, rather than only list it.
     """
-    dressed = picture_numbers(subject.folder / "dressed")
-    naked = picture_numbers(subject.folder / "naked")
-    faults = [
-        f"no {kind} folder" for kind in ("dressed", "naked") if not (subject.folder / kind).is_dir()
-    ]
+    left_out = LeftOut()
+    dressed, naked = (list_pictures(subject.folder / kind, left_out).keys() for kind in KINDS)
+    faults = [f"no {kind} folder" for kind in KINDS if not (subject.folder / kind).is_dir()]
     faults += [f"frame {frame} has no naked picture" for frame in sorted(dressed - naked)]
     faults += [f"frame {frame} has no dressed picture" for frame in sorted(naked - dressed)]
-    if dressed | naked:
-        absent = sorted(set(range(max(dressed | naked) + 1)) - (dressed | naked))
-        faults += [f"frame {frame} is missing" for frame in absent]
-    else:
+    faults += _gaps(sorted(dressed | naked))
+    if not dressed | naked:
         faults.append("no pictures")
+    if left_out:
+        faults.append(str(left_out))
     if decode:
-        faults += [fault for frame in subject.frames if (fault := _pair_fault(subject, frame))]
+        faults += [
+            f"frame {frame}: {fault}"
+            for frame in subject.frames
+            for fault in _pair_faults(subject, frame)
+        ]
     truth_fault = _truth_fault(subject)
     if truth_fault:
         faults.append(truth_fault)
@@ -79,17 +91,37 @@ def check_subject(subject: ShaderSubject, decode: bool = True) -> SubjectReport:
     )
 
 
-def _pair_fault(subject: ShaderSubject, frame: int) -> str | None:
+def _gaps(frames: list[int]) -> list[str]:
+    """What is missing of a subject's frames, which begin at 0."""
+    faults = []
+    for before, after in pairwise([-1, *frames]):
+        if after - before == 2:
+            faults.append(f"frame {before + 1} is missing")
+        elif after - before > 2:
+            faults.append(f"frames {before + 1} to {after - 1} are missing")
+    return faults
+
+
+def _pair_faults(subject: ShaderSubject, frame: int) -> list[str]:
+    """What is wrong with the silhouettes of a frame."""
     try:
-        dressed, naked = read_pair(subject, frame)
+        dressed, naked = map(silhouette_mask, read_pair(subject, frame))
     except (HabitusError, OSError) as error:
-        return f"frame {frame}: {error}"
-    empty = [
-        kind
-        for kind, picture in (("dressed", dressed), ("naked", naked))
-        if not picture[..., 3].any()
-    ]
-    return f"frame {frame}: the {' and the '.join(empty)} silhouette is empty" if empty else None
+        return [str(error)]
+    faults = []
+    for words, is_so in (
+        ("is empty", lambda mask: not mask.any()),
+        ("is the whole picture: its alpha is opaque everywhere", lambda mask: mask.all()),
+    ):
+        kinds = [kind for kind, mask in zip(KINDS, (dressed, naked), strict=True) if is_so(mask)]
+        if kinds:
+            faults.append(f"the {' and the '.join(kinds)} silhouette {words}")
+    if not faults and (outside := (naked & ~dressed).sum() / naked.sum()) > MOST_OUTSIDE:
+        swapped = "; dressed and naked may be swapped" if not (dressed & ~naked).any() else ""
+        faults.append(
+            f"{100 * outside:.0f} % of the naked silhouette are outside of the dressed one{swapped}"
+        )
+    return faults
 
 
 def _truth_fault(subject: ShaderSubject) -> str | None:
@@ -97,7 +129,7 @@ def _truth_fault(subject: ShaderSubject) -> str | None:
         return "no ground truth"
     try:
         truth = read_truth(subject)
-    except HabitusError as error:
+    except (HabitusError, OSError) as error:
         return f"ground truth: {error}"
     last = max(subject.frames, default=-1)
     if len(truth.poses) <= last:
@@ -108,19 +140,27 @@ def _truth_fault(subject: ShaderSubject) -> str | None:
 def configure(parser: argparse.ArgumentParser) -> None:
     """Options of `python -m training data check`."""
     parser.add_argument("folder", type=Path, help="the folder that holds the batches")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the whole report there")
+    parser.add_argument(
+        "--json", type=output_file, metavar="FILE", help="write the whole report there"
+    )
     parser.add_argument("--fast", action="store_true", help="list the pictures, do not decode them")
-    parser.add_argument("--workers", type=int, default=4, help="reading threads (%(default)s)")
+    parser.add_argument(
+        "--workers", type=at_least(1), default=4, help="reading threads (%(default)s)"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Print the table; 1 when something is wrong."""
-    subjects = list(iter_subjects(args.folder))
+    subjects = list(iter_subjects(args.folder, LeftOut()))
     with ThreadPoolExecutor(args.workers) as pool:
         checks = pool.map(lambda subject: check_subject(subject, not args.fast), subjects)
         reports = list(tqdm(checks, total=len(subjects), desc="checking", unit="subject"))
-    empty = [batch.name for batch in iter_batches(args.folder) if not any(batch.iterdir())]
-    faults = [f"{batch}: no subjects" for batch in empty]
+    batches = iter_batches(args.folder)
+    faults = [f"{batch.name}: no subjects" for batch in batches if not subject_folders(batch)]
+    faults += [
+        f"{folder.name}: left out, since its name is not like maleBatch001 or femaleBatch012"
+        for folder in other_folders(args.folder)
+    ]
     faults += [f"{r.batch}/{r.subject}: {fault}" for r in reports for fault in r.faults]
     lines = [table(reports), *faults[:SHOWN_FAULTS]]
     if len(faults) > SHOWN_FAULTS:

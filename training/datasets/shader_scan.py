@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from training.datasets.listing import LeftOut
 from training.datasets.shader import iter_batches, list_subject, subject_folders
 from training.engine.atomic import replacing
 
@@ -45,6 +46,8 @@ class ShaderScan:
     """(F,) int32, numbers of subjects, ascending."""
     frames: np.ndarray
     """(F,) int32, frames with both pictures, ascending within a subject."""
+    left_out: str
+    """One line on what is not used and why; empty where everything is."""
 
     def is_current(self) -> bool:
         """Whether no folder has changed since."""
@@ -78,8 +81,10 @@ def scan_shader(root: Path, cache: Path) -> ShaderScan:
     known = _load(path)
     if known is not None and known.root == str(root) and known.is_current():
         logger.info("%s: scanned already, %d frames", root, len(known.frames))
+        _report(known)
         return known
     scan = _scan(root)
+    _report(scan)
     with replacing(path) as temporary, temporary.open("wb") as file:
         np.savez(
             file,
@@ -91,14 +96,21 @@ def scan_shader(root: Path, cache: Path) -> ShaderScan:
             subject_mtimes=scan.subject_mtimes,
             subject_ids=scan.subject_ids,
             frames=scan.frames,
+            left_out=scan.left_out,
         )
     return scan
 
 
+def _report(scan: ShaderScan) -> None:
+    if scan.left_out:
+        logger.warning("%s: %s", scan.root, scan.left_out)
+
+
 def _scan(root: Path) -> ShaderScan:
     """List every folder; its time is taken first, so that a later change is not overlooked."""
+    left_out = LeftOut()
     root_mtime = _mtime(root)
-    batches = list(iter_batches(root))
+    batches = list(iter_batches(root, left_out))
     batch_mtimes = [_mtime(batch) for batch in batches]
     folders = [folder for batch in batches for folder in subject_folders(batch)]
     keys: list[str] = []
@@ -106,7 +118,7 @@ def _scan(root: Path) -> ShaderScan:
     frames: list[np.ndarray] = []
     for folder in tqdm(folders, desc=f"scanning {root.name}", unit="subject"):
         subject_mtimes.append(_subject_mtimes(folder))
-        subject = list_subject(folder)
+        subject = list_subject(folder, left_out)
         keys.append(subject.key)
         frames.append(np.array(subject.frames, np.int32))
     return ShaderScan(
@@ -118,6 +130,7 @@ def _scan(root: Path) -> ShaderScan:
         subject_mtimes=np.array(subject_mtimes, np.int64).reshape(-1, 3),
         subject_ids=np.repeat(np.arange(len(keys), dtype=np.int32), [len(f) for f in frames]),
         frames=np.concatenate([np.zeros(0, np.int32), *frames]),
+        left_out=str(left_out) if left_out else "",
     )
 
 
@@ -126,7 +139,7 @@ def _load(path: Path) -> ShaderScan | None:
     try:
         with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
             content = dict(file.items())
-        return ShaderScan(**content | {"root": str(content["root"])})
+        return ShaderScan(**content | {name: str(content[name]) for name in ("root", "left_out")})
     except FileNotFoundError:
         return None
     except (OSError, ValueError, EOFError, KeyError, TypeError, zipfile.BadZipFile) as error:

@@ -6,6 +6,7 @@ from typing import Literal
 
 import torch
 
+from model.errors import InvalidInputError
 from model.precision import cpu_prefers_bfloat16
 from training.engine.distributed import is_launched, local_rank
 
@@ -46,6 +47,30 @@ def pick_device(name: str) -> torch.device:
     if name == "cuda" and is_launched():
         return torch.device("cuda", local_rank())
     return torch.device(name)
+
+
+def check_device(name: str) -> None:
+    """See that this machine has a device, before any work is done for it.
+
+    Raises:
+        InvalidInputError: It has not, or the name means nothing.
+    """
+    try:
+        device = pick_device(name)
+    except RuntimeError:
+        device = torch.device("meta")  # computes nothing, so it is refused below
+    if device.type not in ("cpu", "cuda", "mps"):
+        raise InvalidInputError(f"device {name!r} is none of auto, cpu, cuda, cuda:N, mps")
+    num_devices = 1
+    if device.type == "cuda":
+        num_devices = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    elif device.type == "mps":
+        num_devices = int(torch.backends.mps.is_available())
+    if (device.index or 0) >= num_devices:
+        raise InvalidInputError(
+            f"device {name!r} is not here: torch finds {num_devices} {device.type} devices; "
+            "auto and cpu are always there"
+        )
 
 
 def device_name(device: torch.device) -> str:

@@ -20,6 +20,7 @@ from torch import Tensor
 from model.checkpoint import CheckpointHeader, in_half_precision, load_checkpoint, save_checkpoint
 from model.errors import InvalidInputError
 from model.silhouette.architectures import ARCHITECTURES
+from training.arguments import output_file
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -29,7 +30,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "checkpoints", nargs="+", type=Path, help="two or more, in the order they were made in"
     )
-    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="where to write it")
+    parser.add_argument(
+        "--out", type=output_file, required=True, metavar="FILE", help="where to write it"
+    )
 
 
 def run(args: argparse.Namespace) -> int:

@@ -14,6 +14,7 @@ from typing import Any
 
 import pandas as pd
 
+from training.arguments import at_least, device, output_folder
 from training.comparison import competitors, named, train_alike
 from training.datasets.ccp import ClothingCoParsing
 from training.engine.atomic import write_text
@@ -39,8 +40,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
         type=Path,
         help="TOML files; the networks of training/recipes/comparison when left out",
     )
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], help="(0 1 2)")
-    parser.add_argument("--out", type=Path, default=Path("runs/comparison"), help="(%(default)s)")
+    parser.add_argument("--seeds", type=at_least(0), nargs="+", default=[0, 1, 2], help="(0 1 2)")
+    parser.add_argument(
+        "--out", type=output_folder, default="runs/comparison", help="(%(default)s)"
+    )
     parser.add_argument(
         "--data",
         nargs="+",
@@ -48,7 +51,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="folders of rendered pairs in the SHADER layout, or the word `synthetic`",
     )
     parser.add_argument("--ccp", metavar="DIR", help="folder of Clothing Co-Parsing")
-    parser.add_argument("--device", help="auto, cpu, cuda, cuda:1 ...")
+    parser.add_argument("--device", type=device, help="auto, cpu, cuda, cuda:1 ...")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from model.errors import InvalidInputError
 from model.silhouette.predictor import ARCHITECTURES, SilhouettePredictor
-from training.arguments import at_least
+from training.arguments import at_least, device, output_file, output_folder
 from training.datasets.ccp import ClothingCoParsing
 from training.engine.atomic import write_text
 from training.engine.precision import pick_device
@@ -75,12 +75,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--out",
-        type=Path,
+        type=output_folder,
         metavar="DIR",
         help="write report.json, tables of all pictures, charts and the ten worst of each there",
     )
     parser.add_argument("--shard", type=Shard.parse, metavar="I/N", help="measure this part only")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write the numbers there")
+    parser.add_argument("--json", type=output_file, metavar="FILE", help="write the numbers there")
     parser.add_argument(
         "--record",
         metavar="SENTENCE",
@@ -90,7 +90,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--batch-size", type=at_least(1), default=16, metavar="N", help="(%(default)s)"
     )
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda ... (%(default)s)")
+    parser.add_argument(
+        "--device", type=device, default="auto", help="auto, cpu, cuda ... (%(default)s)"
+    )
 
 
 def run(args: argparse.Namespace) -> int:

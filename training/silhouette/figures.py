@@ -15,6 +15,7 @@ from model.silhouette.confidence import (
     weight_image,
 )
 from model.silhouette.predictor import SilhouettePredictor
+from training.arguments import device, output_folder
 from training.datasets.photo import read_photo
 from training.datasets.shader import read_rgba
 from training.engine.atomic import replacing
@@ -25,7 +26,9 @@ from training.silhouette.evaluate import CHECKPOINT
 def configure(parser: argparse.ArgumentParser) -> None:
     """Options of `python -m training figures silhouette`."""
     parser.add_argument("--image", type=Path, required=True, help="a photo, or a dressed picture")
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where files go")
+    parser.add_argument(
+        "--out", type=output_folder, required=True, metavar="DIR", help="where files go"
+    )
     parser.add_argument("--checkpoint", type=Path, default=CHECKPOINT, help="(%(default)s)")
     parser.add_argument(
         "--truth",
@@ -33,7 +36,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="PNG",
         help="the naked RGBA picture of a rendered pair; --image is then its dressed RGBA picture",
     )
-    parser.add_argument("--device", default="auto", help="auto, cpu, cuda ... (%(default)s)")
+    parser.add_argument(
+        "--device", type=device, default="auto", help="auto, cpu, cuda ... (%(default)s)"
+    )
 
 
 def run(args: argparse.Namespace) -> int:

@@ -200,9 +200,8 @@ class StreetPhotos:
 
     def stamp(self, index: int) -> str:
         """Sizes and times of the photo and its labels."""
-        name = f"{self._numbers[index]:04d}"
-        labels = self.dataset.root / "annotations" / "pixel-level" / f"{name}.mat"
-        return _stamp(self.dataset.root / "photos" / f"{name}.jpg", labels)
+        number = self._numbers[index]
+        return _stamp(self.dataset.photo_path(number), self.dataset.labels_path(number))
 
     def __getitem__(self, index: int) -> CcpPhoto:
         """Decode one photo and its labels."""

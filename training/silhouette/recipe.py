@@ -56,8 +56,11 @@ class DataRecipe:
     photo_side: int = 384
     """Photos likewise."""
     pack_pairs: bool = True
-    """Keep decoded rendered pictures in a file (a quarter of a megabyte each) rather than decode
-    them every time; not for the whole of SHADER."""
+    """Keep decoded rendered pictures in a file (a third of a megabyte each, with 256 pixels)
+    rather than decode them every time."""
+    max_packed_gb: float = 16.0
+    """Where such a file would be larger, pictures are decoded every time nevertheless: the whole of
+    SHADER would take 98 GB."""
     cache: str = ".cache/silhouette"
     """Where packed pictures are kept."""
 
@@ -79,7 +82,7 @@ class DataRecipe:
                 raise ValueError(f"{name} is {getattr(self, name)}; 0 to 1 is needed")
         if self.frames_on_the_fly < 1:
             raise ValueError(f"frames_on_the_fly is {self.frames_on_the_fly}; at least 1 is needed")
-        for name in ("bone_weight", "close_weight"):
+        for name in ("bone_weight", "close_weight", "max_packed_gb"):
             if not getattr(self, name) >= 0:
                 raise ValueError(f"{name} is {getattr(self, name)}; 0 or more is needed")
 

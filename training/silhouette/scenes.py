@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from model.image import MINIMUM_SIDE
-from model.silhouette.confidence import sigma_for, silhouette_confidence
+from model.silhouette.confidence import alpha_mask, sigma_for, silhouette_confidence
 from training.silhouette.recipe import Augmentation
 from training.silhouette.sources import BACKGROUND, BONE, CLOSE, SKIN
 from training.silhouette.windows import (
@@ -140,7 +140,7 @@ def whole_scene(pair: np.ndarray) -> Scene:
         pair: (H, W, 5), an item of `RenderedPairs`.
     """
     image = np.ascontiguousarray(pair[..., :3])
-    return rendered_scene(image, pair[..., 3] > 0, pair[..., 4] > 0)
+    return rendered_scene(image, alpha_mask(pair[..., 3]), alpha_mask(pair[..., 4]))
 
 
 def own_background_scene(
@@ -156,7 +156,7 @@ def own_background_scene(
     """
     size = picture_size(side, rng, settings)
     box = random_window((pair.shape[0], pair.shape[1]), size, rng, settings)
-    dressed, naked = (resized(pair[..., c], size, box) > 127 for c in (3, 4))
+    dressed, naked = (alpha_mask(resized(pair[..., c], size, box)) for c in (3, 4))
     return rendered_scene(resized(pair[..., :3], size, box), dressed, naked)
 
 
@@ -191,15 +191,15 @@ def street_scene(
     person = cut[..., :3].astype(np.float32) * _light(cut, behind, rng)
     behind += alpha * (person - behind)
     dressed, naked = np.zeros(size, bool), np.zeros(size, bool)
-    dressed[top:bottom, left:right] = cut[..., 3] > 127
-    naked[top:bottom, left:right] = resized(pair[..., 4], inner, box) > 127
+    dressed[top:bottom, left:right] = alpha_mask(cut[..., 3])
+    naked[top:bottom, left:right] = alpha_mask(resized(pair[..., 4], inner, box))
     image = np.clip(street + 0.5, 0, 255).astype(np.uint8)
     return rendered_scene(image, dressed, naked)
 
 
 def _light(cut: np.ndarray, behind: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Gains of the three colours that bring a person part of the way to the light around."""
-    inside = cut[cut[..., 3] > 127][:, :3]
+    inside = cut[alpha_mask(cut[..., 3])][:, :3]
     if not len(inside):
         return np.ones(3, np.float32)
     wanted, found = behind.mean((0, 1)) + 8, inside.mean(0) + 8

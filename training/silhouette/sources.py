@@ -4,6 +4,7 @@ H W a picture's size.
 """
 
 import hashlib
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,8 @@ from training.datasets.shader_scan import scan_shader
 from training.engine.seeding import sample_generator
 from training.silhouette.recipe import ON_THE_FLY, DataRecipe
 from training.synthetic.stream import RenderedStream, generator_digest
+
+logger = logging.getLogger(__name__)
 
 UNKNOWN, BACKGROUND, SKIN, BONE, CLOSE = 0, 1, 2, 3, 4
 """What is known of a photo's pixel: nothing; that it shows no body; that it is labelled as skin;
@@ -170,6 +173,7 @@ def packed_pairs(recipe: DataRecipe, held_out: bool) -> Pictures:
     Raises:
         FileNotFoundError: A folder is not there.
         InvalidInputError: There is no frame, or people on the fly are asked for beside folders.
+        StorageError: The disk has not enough room for them.
     """
     if ON_THE_FLY in recipe.pairs:
         return _pairs_on_the_fly(recipe, held_out)
@@ -177,10 +181,25 @@ def packed_pairs(recipe: DataRecipe, held_out: bool) -> Pictures:
     if held_out:
         frames = frames.select(np.array(spread(range(len(frames)), recipe.max_validation)))
     pairs = RenderedPairs(frames.store(Path(recipe.cache)), recipe.pair_side)
-    if not recipe.pack_pairs:
+    if not recipe.pack_pairs or _is_too_much(pairs, recipe):
         return pairs
     name = "held-out pairs" if held_out else "pairs"
     return _packed(pairs, recipe, name, [str(pairs.side), frames.digest])
+
+
+def _is_too_much(pairs: Pictures, recipe: DataRecipe) -> bool:
+    """Whether packed pairs would be larger than the recipe allows; says so."""
+    needed = len(pairs) * pairs[0].nbytes / 1e9
+    if needed <= recipe.max_packed_gb:
+        return False
+    logger.info(
+        "%d pairs would take about %.1f GB packed, data.max_packed_gb is %g: each is decoded when "
+        "it is needed",
+        len(pairs),
+        needed,
+        recipe.max_packed_gb,
+    )
+    return True
 
 
 def _pairs_on_the_fly(recipe: DataRecipe, held_out: bool) -> Pictures:

@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image
 
 from model.image import MINIMUM_SIDE
+from model.silhouette.confidence import alpha_mask
 from training.silhouette.recipe import Augmentation
 
 Box = tuple[float, float, float, float]
@@ -50,7 +51,8 @@ def person_window(
         settings: How far to go.
     """
     height, width = size
-    rows, columns = np.flatnonzero(alpha.any(1)), np.flatnonzero(alpha.any(0))
+    mask = alpha_mask(alpha)
+    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
     if not len(rows):
         rows, columns = np.array([0, alpha.shape[0] - 1]), np.array([0, alpha.shape[1] - 1])
     top, bottom, left, right = rows[0], rows[-1] + 1, columns[0], columns[-1] + 1

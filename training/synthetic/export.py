@@ -15,6 +15,7 @@ from tqdm import tqdm
 
 from model.body.asset import SmplAsset, load_asset
 from model.errors import AssetError, InvalidInputError
+from training.arguments import at_least, output_folder
 from training.datasets.shader_writer import ShaderFrame, subject_folder, write_subject
 from training.engine.atomic import write_text
 from training.synthetic.bodies import Floats
@@ -40,14 +41,25 @@ class ExportSettings:
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Options of the command."""
-    parser.add_argument("--out", type=Path, required=True, help="folder to write to")
-    parser.add_argument("--subjects", type=int, default=200, help="people, half of each gender")
-    parser.add_argument("--frames", type=int, default=8, help="pictures of each")
-    parser.add_argument("--size", type=int, default=256, help="side of the pictures in pixels")
-    parser.add_argument("--samples", type=int, default=1, help="rays along each side of a pixel")
-    parser.add_argument("--seed", type=int, default=0, help="another seed gives other people")
+    parser.add_argument("--out", type=output_folder, required=True, help="folder to write to")
     parser.add_argument(
-        "--workers", type=int, default=os.cpu_count() or 1, help="processes (default: all cores)"
+        "--subjects", type=at_least(1), default=200, help="people, half of each gender"
+    )
+    parser.add_argument("--frames", type=at_least(1), default=8, help="pictures of each")
+    parser.add_argument(
+        "--size", type=at_least(1), default=256, help="side of the pictures in pixels"
+    )
+    parser.add_argument(
+        "--samples", type=at_least(1), default=1, help="rays along each side of a pixel"
+    )
+    parser.add_argument(
+        "--seed", type=at_least(0), default=0, help="another seed gives other people"
+    )
+    parser.add_argument(
+        "--workers",
+        type=at_least(1),
+        default=os.cpu_count() or 1,
+        help="processes (default: all cores)",
     )
     parser.add_argument(
         "--body", type=Path, default=DEFAULT_ASSET, help="asset that `shape` is given in"
@@ -56,9 +68,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Render what is not there yet."""
-    for name in ("subjects", "frames", "size", "samples", "workers"):
-        if getattr(args, name) < 1:
-            raise InvalidInputError(f"--{name} is {getattr(args, name)}; at least 1 is needed")
     settings = ExportSettings(args.seed, args.frames, args.size, args.samples)
     done = export(args.out, args.subjects, settings, args.body, args.workers)
     total = args.subjects * args.frames

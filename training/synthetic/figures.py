@@ -1,7 +1,6 @@
 """python -m training figures synthetic: a contact sheet of rendered people and their truth."""
 
 import argparse
-from pathlib import Path
 
 import numpy as np
 from matplotlib import colormaps
@@ -9,6 +8,8 @@ from PIL import Image
 from tqdm import tqdm
 
 from model.silhouette.confidence import sigma_for, silhouette_confidence
+from training.arguments import at_least, output_file
+from training.engine.atomic import replacing
 from training.synthetic.composing import Picture
 from training.synthetic.scene import Synthesizer
 
@@ -16,19 +17,25 @@ from training.synthetic.scene import Synthesizer
 def configure(parser: argparse.ArgumentParser) -> None:
     """Options of the command."""
     parser.add_argument(
-        "--out", type=Path, default=Path("synthetic.png"), help="picture to write (.png or .jpg)"
+        "--out", type=output_file, default="synthetic.png", help="picture to write (.png or .jpg)"
     )
-    parser.add_argument("--rows", type=int, default=4, help="rows of people")
-    parser.add_argument("--columns", type=int, default=6, help="people in a row")
-    parser.add_argument("--size", type=int, default=256, help="side of each picture in pixels")
-    parser.add_argument("--seed", type=int, default=0, help="another seed gives other people")
+    parser.add_argument("--rows", type=at_least(1), default=4, help="rows of people")
+    parser.add_argument("--columns", type=at_least(1), default=6, help="people in a row")
+    parser.add_argument(
+        "--size", type=at_least(1), default=256, help="side of each picture in pixels"
+    )
+    parser.add_argument(
+        "--seed", type=at_least(0), default=0, help="another seed gives other people"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Draw the sheet."""
     sheet = contact_sheet(args.rows, args.columns, args.size, args.seed)
-    args.out.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(sheet).save(args.out, quality=88)  # PNG takes no notice of the quality
+    picture_format = "JPEG" if args.out.suffix.lower() in (".jpg", ".jpeg") else "PNG"
+    with replacing(args.out) as temporary:
+        # PNG takes no notice of the quality.
+        Image.fromarray(sheet).save(temporary, picture_format, quality=88)
     print(f"{args.out}: {args.rows * args.columns} people, dressed above their confidence map")
     return 0
 

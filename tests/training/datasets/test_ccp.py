@@ -1,3 +1,4 @@
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -60,6 +61,43 @@ def test_the_split_is_a_matter_of_the_number_alone(ccp_folder: Path) -> None:
 def test_photos_without_pixel_labels_are_left_out(ccp_folder: Path) -> None:
     (ccp_folder / "annotations" / "pixel-level" / "0002.mat").unlink()
     assert 2 not in ClothingCoParsing.open(ccp_folder).numbers
+
+
+@pytest.mark.parametrize("name", ["0001.JPG", "1.jpg", "0001.jpeg", "00001.Png"])
+@pytest.mark.parametrize("labels", ["0001.mat", "1.MAT"])
+def test_photos_and_labels_are_opened_by_the_names_that_were_listed(
+    ccp_folder: Path, name: str, labels: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    before = ClothingCoParsing.open(ccp_folder)
+    expected = before.read(1)
+    folder = ccp_folder / "annotations" / "pixel-level"
+    (ccp_folder / "photos" / "0001.jpg").rename(ccp_folder / "photos" / name)
+    (folder / "0001.mat").rename(folder / labels)
+    dataset = ClothingCoParsing.open(ccp_folder)
+    assert dataset.numbers == before.numbers
+    assert np.array_equal(dataset.read(1).image, expected.image)
+    assert np.array_equal(dataset.read(1).labels, expected.labels)
+    assert not caplog.messages
+
+
+def test_what_is_left_out_is_said_in_one_line(
+    ccp_folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    photos = ccp_folder / "photos"
+    (photos / "0001.jpg").rename(photos / "0001.webp")
+    (photos / "0002.jpg").unlink()
+    (photos / "0007.jpg").unlink()  # reserved: nobody misses it
+    shutil.copy(photos / "0003.jpg", photos / "3.png")
+    (photos / ".DS_Store").touch()
+    ClothingCoParsing.open(ccp_folder)
+    (line,) = caplog.messages
+    assert "\n" not in line
+    for part in (
+        f"1 files whose names are not like 0001.jpg (such as {photos}/0001.webp)",
+        f"1 files with the number of another (such as {photos}/3.png)",
+        "2 labels without their photo (such as ",
+    ):
+        assert part in line
 
 
 @pytest.mark.parametrize(

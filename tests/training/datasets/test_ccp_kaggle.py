@@ -62,6 +62,21 @@ def test_photos_may_lie_in_folders_of_their_own(folder: Path) -> None:
     assert len(CcpKaggle.open(folder).numbers) == 18
 
 
+def test_hidden_files_are_passed_over_and_others_are_named(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    images = folder / "images"
+    (images / "._image_3.png").touch()
+    (images / "@eaDir").mkdir()
+    (images / "@eaDir" / "image_4.png").touch()
+    (images / "image_5.png").rename(images / "image_5.PNG")
+    (images / "image_6.png").rename(images / "image_6.webp")
+    assert len(CcpKaggle.open(folder).numbers) == 17
+    (line,) = caplog.messages
+    assert f"1 files that are no numbered picture (such as {images}/image_6.webp)" in line
+    assert "1 labels without their photo" in line
+
+
 def test_only_a_folder_with_a_list_of_colours_has_this_layout(
     folder: Path, ccp_folder: Path
 ) -> None:

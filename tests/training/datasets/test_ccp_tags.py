@@ -32,6 +32,15 @@ def test_tags_come_ascending_once_and_within_the_list(tagged: Path) -> None:
     assert photos.read(41).image.shape == (30, 20, 3)
 
 
+def test_tags_and_photos_are_opened_by_the_names_that_were_listed(tagged: Path) -> None:
+    (tagged / "photos" / "0041.jpg").rename(tagged / "photos" / "41.JPG")
+    folder = tagged / "annotations" / "image-level"
+    (folder / "0041.mat").rename(folder / "41.mat")
+    photos = TaggedPhotos.open(tagged)
+    assert photos.numbers == (41, 42, 43)
+    assert photos.read(41).tags == (0, 1, 2)
+
+
 def test_a_test_photo_is_not_read(tagged: Path) -> None:
     with pytest.raises(ValueError, match="test photo"):
         TaggedPhotos.open(tagged).read(47)

@@ -1,3 +1,4 @@
+import logging
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -5,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from model.errors import StorageError
 from training.datasets import packed
 from training.datasets.packed import PackedPictures, pack
 
@@ -90,3 +92,31 @@ def test_two_at_once_pack_once(tmp_path: Path) -> None:
         thread.join()
     assert sorted(counting.made) == list(range(11))
     check(PackedPictures(tmp_path), 11)
+
+
+def test_what_packing_takes_is_said_before_it_begins(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO), pytest.raises(KeyboardInterrupt):
+        pack(2_000, one_only(np.zeros((100, 100, 5), np.uint8)), tmp_path, "a", "packing")
+    (line,) = caplog.messages
+    assert line.startswith(f"packing: 2,000 pictures take about 0.1 GB in {tmp_path}; ")
+
+
+def test_packing_is_refused_where_the_disk_has_not_the_room(tmp_path: Path) -> None:
+    # A hundred petabytes that take no memory.
+    huge = np.broadcast_to(np.uint8(0), (1 << 20, 1 << 20, 5))
+    with pytest.raises(StorageError, match=r"20,000 pictures take about .* GB are free"):
+        pack(20_000, one_only(huge), tmp_path, "a", "packing")
+    assert sum(file.stat().st_size for file in tmp_path.iterdir()) < 1000
+
+
+def one_only(picture: np.ndarray) -> Callable[[int], np.ndarray]:
+    """Makes the first picture; stops whoever asks for more."""
+
+    def make(number: int) -> np.ndarray:
+        if number:
+            raise KeyboardInterrupt
+        return picture
+
+    return make

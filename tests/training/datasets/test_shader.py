@@ -1,4 +1,5 @@
 import pickle
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -91,7 +92,10 @@ def test_the_truth_is_found_under_each_of_its_names(
         ({}, "poses", "no 'poses'"),
         ({"poses": np.zeros((2, 71))}, "", "'poses' does not fit"),
         ({"trans": np.full((2, 3), np.nan)}, "", "'trans' holds NaN"),
-        ({"shape": np.zeros(9)}, "", "shape has 9 numbers"),
+        ({"shape": np.zeros(0)}, "", "shape has 0 numbers; 1 to 300 betas are needed"),
+        ({"shape": np.zeros((0, 10))}, "", "shape has 0 numbers"),
+        ({"shape": np.zeros(301)}, "", "shape has 301 numbers"),
+        ({"shape": np.eye(2, 10)}, "", "shape differs between frames"),
         ({"shape": "round"}, "", "'shape' does not fit"),
     ],
 )
@@ -102,6 +106,81 @@ def test_an_unusable_truth_is_refused(
     rewrite_truth(subject, changes, drop)
     with pytest.raises(AssetError, match=message):
         read_truth(subject)
+
+
+@pytest.mark.parametrize("num_betas", [2, 9, 10, 16, 300])
+def test_a_truth_has_as_many_betas_as_its_file(shader_folder: Path, num_betas: int) -> None:
+    subject = subject_of(shader_folder, "maleBatch002/0000")
+    betas = np.arange(float(num_betas))
+    for stored in (betas, betas[None], np.stack([betas, betas])):
+        rewrite_truth(subject, {"shape": stored})
+        assert read_truth(subject).betas.tolist() == betas.tolist()
+
+
+@pytest.mark.parametrize(
+    "name", ["Image0000.PNG", "image0000.png", "Image0.png", "IMAGE00000000.png"]
+)
+def test_pictures_are_opened_by_the_names_that_were_listed(shader_folder: Path, name: str) -> None:
+    subject = subject_of(shader_folder, "maleBatch002/0000")
+    expected = read_pair(subject, 0)
+    for kind in ("dressed", "naked"):
+        path = subject.folder / kind / "Image0000.png"
+        path.rename(path.with_name(name))
+    renamed = subject_of(shader_folder, "maleBatch002/0000")
+    assert renamed.frames == (0, 1)
+    assert all(map(np.array_equal, read_pair(renamed, 0), expected))
+
+
+def test_of_two_pictures_of_a_frame_the_usual_name_counts(shader_folder: Path) -> None:
+    subject = subject_of(shader_folder, "maleBatch002/0000")
+    expected = read_pair(subject, 0)
+    for kind in ("dressed", "naked"):
+        Image.new("RGBA", (8, 8)).save(subject.folder / kind / "Image0.png")
+    assert all(map(np.array_equal, read_pair(subject, 0), expected))
+
+
+@pytest.mark.parametrize("name", ["GT0003.PKL", "gt3.pkl", "gt00003.pkl", "Gt.pkl"])
+def test_a_truth_is_found_whatever_the_case_and_the_padding(shader_folder: Path, name: str) -> None:
+    subject = subject_of(shader_folder, "maleBatch002/0003")
+    path = subject.folder / "gt0003.pkl"
+    path.rename(path.with_name("gt0001.pkl"))
+    with pytest.raises(FileNotFoundError):
+        read_truth(subject)
+    path.with_name("gt0001.pkl").rename(path.with_name(name))
+    assert read_truth(subject).betas.size == 10
+
+
+def test_what_is_left_out_is_said_in_one_line(
+    shader_folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = shader_folder / "maleBatch002" / "0001"
+    (folder / "naked" / "Image0000.png").unlink()
+    (folder / "dressed" / "thumbnail.png").write_bytes(b"")
+    (folder / "dressed" / "Image1.png").write_bytes(b"")
+    shutil.copytree(shader_folder / "maleBatch002", shader_folder / "maleBatch002 (copy)")
+    for hidden in (".DS_Store", "._Image0000.png", "Thumbs.db"):
+        (folder / "dressed" / hidden).write_bytes(b"")
+    list(iter_subjects(shader_folder))
+    (line,) = caplog.messages
+    assert "\n" not in line
+    for part in (
+        f"1 folders whose names are not like maleBatch001 (such as {shader_folder}/maleBatch002 (",
+        f"1 files whose names are not like Image0001.png (such as {folder}/dressed/thumbnail.png)",
+        f"1 files with the number of another (such as {folder}/dressed/Image1.png)",
+        "1 pictures without the other of their pair",
+    ):
+        assert part in line
+
+
+def test_hidden_folders_are_no_samples(
+    shader_folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    before = [subject.key for subject in iter_subjects(shader_folder)]
+    for name in ("@eaDir", ".ipynb_checkpoints", "#recycle", "__MACOSX"):
+        (shader_folder / name / "0000" / "dressed").mkdir(parents=True)
+        (shader_folder / "maleBatch002" / name).mkdir()
+    assert [subject.key for subject in iter_subjects(shader_folder)] == before
+    assert not caplog.messages
 
 
 class Hostile:

@@ -1,4 +1,5 @@
 import dataclasses
+import logging
 import pickle
 from collections.abc import Callable
 from pathlib import Path
@@ -21,6 +22,7 @@ from training.silhouette.sources import (
     BONE,
     CLOSE,
     UNKNOWN,
+    RenderedPairs,
     is_held_out,
     packed_pairs,
     packed_photos,
@@ -53,6 +55,19 @@ def test_packed_pictures_are_the_decoded_ones(recipe: SilhouetteRecipe) -> None:
     assert packed[0].shape == (40, 40, 5)
     for number in range(len(packed)):
         assert np.array_equal(packed[number], decoded[number])
+
+
+def test_more_pairs_than_a_recipe_packs_are_decoded_when_they_are_needed(
+    recipe: SilhouetteRecipe, caplog: pytest.LogCaptureFixture
+) -> None:
+    gigabytes = len(packed_pairs(recipe.data, False)) * 40 * 40 * 5 / 1e9
+    for most, kind in ((1.01 * gigabytes, PackedPictures), (0.99 * gigabytes, RenderedPairs)):
+        cache = f"{recipe.data.cache}-{most}"
+        data = dataclasses.replace(recipe.data, max_packed_gb=most, cache=cache)
+        with caplog.at_level(logging.INFO):
+            assert isinstance(packed_pairs(data, False), kind)
+    assert "each is decoded when it is needed" in caplog.text
+    assert not list(Path(cache).glob("pairs-*"))
 
 
 def test_pictures_are_packed_once_and_again_when_they_change(tmp_path: Path) -> None:
