@@ -22,15 +22,16 @@ RUN if [ -n "$TORCH_INDEX_URL" ]; then \
     echo triton > excludes.txt && \
     uv pip install --constraint constraints.txt --excludes excludes.txt \
         ${TORCH_BACKEND:+--torch-backend "$TORCH_BACKEND"} --requirement pyproject.toml
-# The package's metadata; its code is copied below.
+# The package's metadata, apart from the venv, whose layer it would change; the code is copied below.
 COPY README.md LICENSE ./
-RUN uv pip install --no-deps .
+RUN uv pip install --no-deps --target /habitus/package .
 
 FROM python:${PYTHON_VERSION}-slim
 RUN groupadd --system --gid 10001 habitus && \
     useradd --system --uid 10001 --gid 10001 --no-create-home habitus
 COPY --from=build /habitus/venv /habitus/venv
 WORKDIR /habitus
+COPY --from=build /habitus/package ./
 COPY LICENSE LICENSE
 COPY app app
 COPY model model

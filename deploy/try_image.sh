@@ -156,7 +156,7 @@ check "torch imports; triton is not installed" python_in_image \
     "import importlib.util, torch; assert not importlib.util.find_spec('triton'); print(torch.__version__)"
 check "the image has app, model, checkpoints and the licence, and no training" \
     docker run --rm --entrypoint sh "$image" -c \
-    '[ "$(cd /habitus && echo *)" = "LICENSE app checkpoints model venv" ]'
+    'cd /habitus && [ "$(echo *)" = "LICENSE app checkpoints $(echo habitus-*.dist-info) model venv" ]'
 must "it becomes ready with a read-only root, no capabilities and 4 GB of memory" start
 check "it runs as 10001:10001, without capabilities, and cannot write" is_confined
 check "Docker's health check passes" is_healthy

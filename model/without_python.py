@@ -11,6 +11,7 @@ B batch, C channels, H W input size.
 
 import threading
 import warnings
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -27,7 +28,7 @@ class WithoutPython(nn.Module):
     def __init__(self, network: nn.Module) -> None:
         super().__init__()
         self.network = network
-        self._recorded: dict[torch.Size, torch.jit.ScriptModule] = {}
+        self._recorded: dict[torch.Size, Callable[[Tensor], Any]] = {}
         self._recording = threading.Lock()
 
     def forward(self, images: Float[Tensor, "B C H W"]) -> Any:
@@ -36,13 +37,18 @@ class WithoutPython(nn.Module):
             recorded = self._record(images)
         return recorded(images)
 
-    def _record(self, images: Tensor) -> torch.jit.ScriptModule:
+    def _record(self, images: Tensor) -> Callable[[Tensor], Any]:
         with self._recording:
             if images.shape not in self._recorded:
                 with warnings.catch_warnings():
                     # That it is deprecated, and that numbers of the shape become constants.
                     warnings.simplefilter("ignore")
+                    # A function: of a module, every layer would become a script module first, which
+                    # takes two to six times as long.
                     self._recorded[images.shape] = torch.jit.trace(
-                        self.network, images, strict=False, check_trace=False
+                        lambda images: self.network(images),
+                        images,
+                        strict=False,
+                        check_trace=False,
                     )
             return self._recorded[images.shape]

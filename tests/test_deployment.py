@@ -12,6 +12,7 @@ from typing import Any
 import jsonschema
 import pytest
 import yaml
+from safetensors import safe_open
 
 from app.settings import Settings
 
@@ -204,6 +205,16 @@ def test_everything_that_is_copied_exists_and_is_not_ignored(
 def test_the_image_ships_the_service_only(instructions: list[tuple[str, str]]) -> None:
     own = [names for names, _, staged in copied(final_stage(instructions)) if not staged]
     assert {name for names in own for name in names} == SHIPPED
+
+
+def test_the_image_ships_only_what_may_be_used_commercially(repo_root: Path) -> None:
+    licences = {}
+    for path in (repo_root / "checkpoints").glob("*.safetensors"):
+        with safe_open(path, framework="pt") as file:
+            licences[path.name] = file.metadata()["licence"]
+    assert len(licences) == 3
+    for name, licence in licences.items():
+        assert set(licence.split(" AND ")) <= {"Apache-2.0", "CC0-1.0"}, name
 
 
 def test_every_stage_is_named_where_it_is_used(instructions: list[tuple[str, str]]) -> None:

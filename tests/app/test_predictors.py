@@ -84,19 +84,6 @@ def test_a_body_that_is_named_and_not_there_stops_the_start(folder: Path) -> Non
     assert Settings(body_asset="").body_asset is None  # type: ignore[arg-type]
 
 
-def test_what_is_served_by_default_is_open(repo_root: Path) -> None:
-    models = Capabilities.of(Predictors.load(Settings(device="cpu")).statuses()).capabilities
-    cards = [model.checkpoint for model in models]
-    assert all(card is not None for card in cards)
-    licences = {card.file: card.licence for card in cards if card is not None}
-    assert licences == {
-        "silhouette.safetensors": "Apache-2.0",
-        "body_neutral.safetensors": "Apache-2.0 AND CC0-1.0",
-        "clothing.safetensors": "Apache-2.0",
-    }
-    assert {path.name for path in (repo_root / "checkpoints").glob("*.safetensors")} == {*licences}
-
-
 def test_a_damaged_checkpoint_stops_the_start(folder: Path) -> None:
     path = folder / "silhouette.safetensors"
     data = bytearray(path.read_bytes())

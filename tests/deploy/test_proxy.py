@@ -34,6 +34,9 @@ class Upstream(ThreadingHTTPServer):
         """Set when a whole large answer has been taken."""
         self.release = threading.Event()
 
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Nothing: clients that leave are what is tested."""
+
 
 class Answer(BaseHTTPRequestHandler):
     server: Upstream
@@ -95,7 +98,14 @@ def address(configuration: str, upstream: Upstream, tmp_path: Path) -> Iterator[
     (tmp_path / "nginx.conf").write_text(text)
     # Started by root its workers would be another user's, to whom pytest's folder is closed.
     user = ["-g", "user root;"] if os.getuid() == 0 else []
-    command = [nginx, "-e", tmp_path / "log", "-c", tmp_path / "nginx.conf", *user]
+    command: list[str | Path] = [
+        nginx,
+        "-e",
+        tmp_path / "log",
+        "-c",
+        tmp_path / "nginx.conf",
+        *user,
+    ]
     with subprocess.Popen(command) as process:
         try:
             for _ in range(100):

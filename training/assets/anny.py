@@ -13,7 +13,9 @@ import warnings
 import anny
 import torch
 import warp
+from anny.paths import get_anny_cache_path
 from anny.shape_distribution import SimpleShapeDistribution
+from filelock import FileLock
 from torch import Tensor
 
 from model.body.kinematics import ancestors, forward_kinematics, rest_to_posed
@@ -112,7 +114,8 @@ class AnnyBody:
         if topology not in ("anny", "anny-full"):
             raise ValueError(f"topology is {topology!r}; 'anny' or 'anny-full' is needed")
         warp.config.quiet = True  # or it greets on standard output
-        with warnings.catch_warnings():
+        # Anny writes its cache in place: another process would read half of a file.
+        with warnings.catch_warnings(), FileLock(get_anny_cache_path() / "habitus.lock"):
             warnings.simplefilter("ignore", DeprecationWarning)  # raised inside Anny and Warp
             self._anny = anny.Anny(topology=topology)
         self.dtype = dtype
