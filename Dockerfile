@@ -23,6 +23,7 @@ COPY checkpoints checkpoints
 ENV PATH=/habitus/venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
+    MALLOC_ARENA_MAX=1 \
     HABITUS_HOST=0.0.0.0 \
     HABITUS_PORT=8000 \
     HABITUS_LOG_FORMAT=json

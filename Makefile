@@ -5,7 +5,7 @@ BIN = .venv/bin
 
 .PHONY: serve test check bench
 serve: .venv/serve.installed  ## start the server with the checkpoints of this repository
-	HABITUS_HOST=$(HOST) HABITUS_PORT=$(PORT) $(BIN)/python -m app
+	MALLOC_ARENA_MAX=1 HABITUS_HOST=$(HOST) HABITUS_PORT=$(PORT) $(BIN)/python -m app
 
 test: check  ## everything that CI runs
 	$(BIN)/pytest

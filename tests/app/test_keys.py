@@ -36,6 +36,19 @@ def test_an_entry_that_is_no_key_is_an_error(entry: str) -> None:
         parse_key(entry)
 
 
+@pytest.mark.parametrize("text", [b"", b"\n", b"\r\n"])
+def test_the_digest_of_an_empty_key_stops_the_start(tmp_path: Path, text: bytes) -> None:
+    entry = f"sha256:{hashlib.sha256(text).hexdigest()}"
+    path = tmp_path / "keys"
+    path.write_text(f"one\n{entry}\n")
+    for settings in (
+        {"api_keys": f"one,{entry.upper().replace('SHA', 'sha')}"},
+        {"api_keys_file": path},
+    ):
+        with pytest.raises(ValidationError, match="digest of an empty key"):
+            Settings(**settings)  # type: ignore[arg-type]
+
+
 def test_a_file_holds_a_key_a_line(tmp_path: Path) -> None:
     path = tmp_path / "keys"
     path.write_text(f"# the lab\n\n  open sesame  \nsha256:{DIGEST}\n")
