@@ -1,4 +1,5 @@
 import hashlib
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -66,3 +67,17 @@ def test_a_file_without_a_usable_key_stops_the_start(tmp_path: Path, content: by
         path.write_bytes(content)
     with pytest.raises(ValidationError, match="api_keys_file"):
         Settings(api_keys_file=path)
+
+
+@pytest.mark.parametrize("key", ["open sesame", ""])
+def test_the_documented_recipe_makes_a_digest_of_a_key_and_of_nothing_none(
+    repo_root: Path, key: str
+) -> None:
+    blocks = (repo_root / "deploy" / "README.md").read_text().split("```")
+    [recipe] = [
+        block.removeprefix("sh\n") for block in blocks if "export HABITUS_API_KEYS=" in block
+    ]
+    assert "key=$(openssl rand -hex 32)" in recipe
+    script = f"openssl() {{ printf %s '{key}'; }}\n{recipe}\nprintf %s \"$HABITUS_API_KEYS\"\n"
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout == (f"sha256:{DIGEST}" if key else "")
