@@ -7,25 +7,25 @@ import os
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import argparse
-import errno
 import logging
-import math
-import socket
 import sys
 from collections.abc import Callable
+from functools import partial
 from textwrap import fill
 
 import torch
 from pydantic import ValidationError
 
-from app.connections import GuardedConfig
-from app.heaps import limit_heaps, trimmed_heaps
-from app.logs import configure_logging, give_up_unwritten
+from app.environment import PREFIX, service_links
+from app.listener import listen, url_of
+from app.logs import configure_logging
 from app.main import create_app
 from app.predictors import Predictors
-from app.server import DRAIN_MARGIN_S, EXIT_FAULT, Server, greeting
-from app.settings import PREFIX, ConfigurationError, Settings
+from app.server import EXIT_FAULT, Server, greeting
+from app.settings import ConfigurationError, Settings
 from model.errors import HabitusError
+
+_log = logging.getLogger("app")
 
 
 def main(arguments: list[str], load: Callable[[Settings], Predictors] = Predictors.load) -> int:
@@ -39,29 +39,45 @@ def main(arguments: list[str], load: Callable[[Settings], Predictors] = Predicto
         The exit code: 1 for what can be put right by the operator, `EXIT_FAULT` for a lost device.
     """
     build_parser().parse_args(arguments)
-    limit_heaps()
     try:
         settings = Settings()
-        configure_logging(settings.log_format)
-        listener = listen(settings.host, settings.port)
-        torch.set_num_threads(settings.cpu_threads)
-        predictors = load(settings)
     except ValidationError as error:
         for entry in error.errors():
             name = "".join(f"{PREFIX}{part}: ".upper() for part in entry["loc"][:1])
             message = entry["msg"].removeprefix("Value error, ")
             print(f"error: {name}{message}", file=sys.stderr)  # noqa: T201
         return 1
+    writer = configure_logging(settings.log_format)
+    try:
+        exit_code = serve(settings, load)
     except (ConfigurationError, HabitusError) as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201
-        return 1
-    app = create_app(settings, load=lambda _: predictors)
-    config = GuardedConfig(
-        app, timeout_graceful_shutdown=math.ceil(settings.timeout_s) + DRAIN_MARGIN_S
-    )
-    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
-    server = Server(config, app, greeting(listener), settings.drain_s)
-    with listener, trimmed_heaps():
+        exit_code = 1
+    is_written = writer is None or writer.stop()
+    if exit_code == EXIT_FAULT or not is_written:
+        # Without the interpreter's own end: it waits for a lost device, and for a stream that takes
+        # nothing.
+        os._exit(exit_code)
+    return exit_code
+
+
+def serve(settings: Settings, load: Callable[[Settings], Predictors]) -> int:
+    """Serve until a signal comes.
+
+    Returns:
+        The exit code.
+
+    Raises:
+        ConfigurationError: A setting cannot be honoured on this machine.
+        HabitusError: A checkpoint is damaged.
+    """
+    if links := service_links(os.environ):
+        _log.info("variables of Kubernetes services are ignored", extra={"names": links})
+    with listen(settings.host, settings.port, settings.send_timeout_s) as listener:
+        torch.set_num_threads(settings.cpu_threads)
+        predictors = load(settings)
+        app = create_app(settings, load=lambda _: predictors)
+        server = Server(app, partial(greeting, url_of(listener), settings.log_format))
         server.run(sockets=[listener])
     return server.exit_code
 
@@ -85,25 +101,20 @@ def build_parser() -> argparse.ArgumentParser:
     )
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """A socket that already listens, so that a taken port is known before anything is loaded.
-
-    Raises:
-        ConfigurationError: The port or the address cannot be had.
-    """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        return socket.create_server((host, port), family=family, backlog=2048)
-    except OSError as error:
-        if error.errno == errno.EADDRINUSE:
-            raise ConfigurationError(
-                f"port {port} of {host} is taken; choose another, e.g. {PREFIX}PORT={port + 1}"
-            ) from error
-        raise ConfigurationError(f"cannot listen on {host} port {port}: {error}") from error
-
-
 def _shown(default: object) -> str:
     return "none" if default in ((), None) else str(default)
+
+
+def give_up_unwritten() -> None:
+    """Let the process end with its own exit code where what it has printed cannot be written.
+
+    Python flushes the standard streams at its end, and exits with 120 where that fails.
+    """
+    for stream in filter(None, (sys.stdout, sys.stderr)):
+        try:
+            stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 if __name__ == "__main__":
@@ -111,7 +122,4 @@ if __name__ == "__main__":
         exit_code = main(sys.argv[1:])
     finally:
         give_up_unwritten()
-    if exit_code == EXIT_FAULT:
-        logging.shutdown()  # lines that wait for others
-        os._exit(exit_code)  # without the interpreter's own end: a lost device can hang it
     sys.exit(exit_code)

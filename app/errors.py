@@ -2,7 +2,6 @@
 
 import http
 import json
-import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,12 +17,10 @@ from app.encoding import NotAcceptableError
 from app.execution import DeviceFaultError, DeviceMemoryError
 from app.predictors import CapabilityMissingError
 from app.queueing import EngineClosedError, QueueFullError
-from app.security_headers import HEADERS
-from app.telemetry import PROBLEM_STATE, REQUEST_ID_HEADER
+from app.telemetry import PROBLEM_STATE
 from app.uploads import PictureTooLargeError, UnsupportedFormatError
 from model.errors import InvalidInputError
 
-_log = logging.getLogger(__name__)
 MEDIA_TYPE = "application/problem+json"
 RETRY_AFTER_S = 1
 """A queue of ordinary pictures has moved on by then."""
@@ -73,7 +70,6 @@ HEAD_TOO_LARGE = Kind(431, "head-too-large", "Request head too large", _CLOSE)
 INTERNAL = Kind(500, "internal", "Internal error")
 MISSING = Kind(503, "capability-missing", "Capability not loaded")
 BUSY = Kind(503, "queue-full", "Queue full", _RETRY)
-CROSS_ORIGIN = Kind(400, "cross-origin-refused", "Cross-origin request refused")
 CROWDED = Kind(503, "too-many-requests-at-once", "Too many requests at once", _RETRY)
 CLOSING = Kind(503, "shutting-down", "Shutting down", _RETRY)
 NOT_READY = Kind(503, "not-ready", "Not ready", _RETRY)
@@ -95,12 +91,11 @@ _KINDS: dict[type[Exception], Kind] = {
 
 
 def install_problem_handlers(app: FastAPI) -> None:
-    """Answer every exception that leaves a route with a problem document."""
+    """Answer every exception that is not a mistake of ours with a problem document."""
     for exception in _KINDS:
         app.add_exception_handler(exception, _own_problem)
     app.add_exception_handler(HTTPException, _http_problem)
     app.add_exception_handler(RequestValidationError, _validation_problem)
-    app.add_exception_handler(Exception, _internal_problem)
 
 
 def kind_of(error: Exception) -> Kind:
@@ -121,13 +116,7 @@ def problem(
     return Response(
         document(kind, detail, state["request_id"], errors),
         kind.status,
-        # Those that an answer of status 500 would lack: it does not pass through the middleware.
-        {
-            **HEADERS,
-            **dict(kind.headers),
-            REQUEST_ID_HEADER: state["request_id"],
-            **(headers or {}),
-        },
+        {**dict(kind.headers), **(headers or {})},
         MEDIA_TYPE,
     )
 
@@ -179,7 +168,10 @@ def add_problems(responses: dict[int | str, dict[str, Any]], *kinds: Kind) -> No
 
 
 _EXAMPLE_DETAILS = {
-    BAD_HEAD.name: "there are 2 Host headers; one is needed",
+    BAD_HEAD.name: "the Host header is 'a.example'; HABITUS_ALLOWED_HOSTS lists the names that are "
+    "served",
+    HEAD_TOO_LARGE.name: "the request head has 40010 bytes and 7 headers; at most 32768 bytes and "
+    "100 headers are read",
     MALFORMED.name: "the body is not JSON: Expecting value at character 12",
     UNAUTHORIZED.name: "no API key was sent; send X-API-Key: KEY or Authorization: Bearer KEY",
     NOT_ACCEPTABLE.name: "Accept is 'text/html'; this endpoint gives image/png, application/json",
@@ -244,12 +236,6 @@ async def _validation_problem(request: Request, error: Exception) -> Response:
         )
     errors = [{"pointer": _pointer(location), "detail": message} for location, message in named]
     return problem(request.scope, UNUSABLE, detail, errors)
-
-
-async def _internal_problem(request: Request, error: Exception) -> Response:
-    """A mistake of ours; what it was is for the log only."""
-    _log.error("internal error", exc_info=error, extra={"request_id": request.state.request_id})
-    return problem(request.scope, INTERNAL, "the server failed; its log says more, by this id")
 
 
 def _message(entry: Mapping[str, Any]) -> str:

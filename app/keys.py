@@ -19,11 +19,15 @@ def digest_of(key: bytes) -> bytes:
     return hashlib.sha256(key).digest()
 
 
+_EMPTY = {digest_of(text) for text in (b"", b"\n", b"\r\n")}
+"""What sha256sum says of nothing, and of an empty line."""
+
+
 def parse_key(text: str) -> bytes:
     """The digest of an entry, which is either a key or `sha256:` and a key's digest in hex.
 
     Raises:
-        ValueError: The entry is empty, or its digest is none.
+        ValueError: The entry or its key is empty, or its digest is none.
     """
     if not text:
         raise ValueError("a key is empty")
@@ -35,7 +39,10 @@ def parse_key(text: str) -> bytes:
             f"after {DIGEST_PREFIX} there are {len(digits)} characters; 64 hexadecimal digits are "
             "needed, as sha256sum prints them"
         )
-    return bytes.fromhex(digits)
+    digest = bytes.fromhex(digits)
+    if digest in _EMPTY:
+        raise ValueError(f"{text[:16]}... is the digest of an empty key; was its variable unset?")
+    return digest
 
 
 def read_keys(path: Path) -> list[str]:

@@ -7,11 +7,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.errors import CROWDED, TOO_LARGE, TOO_SLOW, UNAUTHORIZED, RefusedError, problem
 from app.keys import KeyRing
+from app.paths import HEALTH_PREFIXES, route_path
 
 API_KEY_HEADER = "X-API-Key"
-OPEN_PREFIXES = ("/health/", "/v2/health/")
+_KEYLESS_PREFIXES = (*HEALTH_PREFIXES, "/docs/")
 """Supervisors hold no keys."""
-_KEYLESS_PREFIXES = (*OPEN_PREFIXES, "/docs/")
 _KEYLESS_PATHS = {"/docs", "/openapi.json"}
 """The contract is no secret, and a browser that follows a link sends no key."""
 KEY_STATE = "api_key_digest"
@@ -27,7 +27,7 @@ class ApiKeyGate:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or refuse it."""
-        if scope["type"] != "http" or _needs_no_key(scope["path"]):
+        if scope["type"] != "http" or _needs_no_key(route_path(scope)):
             await self.app(scope, receive, send)
             return
         offered = _offered_key(Headers(scope=scope))

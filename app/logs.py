@@ -1,31 +1,27 @@
-"""Log lines: one format for the whole process, and one write for all lines of a moment.
+"""Log lines: one format for the whole process, written by a thread of their own.
 
-A line about a request costs a few microseconds; a write costs more. Lines that come while an event
-loop runs are written together `TOGETHER_S` after the first, unless one of them is a warning.
-
-A full disk is no reason to stop answering: what cannot be written is counted and let go.
+A disk that is full or a pipe that nobody reads does not hold up requests. Lines for which there is
+no room are dropped.
 """
 
-import asyncio
-import contextlib
 import json
 import logging
-import os
+import queue
 import re
 import sys
-from bisect import bisect_left
-from collections.abc import Callable, Mapping, Sequence
+import threading
+import time
+from collections.abc import Mapping
 from contextvars import Context, ContextVar
 from datetime import UTC, datetime
-from functools import lru_cache
-from itertools import accumulate
-from typing import Any, Protocol
+from logging.handlers import QueueHandler, QueueListener
+from typing import Any, TextIO
 
 log_fields: ContextVar[Mapping[str, str]] = ContextVar("habitus_log_fields")
 """What every line says that is written in this context: of a request, its names."""
 _NO_FIELDS: Mapping[str, str] = {}
-TOGETHER_S = 0.02
-"""How long a line waits for others."""
+MAX_WAITING_LINES = 10_000
+STOP_TIMEOUT_S = 2.0
 _STANDARD = {*vars(logging.makeLogRecord({})), "message", "asctime"}
 _WORD = re.compile("[!#-<>-~]+")
 """ASCII that is printed, without spaces, quotes and equals signs."""
@@ -33,34 +29,23 @@ _to_json = json.JSONEncoder(default=str).encode
 """Unlike orjson, this can repeat what clients send that is no Unicode."""
 
 
-def configure_logging(log_format: str) -> None:
-    """Send every log line of the process, uvicorn's too, to stderr in one format.
-
-    Args:
-        log_format: `text` for people, `json` for machines.
-    """
-    handler: logging.Handler = logging.NullHandler()
-    if sys.stderr is not None:  # as it is where the process was started without
-        # Below Python's buffer, which keeps what cannot be written and does not say how much of it.
-        handler = TogetherHandler(getattr(sys.stderr.buffer, "raw", sys.stderr.buffer))
-    handler.setFormatter(FieldsFormatter(_to_json if log_format == "json" else _to_text))
-    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
-    logging.captureWarnings(True)
-    # No line says which thread or process it came from.
-    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
-
-
 class FieldsFormatter(logging.Formatter):
     """A record as named values: when, what, how bad, from where, and what was given with it."""
 
-    def __init__(self, render: Callable[[dict[str, Any]], str]) -> None:
+    def __init__(self, log_format: str) -> None:
+        """Text for people or JSON for machines.
+
+        Args:
+            log_format: `text` or `json`.
+        """
         super().__init__()
-        self._render = render
+        self._render = _to_json if log_format == "json" else _to_text
 
     def format(self, record: logging.LogRecord) -> str:
         """One line, but for exceptions as text."""
+        when = datetime.fromtimestamp(record.created, UTC).replace(tzinfo=None)
         fields = {
-            "timestamp": _when(record.created),
+            "timestamp": f"{when.isoformat(timespec='milliseconds')}Z",
             "level": record.levelname.lower(),
             "event": record.getMessage(),
             "logger": record.name,
@@ -72,119 +57,87 @@ class FieldsFormatter(logging.Formatter):
         return self._render(fields)
 
 
-class ByteStream(Protocol):
-    """Where lines go."""
+class LogWriter:
+    """Sends every log line of the process to a stream, by a thread."""
 
-    def write(self, data: bytes, /) -> int | None:
-        """Take the data, or as much of it as there is room for.
+    def __init__(
+        self, log_format: str, stream: TextIO, max_waiting: int = MAX_WAITING_LINES
+    ) -> None:
+        """Start the thread.
+
+        Args:
+            log_format: `text` or `json`.
+            stream: Where the lines go.
+            max_waiting: Lines that wait to be written; further ones are dropped and counted.
+        """
+        lines: queue.Queue[logging.LogRecord] = queue.Queue(max_waiting)
+        self.handler = _DroppingHandler(lines)
+        self.handler.setFormatter(FieldsFormatter(log_format))
+        self._listener = QueueListener(lines, logging.StreamHandler(stream))
+        self._listener.start()
+
+    def stop(self, timeout_s: float = STOP_TIMEOUT_S) -> bool:
+        """Write the lines that wait, and end the thread.
+
+        Args:
+            timeout_s: How long at most.
 
         Returns:
-            How many bytes were taken; None for none at the moment.
-
-        Raises:
-            OSError: There is no room, or nobody to read it.
+            Whether all lines are written; if not, the thread waits for the stream for ever.
         """
+        stopping = threading.Thread(target=self._finish, daemon=True)
+        stopping.start()
+        stopping.join(timeout_s)
+        return not stopping.is_alive()
+
+    def _finish(self) -> None:
+        while True:
+            try:
+                self._listener.stop()
+            except queue.Full:  # there is no room for the sign of the end either
+                time.sleep(0.01)
+            else:
+                return
 
 
-class TogetherHandler(logging.Handler):
-    """Writes the lines of a moment of an event loop with one call; a warning at once.
+class _DroppingHandler(QueueHandler):
+    """Formats a line where it is logged, and drops it where the queue is full."""
 
-    Lines for which there is no room are lost. Once there is, one line says how many they were.
-    """
+    num_dropped = 0
+    """Lines that were dropped and that no line has told of."""
 
-    def __init__(self, stream: ByteStream) -> None:
-        super().__init__()
-        self._stream = stream
-        self._lines: list[bytes] = []
-        self._cut = b""
-        """The end of a line whose beginning is written."""
-        self._num_lost = 0
-        """Lines that were lost and that no line has told of."""
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Keep the line for the end of the moment, or write it."""
+    def enqueue(self, record: logging.LogRecord) -> None:
+        """Queue the line, after one that says how many were dropped before it."""
         try:
-            self._lines.append(self._encoded(record))
-            loop = asyncio._get_running_loop()
-            if loop is None or record.levelno >= logging.WARNING:
-                self.flush()
-            elif len(self._lines) == 1:
-                loop.call_later(TOGETHER_S, self.flush)
-        except Exception:  # noqa: BLE001  (as every handler of the standard library)
-            self.handleError(record)
-
-    def flush(self) -> None:
-        """Write what is kept; afterwards nothing is but the end of a line and a number."""
-        self.acquire()
-        try:
-            lines, self._lines = self._lines, []
-            loss = [self._loss()] if self._num_lost else []
-            if loss or lines or self._cut:
-                num_lost = self._write([*loss, *lines])
-                is_told = num_lost <= len(lines)
-                self._num_lost = num_lost if is_told else self._num_lost + len(lines)
-        finally:
-            self.release()
-
-    def _encoded(self, record: logging.LogRecord) -> bytes:
-        return f"{self.format(record)}\n".encode("utf-8", "backslashreplace")
-
-    def _loss(self) -> bytes:
-        """The line that says what was lost."""
-        record = logging.LogRecord(
-            __name__, logging.WARNING, __file__, 0, "log lines were lost", None, None
-        )
-        record.num_lost = self._num_lost
-        return Context().run(self._encoded, record)  # it is about no request
-
-    def _write(self, lines: Sequence[bytes]) -> int:
-        """Write as much as there is room for; a line that is begun is ended the next time.
-
-        Returns:
-            How many of the lines are lost.
-        """
-        data = b"".join([self._cut, *lines])
-        num_written = _write_some(self._stream, data)
-        ends = [*accumulate(map(len, lines), initial=len(self._cut))]
-        begun = bisect_left(ends, num_written)
-        self._cut = data[num_written : ends[begun]]
-        return len(lines) - begun
+            if self.num_dropped:
+                told = {"levelname": "WARNING", "name": __name__, "num_dropped": self.num_dropped}
+                loss = logging.makeLogRecord({"msg": "log lines were dropped", **told})
+                # In an empty context: it is about no request.
+                self.queue.put_nowait(Context().run(self.prepare, loss))
+                self.num_dropped = 0
+            self.queue.put_nowait(record)
+        except queue.Full:
+            self.num_dropped += 1
 
 
-def give_up_unwritten() -> None:
-    """Let the process end with its own exit code where what it has printed cannot be written.
+def configure_logging(log_format: str) -> LogWriter | None:
+    """Send every log line of the process, uvicorn's too, to stderr in one format.
 
-    Python flushes the standard streams at its end, and exits with 120 where that fails.
-    """
-    for stream in filter(None, (sys.stdout, sys.stderr)):
-        try:
-            stream.flush()
-        except OSError:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
-
-
-def _write_some(stream: ByteStream, data: bytes) -> int:
-    """Write until all is written or there is no room.
+    Args:
+        log_format: `text` for people, `json` for machines.
 
     Returns:
-        How many bytes were.
+        What writes them, to be stopped in the end; None where the process has no stderr.
     """
-    num_written = 0
-    with contextlib.suppress(OSError):
-        while num_written < len(data) and (count := stream.write(data[num_written:])):
-            num_written += count
-    return num_written
-
-
-def _when(seconds: float) -> str:
-    whole, rest = divmod(seconds, 1)
-    return f"{_second(whole)}.{int(rest * 1000):03d}Z"
-
-
-@lru_cache(maxsize=2)
-def _second(seconds: float) -> str:
-    """The same for all lines of a second."""
-    return datetime.fromtimestamp(seconds, UTC).isoformat()[:-6]
+    writer = None if sys.stderr is None else LogWriter(log_format, sys.stderr)
+    handler = logging.NullHandler() if writer is None else writer.handler
+    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+    logging.captureWarnings(True)
+    # No line says which thread or process it came from.
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
+    # A stream that cannot be written to cannot be told so either.
+    logging.raiseExceptions = False
+    return writer
 
 
 def _to_text(fields: dict[str, Any]) -> str:

@@ -1,28 +1,30 @@
 """The app: settings and predictors in, an ASGI application out. Importing this starts nothing."""
 
-import os
-from collections.abc import AsyncIterator, Callable, MutableMapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from importlib.metadata import version
-from typing import Any
 
 import anyio
 from fastapi import FastAPI
 from starlette.concurrency import run_in_threadpool
 from starlette.formparsers import MultiPartParser
 from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
 
 from app.admission import AdmissionGate
-from app.cors import CrossOrigin
+from app.connection_limits import HeadCheck, SendTimeout
 from app.dependencies import Service
 from app.engine import Engine
 from app.errors import install_problem_handlers
-from app.hosts import HostGate
+from app.hosts import TrustedHosts
+from app.internal_errors import InternalErrors
 from app.lifetime import RequestLifetime
-from app.limits import API_KEY_HEADER, OPEN_PREFIXES, ApiKeyGate, BodyLimit
+from app.limits import API_KEY_HEADER, ApiKeyGate, BodyLimit
 from app.metrics import Metrics
 from app.openapi import complete_openapi
+from app.paths import is_operational
 from app.predictors import Predictors
+from app.processors import count_processors
 from app.rate import RateLimit
 from app.routes import body, clothing, documentation, health, models, silhouette
 from app.security_headers import SecurityHeaders
@@ -67,7 +69,7 @@ def create_app(
             max_queue=settings.max_queue,
             max_wait_s=settings.max_wait_ms / 1000,
         )
-        decoding = anyio.CapacityLimiter(os.cpu_count() or 1)
+        decoding = anyio.CapacityLimiter(count_processors())
         app.state.service = Service(settings, predictors, engine, metrics, decoding)
         engine.start()
         try:
@@ -88,7 +90,7 @@ def create_app(
         routes=[route for module in ROUTES for route in module.router.routes],
         # Its records of errors would repeat what clients sent; a request's stages say more than
         # spans of its steps.
-        telemetry={"logs": False, "operation_spans": False, "exclude": _is_operational},
+        telemetry={"logs": False, "operation_spans": False, "exclude": is_operational},
     )
     app.state.settings, app.state.metrics = settings, metrics
     install_problem_handlers(app)
@@ -102,14 +104,15 @@ def _middleware(settings: Settings, metrics: Metrics) -> list[Middleware]:
     """What a request passes before its route, the outermost first."""
     middleware = [
         Middleware(RequestTelemetry, metrics=metrics),
+        Middleware(SendTimeout, timeout_s=settings.send_timeout_s, metrics=metrics),
         Middleware(SecurityHeaders),
-        Middleware(HostGate, names=settings.served_hosts),
     ]
     if settings.cors_origins:
-        # Before the keys: a browser asks whether it may ask without one.
+        # Before all that refuses: pages may read why. Before the keys: a browser asks without one
+        # whether it may ask.
         middleware.append(
             Middleware(
-                CrossOrigin,
+                CORSMiddleware,
                 allow_origins=settings.cors_origins,
                 allow_methods=("GET", "POST"),
                 allow_headers=(
@@ -123,11 +126,18 @@ def _middleware(settings: Settings, metrics: Metrics) -> list[Middleware]:
                     REQUEST_ID_HEADER,
                     SERVER_TIMING_HEADER,
                     "ETag",
+                    "RateLimit",
+                    "RateLimit-Policy",
                     "Retry-After",
                     body.IGNORED_HEADER,
                 ),
             )
         )
+    middleware += [
+        Middleware(InternalErrors),
+        Middleware(HeadCheck),
+        Middleware(TrustedHosts, names=settings.served_hosts),
+    ]
     if keys := settings.key_ring():
         middleware.append(Middleware(ApiKeyGate, keys=keys))
     if settings.rate_per_minute:
@@ -144,9 +154,3 @@ def _middleware(settings: Settings, metrics: Metrics) -> list[Middleware]:
     routes = [route for module in ROUTES for route in module.router.routes]
     middleware.append(Middleware(AdmissionGate, routes=routes, max_queue=settings.max_queue))
     return middleware
-
-
-def _is_operational(scope: MutableMapping[str, Any]) -> bool:
-    """Whether it is only a supervisor that asks: not worth a trace."""
-    path: str = scope["path"]
-    return path.startswith((*OPEN_PREFIXES, "/metrics"))

@@ -74,12 +74,9 @@ class Metrics:
             ["route"],
             registry=self.registry,
         )
-        self.connections = Gauge(
-            "habitus_connections", "Connections that are open.", registry=self.registry
-        )
         self.closed_connections = Counter(
             "habitus_closed_connections",
-            "Connections that the server closed because the client was too slow or they too many.",
+            "Connections that the server closed because the client was too slow.",
             ["reason"],
             registry=self.registry,
         )

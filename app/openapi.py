@@ -11,6 +11,7 @@ from app.errors import (
     BUSY,
     CLOSING,
     CROWDED,
+    HEAD_TOO_LARGE,
     LATE,
     MALFORMED,
     MEMORY,
@@ -26,7 +27,8 @@ from app.errors import (
     add_problems,
     problem_responses,
 )
-from app.limits import API_KEY_HEADER, OPEN_PREFIXES
+from app.limits import API_KEY_HEADER
+from app.paths import HEALTH_PREFIXES, METRICS_PATH
 from app.schemas.body import Faces, Mesh, MeshPair
 from app.schemas.clothing import ClothingMap
 from app.schemas.common import Problem
@@ -123,8 +125,10 @@ def complete_openapi(app: FastAPI, *, with_keys: bool, with_rate: bool) -> None:
                     "bearer": {"type": "http", "scheme": "bearer"},
                 }
             for path, operations in document["paths"].items():
-                is_open = path.startswith(OPEN_PREFIXES)
+                is_open = path.startswith(HEALTH_PREFIXES)
                 for operation in operations.values():
+                    if not is_open and path != METRICS_PATH:
+                        add_problems(operation["responses"], BAD_HEAD)
                     _describe_door(
                         operation,
                         with_keys=with_keys and not is_open,
@@ -138,7 +142,7 @@ def complete_openapi(app: FastAPI, *, with_keys: bool, with_rate: bool) -> None:
 
 def _describe_door(operation: dict[str, Any], *, with_keys: bool, with_rate: bool) -> None:
     """Add the answers that a request may get before it reaches its route."""
-    add_problems(operation["responses"], BAD_HEAD)
+    add_problems(operation["responses"], HEAD_TOO_LARGE)
     if "requestBody" in operation:
         add_problems(operation["responses"], TOO_SLOW, CROWDED)
     if with_keys:

@@ -10,6 +10,7 @@ from typing import TypeVar
 import numpy as np
 import torch
 
+from app.checkpoint_files import is_there
 from app.device import Device, Predictor
 from app.settings import ConfigurationError, Settings
 from app.topology import Topology
@@ -121,12 +122,12 @@ class Predictors:
         """Load every checkpoint that is there.
 
         Raises:
-            ConfigurationError: A device, the folder of checkpoints or HABITUS_BODY_ASSET is not
-                there.
+            ConfigurationError: A device, the checkpoints or HABITUS_BODY_ASSET are not there, or
+                cannot be read.
             HabitusError: A checkpoint is damaged.
         """
         folder = settings.checkpoints
-        if not folder.is_dir():
+        if not is_there(folder):
             raise ConfigurationError(
                 f"HABITUS_CHECKPOINTS is {folder}; there is no such folder here"
             )
@@ -275,7 +276,7 @@ def _load(
     device: torch.device,
 ) -> _Predictor | None:
     path = _path(capability, settings)
-    if not path.exists():
+    if not is_there(path):
         _log.warning("%s", capability.absence)
         return None
     return from_checkpoint(path, device)

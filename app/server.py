@@ -1,16 +1,24 @@
-"""The process around the app: what it says when it is ready, and how it ends."""
+"""The process around the app: how uvicorn serves it, what it says when ready, how it ends."""
 
 import contextlib
 import gc
+import logging
+import math
 import os
-import socket
 import time
+from collections.abc import Callable
 from types import FrameType
 
 import uvicorn
 from fastapi import FastAPI
 
 from app.engine import Engine
+from app.listener import BACKLOG
+from app.logs import FieldsFormatter
+from app.settings import Settings
+
+MAX_INCOMPLETE_BYTES = 65_536
+"""Of a request head, or of the trailers behind a body, that has not come to its end."""
 
 DRAIN_MARGIN_S = 2
 """Beyond the deadline of the requests, for their answers to be sent."""
@@ -18,23 +26,44 @@ EXIT_FAULT = 70
 """A device is lost: the supervisor should start a new process. EX_SOFTWARE of sysexits.h."""
 
 
+def serving_config(app: FastAPI) -> uvicorn.Config:
+    """How uvicorn serves an app of `create_app`.
+
+    Its parser h11 bounds heads and trailers, and takes a request to upgrade to HTTP/2 for a plain
+    one.
+    """
+    settings: Settings = app.state.settings
+    return uvicorn.Config(
+        app,
+        http="h11",
+        h11_max_incomplete_event_size=MAX_INCOMPLETE_BYTES,
+        ws="none",
+        root_path=settings.root_path,
+        backlog=BACKLOG,
+        timeout_keep_alive=settings.keep_alive_s,
+        timeout_graceful_shutdown=math.ceil(settings.timeout_s) + DRAIN_MARGIN_S,
+        log_config=None,
+        # At lower levels it writes a line for everything that is not HTTP.
+        log_level="error",
+        access_log=False,
+        server_header=False,
+    )
+
+
 class Server(uvicorn.Server):
     """Greets when it is ready, drains on the first signal, stops at once on the second."""
 
-    def __init__(self, config: uvicorn.Config, app: FastAPI, greeting: str, drain_s: float) -> None:
+    def __init__(self, app: FastAPI, greeting: Callable[[], str]) -> None:
         """Nothing runs yet.
 
         Args:
-            config: How to serve `app`.
             app: Its lifespan makes the engine.
-            greeting: Printed when requests should come.
-            drain_s: How long to go on accepting connections after a signal, while
-                /health/ready already says that it is over.
+            greeting: Makes what is printed when requests should come.
         """
-        super().__init__(config)
+        super().__init__(serving_config(app))
         self._app = app
-        self._greeting: str | None = greeting
-        self._drain_s = drain_s
+        self._greeting: Callable[[], str] | None = greeting
+        self._drain_s: float = app.state.settings.drain_s
         self._stop_at: float | None = None
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002
@@ -69,7 +98,7 @@ class Server(uvicorn.Server):
             gc.collect()
             gc.freeze()
             with contextlib.suppress(OSError):  # where its disk is full, requests come all the same
-                print(self._greeting, flush=True)  # noqa: T201  (the command's own output)
+                print(self._greeting(), flush=True)  # noqa: T201  (the command's own output)
             self._greeting = None
         return await super().on_tick(counter)
 
@@ -79,11 +108,12 @@ class Server(uvicorn.Server):
         return engine
 
 
-def greeting(listener: socket.socket) -> str:
-    """The address, and a line to try."""
-    host, port = listener.getsockname()[:2]
-    reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
-    url = f"http://[{reachable}]:{port}" if ":" in reachable else f"http://{reachable}:{port}"
+def greeting(url: str, log_format: str) -> str:
+    """The address and a line to try; as one line of JSON where the log is JSON."""
+    if log_format == "json":
+        said = {"name": __name__, "levelname": "INFO", "msg": "listening"}
+        addresses = {"url": url, "documentation": f"{url}/docs"}
+        return FieldsFormatter("json").format(logging.makeLogRecord({**said, **addresses}))
     return (
         f"Habitus listens on {url} (documentation: {url}/docs). Try:\n"
         f"  curl -F image=@photo.jpg {url}/confidence -o map.png"

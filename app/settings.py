@@ -1,6 +1,5 @@
 """What the operator decides: every HABITUS_* environment variable."""
 
-import difflib
 import os
 import re
 from pathlib import Path
@@ -9,9 +8,9 @@ from typing import Annotated, Literal
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from app.environment import PREFIX, check_names, is_service_address
 from app.keys import KeyRing, parse_key, read_keys
 
-PREFIX = "HABITUS_"
 BYTES_PER_MB = 1_000_000
 PILLOW_MAX_PIXELS = 89_478_485
 """Pillow warns of larger pictures, and its warnings of them are errors here."""
@@ -30,10 +29,17 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
 
     host: str = Field(
-        default="127.0.0.1", description="Address to listen on; 0.0.0.0 for every one."
+        default="127.0.0.1",
+        description="Address to listen on; 0.0.0.0 for every one of IPv4, :: for IPv6 and IPv4.",
     )
     port: int = Field(
         default=8000, ge=0, le=65535, description="Port to listen on; 0 for any free one."
+    )
+    root_path: str = Field(
+        default="",
+        pattern=r"^(/[A-Za-z0-9._~-]+)*$",
+        description="Prefix that a proxy takes off the path before it passes a request on, such "
+        "as /habitus.",
     )
     device: str = Field(
         default="auto",
@@ -106,18 +112,18 @@ class Settings(BaseSettings):
         default=None,
         description="File of further API keys, one a line, such as a Docker or Kubernetes secret.",
     )
-    rate_per_minute: float = Field(
+    rate_per_minute: int = Field(
         default=0,
         ge=0,
-        description="Requests a minute that each API key, or each address where there are no "
-        "keys, may make on average, and at once after a pause; then 429. 0: no limit.",
+        description="Requests that each API key, or each address where there are no keys, may make "
+        "in a minute that begins with the first; then 429. 0: no limit.",
     )
     allowed_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(),
         description="Names under which clients may reach the server, separated by commas, with "
-        "`*.` for subdomains and `*` for any; others are answered 400. None: localhost only when "
-        "it listens on a loopback address, so that no web page can reach it by a name of its own; "
-        "any otherwise.",
+        "`*.` for subdomains and `*` for any; others are answered 400, but for health checks and "
+        "/metrics. None: localhost only when it listens on a loopback address, so that no web page "
+        "can reach it by a name of its own; any otherwise.",
     )
     cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
         default=(),
@@ -129,15 +135,6 @@ class Settings(BaseSettings):
         gt=0,
         description="Most that all request bodies together may hold while they arrive and are "
         "answered, in megabytes; one more is answered 503.",
-    )
-    max_connections: int = Field(
-        default=1000,
-        ge=1,
-        description="Most connections. For one more an idle one is closed; when none is idle the "
-        "new one is answered 503.",
-    )
-    head_timeout_s: float = Field(
-        default=10, gt=0, description="Seconds for a whole request head to arrive; then 408."
     )
     body_timeout_s: float = Field(
         default=20,
@@ -161,15 +158,11 @@ class Settings(BaseSettings):
 
     @model_validator(mode="before")
     @classmethod
-    def _refuse_unknown_variables(cls, values: object) -> object:
+    def _check_environment(cls, values: dict[str, object]) -> dict[str, object]:
         # pydantic-settings ignores variables that belong to no field, even with extra="forbid".
-        known = sorted(name.upper() for name in cls.model_fields)
-        for variable in sorted(os.environ):
-            name = variable.upper().removeprefix(PREFIX)
-            if variable.upper().startswith(PREFIX) and name not in known:
-                meant = difflib.get_close_matches(name, known, n=1) or known
-                hint = " or ".join(f"{PREFIX}{name}" for name in meant)
-                raise ValueError(f"{variable} is not a setting; did you mean {hint}?")
+        check_names(os.environ, cls.model_fields)
+        if is_service_address(values.get("port")):
+            return {name: value for name, value in values.items() if name != "port"}
         return values
 
     @field_validator("api_keys", "allowed_hosts", "cors_origins", mode="before")

@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.logs import log_fields
 from app.metrics import Metrics
+from app.paths import is_operational
 from app.stages import StageTimes, recorded_stages
 
 REQUEST_ID_HEADER = "X-Request-ID"
@@ -29,7 +30,10 @@ _log = logging.getLogger(__name__)
 
 
 class RequestTelemetry:
-    """ASGI middleware: names each request, logs one line about it, counts and times it."""
+    """ASGI middleware: names each request, logs one line about it, counts and times it.
+
+    Health checks and scrapes come every few seconds: a line is written of those that fail only.
+    """
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self.app = app
@@ -57,10 +61,6 @@ class RequestTelemetry:
             exchange = _Exchange(receive, send, names, stages)
             try:
                 await self.app(scope, exchange.receive, exchange.send)
-            except Exception:
-                # FastAPI answers it when it has passed through here.
-                state[PROBLEM_STATE] = "internal"
-                raise
             finally:
                 exchange.ended = time.perf_counter()
                 self.metrics.num_in_progress -= 1
@@ -87,7 +87,8 @@ class RequestTelemetry:
             self.metrics.problems.labels(problem).inc()
         if exchange.client_gone:
             self.metrics.cancelled_requests.labels(route).inc()
-        if not _log.isEnabledFor(logging.INFO):
+        is_expected = exchange.status < 400 and is_operational(scope)
+        if is_expected or not _log.isEnabledFor(logging.INFO):
             return
         line: dict[str, object] = {
             **exchange.names,

@@ -4,6 +4,7 @@ import os
 
 import torch
 
+from app.processors import count_processors
 from app.settings import ConfigurationError
 
 
@@ -45,13 +46,11 @@ def resolve_device(name: str) -> torch.device:
 
 
 def count_workers(threads: int) -> int:
-    """How many batches of so many threads this process's cores hold; at least one.
+    """How many batches of so many threads this process's processors hold; at least one.
 
     OMP_NUM_THREADS, which Ray sets to a replica's share of a machine, bounds them all together.
     """
-    # Containers are often held to some of the machine's cores; macOS cannot tell.
-    allowed = getattr(os, "sched_getaffinity", None)
-    cores = len(allowed(0)) if allowed else os.cpu_count() or 1
+    cores = count_processors()
     bound = os.environ.get("OMP_NUM_THREADS", "")
     if bound.isdecimal() and int(bound) > 0:
         cores = min(cores, int(bound))

@@ -18,9 +18,10 @@ from pydantic import BaseModel, Field
 from ray import serve
 from ray.serve.config import AutoscalingConfig
 
+from app.environment import PREFIX
 from app.main import create_app
 from app.server import DRAIN_MARGIN_S
-from app.settings import PREFIX, Settings
+from app.settings import Settings
 
 NOT_OURS = {f"{PREFIX}HOST", f"{PREFIX}PORT"}
 

@@ -11,6 +11,8 @@ from app.schemas.common import Health, Liveness
 router = APIRouter(tags=["operation"])
 
 
+@router.head("/v2/health/live", include_in_schema=False)
+@router.head("/health/live", include_in_schema=False)
 @router.get(
     "/v2/health/live",
     summary="The same for KServe, under the Open Inference Protocol's name",
@@ -28,6 +30,8 @@ async def live(engine: EngineDep) -> Liveness:
     return Liveness()
 
 
+@router.head("/v2/health/ready", include_in_schema=False)
+@router.head("/health/ready", include_in_schema=False)
 @router.get(
     "/v2/health/ready",
     summary="The same for KServe, under the Open Inference Protocol's name",

@@ -32,7 +32,7 @@ def run(arguments: argparse.Namespace) -> None:
         write_checkpoints(folder)
         with running(folder, {}) as server:
             watch_memory(server, arguments.requests)
-        with running(folder, {"HABITUS_HEAD_TIMEOUT_S": "2", "HABITUS_BODY_TIMEOUT_S": "2"}) as it:
+        with running(folder, {"HABITUS_BODY_TIMEOUT_S": "2"}) as it:
             sit_beside_silent_clients(it, arguments.silent)
         lost = accepted = 0
         for _ in range(arguments.stops):

@@ -54,6 +54,7 @@ def running(folder: Path, settings: Mapping[str, str]) -> Iterator[Server]:
             cwd=ROOT,
             env={
                 **inherited,
+                "MALLOC_ARENA_MAX": "1",  # as the image and the Makefile set it
                 "HABITUS_CHECKPOINTS": str(folder),
                 "HABITUS_PORT": "0",
                 "HABITUS_LOG_FORMAT": "json",

@@ -1,5 +1,4 @@
 import contextlib
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -11,9 +10,10 @@ import uvicorn
 from fastapi import FastAPI
 from PIL import Image
 
-from app.connections import GuardedConfig
+from app.listener import listen, url_of
 from app.main import create_app
 from app.predictors import Predictors
+from app.server import serving_config
 from app.settings import Settings
 from model.body.predictor import BodyPredictor
 from model.clothing.predictor import ClothingPredictor
@@ -23,15 +23,15 @@ from model.silhouette.predictor import SilhouettePredictor
 @contextlib.contextmanager
 def serve(app: FastAPI) -> Iterator[httpx.Client]:
     """A real server on a free port of this machine, in a thread."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        server = uvicorn.Server(GuardedConfig(app))
+    with listen("127.0.0.1", 0, app.state.settings.send_timeout_s) as listener:
+        server = uvicorn.Server(serving_config(app))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
         try:
             while not (server.started and app.state.service.engine.unready is None):
                 assert thread.is_alive(), "the server ended while it started"
                 time.sleep(0.005)
-            url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+            url = url_of(listener)
             # Nothing is encrypted here; to read all certificates takes a tenth of a second.
             with httpx.Client(base_url=url, timeout=60, trust_env=False, verify=False) as client:
                 yield client

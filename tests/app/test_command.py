@@ -1,4 +1,5 @@
 import io
+import json
 import os
 import re
 import resource
@@ -150,6 +151,43 @@ def test_with_its_output_on_a_full_disk_it_answers_and_stops_as_always(
         client.close()
         process.kill()
         process.wait()
+
+
+def test_with_a_log_that_nobody_reads_it_answers_and_stops_as_always(
+    server: subprocess.Popen[str],
+) -> None:
+    assert server.stdout is not None
+    found = re.search(r"http://[\d.:]+", server.stdout.readline())
+    assert found
+    with httpx.Client(base_url=found[0], trust_env=False, timeout=60) as client:
+        # Some 200 bytes a line: several times what a pipe holds.
+        statuses = {client.get("/nowhere").status_code for _ in range(1500)}
+    assert statuses == {404}
+    server.send_signal(signal.SIGTERM)
+    assert server.wait(60) == 0
+
+
+def test_in_a_pod_beside_a_service_of_this_name_it_starts_and_its_lines_are_all_json(
+    repo_root: Path, environment: dict[str, str]
+) -> None:
+    links = {"HABITUS_SERVICE_HOST": "10.96.0.12", "HABITUS_PORT_8000_TCP": "tcp://10.96.0.12:8000"}
+    process = subprocess.Popen(
+        COMMAND,
+        cwd=repo_root,
+        env={**environment, **links, "HABITUS_LOG_FORMAT": "json"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    greeting = json.loads(process.stdout.readline())
+    process.send_signal(signal.SIGTERM)
+    rest, log = process.communicate(timeout=60)
+    assert rest == ""
+    assert greeting["event"] == "listening"
+    assert greeting["documentation"] == f"{greeting['url']}/docs"
+    lines = [json.loads(line) for line in log.splitlines()]
+    assert [line["names"] for line in lines if "Kubernetes" in line["event"]] == [sorted(links)]
 
 
 def is_ready(client: httpx.Client) -> bool:

@@ -1,4 +1,5 @@
 import hashlib
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,19 @@ def test_an_entry_that_is_no_key_is_an_error(entry: str) -> None:
         parse_key(entry)
 
 
+@pytest.mark.parametrize("text", [b"", b"\n", b"\r\n"])
+def test_the_digest_of_an_empty_key_stops_the_start(tmp_path: Path, text: bytes) -> None:
+    entry = f"sha256:{hashlib.sha256(text).hexdigest()}"
+    path = tmp_path / "keys"
+    path.write_text(f"one\n{entry}\n")
+    for settings in (
+        {"api_keys": f"one,{entry.upper().replace('SHA', 'sha')}"},
+        {"api_keys_file": path},
+    ):
+        with pytest.raises(ValidationError, match="digest of an empty key"):
+            Settings(**settings)  # type: ignore[arg-type]
+
+
 def test_a_file_holds_a_key_a_line(tmp_path: Path) -> None:
     path = tmp_path / "keys"
     path.write_text(f"# the lab\n\n  open sesame  \nsha256:{DIGEST}\n")
@@ -53,3 +67,17 @@ def test_a_file_without_a_usable_key_stops_the_start(tmp_path: Path, content: by
         path.write_bytes(content)
     with pytest.raises(ValidationError, match="api_keys_file"):
         Settings(api_keys_file=path)
+
+
+@pytest.mark.parametrize("key", ["open sesame", ""])
+def test_the_documented_recipe_makes_a_digest_of_a_key_and_of_nothing_none(
+    repo_root: Path, key: str
+) -> None:
+    blocks = (repo_root / "deploy" / "README.md").read_text().split("```")
+    [recipe] = [
+        block.removeprefix("sh\n") for block in blocks if "export HABITUS_API_KEYS=" in block
+    ]
+    assert "key=$(openssl rand -hex 32)" in recipe
+    script = f"openssl() {{ printf %s '{key}'; }}\n{recipe}\nprintf %s \"$HABITUS_API_KEYS\"\n"
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout == (f"sha256:{DIGEST}" if key else "")

@@ -1,70 +1,21 @@
-import random
+import asyncio
+import re
 from collections.abc import Callable
 
 import httpx
 import pytest
+from starlette.types import Message, Receive, Scope, Send
 
-from app import rate
 from app.limits import KEY_STATE
 from app.predictors import Predictors
-from app.rate import TokenBuckets, client_of
-
-
-class Clock:
-    """Time that a test moves."""
-
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-def test_a_client_may_spend_a_minutes_worth_at_once_and_then_waits_for_each() -> None:
-    clock = Clock()
-    buckets = TokenBuckets(30, clock)
-    assert [buckets.take("a") for _ in range(30)] == [0] * 30
-    assert buckets.take("a") == pytest.approx(2)
-    assert buckets.take("b") == 0
-    clock.now = 1.5
-    assert buckets.take("a") == pytest.approx(0.5)
-    clock.now = 2.0
-    assert buckets.take("a") == 0
-    assert buckets.take("a") > 0
-    clock.now = 1e6
-    assert [buckets.take("a") for _ in range(31)].count(0) == 30
-
-
-def test_a_rate_below_one_a_minute_lets_one_through() -> None:
-    clock = Clock()
-    buckets = TokenBuckets(0.5, clock)
-    assert buckets.take("a") == 0
-    assert buckets.take("a") == pytest.approx(120)
-
-
-def test_however_a_client_asks_it_never_exceeds_the_rate_and_a_burst() -> None:
-    clock, generator = Clock(), random.Random(0)
-    buckets = TokenBuckets(60, clock)
-    num_taken = 0
-    for _ in range(5000):
-        clock.now += generator.expovariate(20)
-        num_taken += buckets.take("a") == 0
-    assert 60 + clock.now - 2 <= num_taken <= 60 + clock.now
-
-
-def test_many_clients_are_forgotten_and_not_kept_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rate, "MAX_BUCKETS", 100)
-    buckets = TokenBuckets(1, Clock())
-    for number in range(1000):
-        buckets.take(str(number))
-    assert len(buckets) == 100
-    assert buckets.take("999") > 0
-    assert buckets.take("0") == 0
+from app.rate import RateLimit, client_of
 
 
 @pytest.mark.parametrize(
     ("address", "client"),
     [
         ("203.0.113.9", "203.0.113.9"),
+        ("::ffff:203.0.113.9", "203.0.113.9"),
         ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
         ("testclient", "testclient"),
     ],
@@ -76,7 +27,7 @@ def test_without_keys_a_client_is_an_address_or_a_customers_network(
 
 
 def test_with_keys_a_client_is_a_key_and_without_anything_it_is_nobody() -> None:
-    assert client_of({"state": {KEY_STATE: b"d"}, "client": ("203.0.113.9", 1)}) == b"d"
+    assert client_of({"state": {KEY_STATE: b"d"}, "client": ("203.0.113.9", 1)}) == "64"
     assert client_of({"state": {}, "client": None}) == "unknown"
 
 
@@ -84,11 +35,16 @@ def test_one_request_too_many_is_answered_429_with_the_time_to_wait(
     start: Callable[..., httpx.Client],
 ) -> None:
     client = start(Predictors(), rate_per_minute=3)
-    assert [client.get("/models").status_code for _ in range(3)] == [200] * 3
+    answers = [client.get("/models") for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [200] * 3
+    left = [re.fullmatch(r'"default";r=(\d+);t=\d+', a.headers["ratelimit"]) for a in answers]
+    assert [found and found[1] for found in left] == ["2", "1", "0"]
     refused = client.get("/models")
     assert refused.status_code == 429
     assert refused.headers["content-type"] == "application/problem+json"
-    assert 1 <= int(refused.headers["retry-after"]) <= 20
+    assert 1 <= int(refused.headers["retry-after"]) <= 60
+    assert refused.headers["ratelimit"] == f'"default";r=0;t={refused.headers["retry-after"]}'
+    assert refused.headers["ratelimit-policy"] == '"default";q=3;w=60'
     assert refused.json()["type"] == "urn:habitus:rate-exceeded"
     assert client.get("/health/live").status_code == 200
     documented = start(Predictors(), rate_per_minute=3).get("/openapi.json").json()["paths"]
@@ -109,3 +65,28 @@ def test_every_key_has_a_rate_of_its_own(start: Callable[..., httpx.Client]) -> 
         401,
         401,
     ]
+
+
+def test_many_clients_are_forgotten_and_not_kept_for_ever() -> None:
+    limit = RateLimit(_answer, per_minute=1, max_clients=100)
+
+    async def ask_from_everywhere() -> int:
+        for number in range(1000):
+            address = f"10.0.{number // 250}.{number % 250}"
+            scope: Scope = {"type": "http", "path": "/", "state": {}, "client": (address, 1)}
+            await limit(scope, _nothing, _discard)
+        return len(limit.storage.storage)
+
+    assert asyncio.run(ask_from_everywhere()) <= 101
+
+
+async def _answer(scope: Scope, receive: Receive, send: Send) -> None:
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+
+
+async def _nothing() -> Message:
+    return {"type": "http.disconnect"}
+
+
+async def _discard(message: Message) -> None:
+    assert message["status"] == 200

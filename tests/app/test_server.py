@@ -14,7 +14,6 @@ import httpx
 import numpy as np
 import pytest
 import torch
-import uvicorn
 from fastapi import FastAPI
 from PIL import Image
 
@@ -85,9 +84,10 @@ class Running:
 def running(drain_s: float = 0, kind: type[Predictors] = Predictors) -> Iterator[Running]:
     held = Held()
     predictors = kind(silhouette=cast("SilhouettePredictor", held))
-    app = create_app(Settings(max_batch=1, timeout_s=120), load=lambda _: predictors)
-    config = uvicorn.Config(app, log_config=None, timeout_graceful_shutdown=120)
-    server = Server(config, app, "hello", drain_s)
+    app = create_app(
+        Settings(max_batch=1, timeout_s=120, drain_s=drain_s), load=lambda _: predictors
+    )
+    server = Server(app, lambda: "hello")
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()

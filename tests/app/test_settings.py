@@ -1,9 +1,11 @@
+import os
 import re
 from pathlib import Path
 
 import pytest
 from pydantic import ValidationError
 
+from app.environment import service_links
 from app.settings import Settings
 
 
@@ -11,6 +13,7 @@ def test_every_setting_is_read_from_the_environment(monkeypatch: pytest.MonkeyPa
     values = {
         "HOST": ("0.0.0.0", "0.0.0.0"),
         "PORT": ("9001", 9001),
+        "ROOT_PATH": ("/habitus/v1", "/habitus/v1"),
         "DEVICE": ("cuda:1", "cuda:1"),
         "CHECKPOINTS": ("elsewhere", Path("elsewhere")),
         "MAX_BODY_MB": ("1.5", 1.5),
@@ -28,8 +31,6 @@ def test_every_setting_is_read_from_the_environment(monkeypatch: pytest.MonkeyPa
         "ALLOWED_HOSTS": ("Example.org, *.example.org", ("example.org", "*.example.org")),
         "CORS_ORIGINS": ("https://example.org:8443", ("https://example.org:8443",)),
         "MAX_BODIES_MB": ("6", 6),
-        "MAX_CONNECTIONS": ("7", 7),
-        "HEAD_TIMEOUT_S": ("8", 8),
         "BODY_TIMEOUT_S": ("9", 9),
         "SEND_TIMEOUT_S": ("10", 10),
         "KEEP_ALIVE_S": ("11", 11),
@@ -54,18 +55,53 @@ def test_the_defaults_listen_to_this_machine_only_and_ask_for_no_key() -> None:
     assert settings.checkpoints.is_absolute()
 
 
-def test_a_misspelt_name_is_an_error_that_knows_the_right_one(
+@pytest.mark.parametrize(
+    ("name", "nearest"),
+    [
+        ("MAX_QUEUD", "MAX_QUEUE"),
+        ("PORTS", "PORT"),
+        ("XYZZY", "MAX_WAIT_MS"),
+        ("PORT_8000", "PORT"),
+    ],
+)
+def test_a_misspelt_name_is_an_error_that_knows_the_nearest_one(
+    monkeypatch: pytest.MonkeyPatch, name: str, nearest: str
+) -> None:
+    monkeypatch.setenv(f"HABITUS_{name}", "3")
+    with pytest.raises(ValidationError) as caught:
+        Settings()
+    message = str(caught.value)
+    assert f"HABITUS_{name} is not a setting; did you mean HABITUS_" in message
+    assert message.count("did you mean HABITUS_") == 1
+    assert " or HABITUS_" not in message
+    if name != "XYZZY":  # which is as far from all
+        assert f"HABITUS_{nearest}?" in message
+
+
+LINKS = {
+    "HABITUS_SERVICE_HOST": "10.96.0.12",
+    "HABITUS_SERVICE_PORT": "8000",
+    "HABITUS_SERVICE_PORT_HTTP": "8000",
+    "HABITUS_PORT": "tcp://10.96.0.12:8000",
+    "HABITUS_PORT_8000_TCP": "tcp://10.96.0.12:8000",
+    "HABITUS_PORT_8000_TCP_PROTO": "tcp",
+    "HABITUS_PORT_8000_TCP_PORT": "8000",
+    "HABITUS_PORT_8000_TCP_ADDR": "10.96.0.12",
+    "HABITUS_CPU_SERVICE_HOST": "10.96.0.13",
+    "HABITUS_CPU_PORT": "udp://10.96.0.13:53",
+}
+"""As Kubernetes sets them for services called habitus and habitus-cpu."""
+
+
+def test_what_kubernetes_sets_for_a_service_of_this_name_is_ignored(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setenv("HABITUS_MAX_QUEUD", "3")
-    with pytest.raises(ValidationError, match="did you mean HABITUS_MAX_QUEUE"):
-        Settings()
-
-
-def test_a_name_like_no_other_is_an_error_that_lists_them(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HABITUS_XYZZY", "3")
-    with pytest.raises(ValidationError, match="HABITUS_ALLOWED_HOSTS or HABITUS_API_KEYS or"):
-        Settings()
+    for name, value in LINKS.items():
+        monkeypatch.setenv(name, value)
+    settings = Settings()
+    assert (settings.port, settings.host) == (8000, "127.0.0.1")
+    assert Settings(port=9000).port == 9000
+    assert service_links(os.environ) == sorted(LINKS)
 
 
 @pytest.mark.parametrize(
@@ -86,14 +122,15 @@ def test_a_name_like_no_other_is_an_error_that_lists_them(monkeypatch: pytest.Mo
         ("API_KEYS", "sha256:0123"),
         ("API_KEYS_FILE", "/nowhere/keys"),
         ("RATE_PER_MINUTE", "-1"),
+        ("RATE_PER_MINUTE", "0.5"),
+        ("ROOT_PATH", "habitus"),
+        ("ROOT_PATH", "/habitus/"),
         ("ALLOWED_HOSTS", "http://example.org"),
         ("ALLOWED_HOSTS", "example.org:8000"),
         ("ALLOWED_HOSTS", "a*.example.org"),
         ("CORS_ORIGINS", "example.org"),
         ("CORS_ORIGINS", "https://example.org/"),
         ("MAX_BODIES_MB", "0"),
-        ("MAX_CONNECTIONS", "0"),
-        ("HEAD_TIMEOUT_S", "0"),
         ("BODY_TIMEOUT_S", "0"),
         ("SEND_TIMEOUT_S", "0"),
         ("KEEP_ALIVE_S", "0"),

@@ -1,0 +1,40 @@
+"""ASGI middleware: an exception that nobody has handled becomes a problem document."""
+
+import logging
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.errors import INTERNAL, problem
+
+_log = logging.getLogger(__name__)
+
+
+class InternalErrors:
+    """Answers 500 within the other middleware, which then completes that answer like any other.
+
+    Starlette's own handler of exceptions is outside of all middleware.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on; log what goes wrong, which the client is not told."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        is_begun = False
+
+        async def send_noted(message: Message) -> None:
+            nonlocal is_begun
+            is_begun = True
+            await send(message)
+
+        try:
+            await self.app(scope, receive, send_noted)
+        except Exception as error:
+            if is_begun:
+                raise
+            _log.exception("internal error", exc_info=error)
+            detail = "the server failed; its log says more, by this id"
+            await problem(scope, INTERNAL, detail)(scope, receive, send)
