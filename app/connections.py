@@ -18,9 +18,10 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from uvicorn.server import ServerState
 
 from app.answers import AnswerTransport
-from app.errors import BAD_HEAD, CROWDED, HEAD_TOO_LARGE, MEDIA_TYPE, TOO_SLOW, Kind, document
+from app.errors import MEDIA_TYPE, document
 from app.metrics import Metrics
 from app.peers import watch_peer
+from app.problem_kinds import BAD_HEAD, CROWDED, HEAD_TOO_LARGE, TOO_SLOW, Kind
 from app.security_headers import HEADERS
 from app.settings import Settings
 from app.telemetry import REQUEST_ID_HEADER

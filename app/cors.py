@@ -5,7 +5,8 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from app.errors import CROSS_ORIGIN, problem
+from app.errors import problem
+from app.problem_kinds import CROSS_ORIGIN
 
 
 class CrossOrigin(CORSMiddleware):

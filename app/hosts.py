@@ -9,8 +9,9 @@ from collections.abc import Sequence
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app.errors import BAD_HEAD, problem
+from app.errors import problem
 from app.limits import OPEN_PREFIXES
+from app.problem_kinds import BAD_HEAD
 
 _HOST = re.compile(rb"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
 

@@ -8,8 +8,9 @@ from collections.abc import Callable
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app.errors import RATE_EXCEEDED, problem
+from app.errors import problem
 from app.limits import KEY_STATE, OPEN_PREFIXES
+from app.problem_kinds import RATE_EXCEEDED
 
 MAX_BUCKETS = 10_000
 """The clients that are remembered; of more, those that asked longest ago are forgotten."""

@@ -89,7 +89,7 @@ def test_one_request_too_many_is_answered_429_with_the_time_to_wait(
     assert refused.status_code == 429
     assert refused.headers["content-type"] == "application/problem+json"
     assert 1 <= int(refused.headers["retry-after"]) <= 20
-    assert refused.json()["type"] == "urn:habitus:rate-exceeded"
+    assert refused.json()["type"] == "/problems/rate-exceeded"
     assert client.get("/health/live").status_code == 200
     documented = start(Predictors(), rate_per_minute=3).get("/openapi.json").json()["paths"]
     assert "Retry-After" in documented["/models"]["get"]["responses"]["429"]["headers"]

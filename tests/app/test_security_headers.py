@@ -77,7 +77,7 @@ def test_a_page_of_a_configured_origin_may_ask(start: Callable[..., httpx.Client
     assert "access-control-allow-origin" not in refused.headers
     assert refused.headers["content-type"] == "application/problem+json"
     assert refused.headers["vary"].startswith("Origin")
-    assert refused.json()["type"] == "urn:habitus:cross-origin-refused"
+    assert refused.json()["type"] == "/problems/cross-origin-refused"
     assert refused.json()["instance"] == refused.headers["x-request-id"]
     assert "origin" in refused.json()["detail"]
     headers = {"Origin": "https://a.example", "X-API-Key": "k"}
