@@ -31,8 +31,9 @@ def decode_vertices(data: bytes, name: str) -> Float[np.ndarray, "V 3"]:
     try:
         version = npy_format.read_magic(stream)
     except ValueError:
+        start = data[:8].decode("latin-1")
         raise UnsupportedFormatError(
-            f"{name} is a file that begins with {data[:8].decode('latin-1')!r}; a .npy file is needed"
+            f"{name} is a file that begins with {start!r}; a .npy file is needed"
         ) from None
     try:
         read_header = {
