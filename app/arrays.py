@@ -31,8 +31,9 @@ def decode_vertices(data: bytes, name: str) -> Float[np.ndarray, "V 3"]:
     try:
         version = npy_format.read_magic(stream)
     except ValueError:
+        start = data[:8].decode("latin-1")
         raise UnsupportedFormatError(
-            f"{name} is a file that begins with {data[:8]!r}; a .npy file is needed"
+            f"{name} is a file that begins with {start!r}; a .npy file is needed"
         ) from None
     try:
         read_header = {
@@ -41,7 +42,9 @@ def decode_vertices(data: bytes, name: str) -> Float[np.ndarray, "V 3"]:
         }[version]
         shape, is_fortran, dtype = read_header(stream)
     except (KeyError, ValueError, SyntaxError, TypeError, tokenize.TokenError) as error:
-        raise InvalidInputError(f"{name} has an unreadable .npy header: {error}") from error
+        raise InvalidInputError(
+            f"{name} has an unreadable .npy header; numpy.save writes one that is read"
+        ) from error
     if dtype.kind not in "fiu" or len(shape) != 2 or shape[1] != 3:
         raise InvalidInputError(
             f"{name} holds {dtype} of the shape {shape}; "

@@ -3,29 +3,16 @@
 Source: RFC 9110, sections 8.8.3 and 13.1.2; RFC 9111, section 5.2.2.
 """
 
-import re
 from collections.abc import Callable
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
+from werkzeug.http import parse_etags
 
-_TAG = re.compile(r'(?:W/)?"([\x21\x23-\x7e\x80-\xff]*)"')
 CACHE_CONTROL = "private, no-cache"
 """Keep it, but ask each time whether it still holds: another asset may be there tomorrow, and its
 triangles would not fit. Private, because keys may be asked for."""
-
-
-def is_current(if_none_match: str | None, tag: str) -> bool:
-    """Whether the client has what the tag names.
-
-    Args:
-        if_none_match: The header: `*`, or tags separated by commas; weak ones count too.
-        tag: Without quotes.
-    """
-    if if_none_match is None:
-        return False
-    return if_none_match.strip() == "*" or tag in _TAG.findall(if_none_match)
 
 
 async def respond_if_changed(
@@ -40,6 +27,6 @@ async def respond_if_changed(
         make: Makes the body.
     """
     headers = {"ETag": f'"{tag}"', "Cache-Control": CACHE_CONTROL, "Vary": "Accept"}
-    if is_current(request.headers.get("if-none-match"), tag):
+    if parse_etags(request.headers.get("if-none-match")).contains_weak(tag):
         return Response(status_code=304, headers=headers)
     return Response(await run_in_threadpool(make), media_type=media_type, headers=headers)

@@ -5,8 +5,9 @@ from collections.abc import Iterator
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.errors import BAD_HEAD, HEAD_TOO_LARGE, problem
+from app.errors import problem
 from app.metrics import Metrics
+from app.problem_kinds import BAD_HEAD, HEAD_TOO_LARGE
 
 MAX_HEAD_BYTES = 32_768
 MAX_HEADERS = 100

@@ -1,35 +1,46 @@
 """All that a route may ask for.
 
-Every dependency is `async`, whether it waits or not: FastAPI hands plain functions to a thread, and
-that took most of a small request's time. Nor does one depend on another without need: each step is
-solved anew for every request.
+Every dependency is `async`, whether it waits or not: FastAPI hands plain functions to a thread,
+which costs more than they do.
 """
 
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 import anyio
 import numpy as np
 from anyio import to_thread
-from fastapi import Depends, File, UploadFile
-from fastapi.exceptions import RequestValidationError
+from fastapi import Depends, Query
 from jaxtyping import Float, UInt8
-from pydantic import ValidationError
-from starlette.datastructures import UploadFile as FormFile
+from pydantic.json_schema import SkipJsonSchema
 from starlette.requests import Request
 
 from app.arrays import decode_vertices
-from app.encoding import negotiate
 from app.engine import Engine
+from app.media_types import FORM, JSON, format_names, negotiate
 from app.metrics import Metrics
+from app.picture_body import receive_picture
 from app.predictors import Predictors
-from app.schemas.body import MeshPair
+from app.request_body import BodyRule, check_media_type, parse_json, read_files
+from app.schemas.body import MeshPair, MeshRequest
 from app.settings import Settings
 from app.stages import timed_stage
-from app.uploads import UnsupportedFormatError, decode_image
+from app.uploads import decode_image
 from model.body.predictor import BodyParameters
 
 MeshContents = BodyParameters | Float[np.ndarray, "V 3"]
+MESH = BodyRule(
+    media_types=(JSON,),
+    fields=("betas",),
+    hint="send JSON: curl -H 'Content-Type: application/json' -d '{\"betas\": [0]}'",
+)
+MESH_PAIR = BodyRule(
+    media_types=(JSON, FORM),
+    fields=("predicted", "ground_truth"),
+    hint="send two .npy files as parts named `predicted` and `ground_truth`: "
+    "curl -F predicted=@predicted.npy -F ground_truth=@ground_truth.npy",
+)
 
 
 @dataclass(frozen=True)
@@ -44,16 +55,9 @@ class Service:
     """How many pictures are decoded at the same time."""
 
 
-async def _service(request: Request) -> Service:
-    return _service_of(request)
-
-
 def _service_of(request: Request) -> Service:
     service: Service = request.app.state.service
     return service
-
-
-ServiceDep = Annotated[Service, Depends(_service)]
 
 
 async def _predictors(request: Request) -> Predictors:
@@ -68,67 +72,66 @@ async def _metrics(request: Request) -> Metrics:
     return _service_of(request).metrics
 
 
-async def _image(
-    service: ServiceDep,
-    image: Annotated[UploadFile, File(description="A JPEG, PNG, WebP, BMP or TIFF picture.")],
-) -> UInt8[np.ndarray, "H W 3"]:
+async def _image(request: Request) -> UInt8[np.ndarray, "H W 3"]:
+    service = _service_of(request)
+    picture = await receive_picture(request, service.settings.max_body_bytes)
     with timed_stage("decode"):
         return await to_thread.run_sync(
-            lambda: decode_image(image.file.read(), service.settings.max_pixels),
+            lambda: decode_image(picture(), service.settings.max_pixels),
             limiter=service.decoding,
         )
 
 
+async def _mesh_request(request: Request) -> MeshRequest:
+    await check_media_type(request, MESH)
+    return parse_json(MeshRequest, await request.body())
+
+
 async def _mesh_pair(request: Request) -> tuple[MeshContents, MeshContents]:
     """Predicted and ground truth, from JSON or from two .npy files."""
-    content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if content_type == "application/json":
+    if await check_media_type(request, MESH_PAIR) == JSON:
         return await to_thread.run_sync(_parse_pair, await request.body())
-    if content_type == "multipart/form-data":
-        async with request.form(max_files=2, max_fields=2) as form:
-            predicted = await _vertices(form.get("predicted"), "predicted")
-            ground_truth = await _vertices(form.get("ground_truth"), "ground_truth")
-            return predicted, ground_truth
-    raise UnsupportedFormatError(
-        f"the content type is {content_type!r}; application/json and multipart/form-data with two "
-        ".npy files are read"
-    )
+    max_bytes = _service_of(request).settings.max_body_bytes
+    files = await read_files(request, MESH_PAIR, max_bytes)
+    with timed_stage("decode"):
+        predicted, ground_truth = map(decode_vertices, files, MESH_PAIR.fields)
+        return predicted, ground_truth
 
 
 @timed_stage("decode")
 def _parse_pair(body: bytes) -> tuple[MeshContents, MeshContents]:
     """Takes a thread: a pair of meshes is megabytes of JSON."""
-    try:
-        pair = MeshPair.model_validate_json(body)
-    except ValidationError as error:
-        raise RequestValidationError(
-            [{**entry, "loc": ("body", *entry["loc"])} for entry in error.errors()]
-        ) from error
+    pair = parse_json(MeshPair, body)
     return pair.predicted.contents(), pair.ground_truth.contents()
 
 
-async def _vertices(part: FormFile | str | None, name: str) -> Float[np.ndarray, "V 3"]:
-    if not isinstance(part, FormFile):
-        raise RequestValidationError(
-            [{"type": "missing", "loc": ("body", name), "msg": "a .npy file is needed"}]
-        )
-    with timed_stage("decode"):
-        return decode_vertices(await part.read(), name)
+def format_query(offered: Sequence[str]) -> Any:
+    """The parameter `format` of an endpoint that gives these media types."""
+    return Query(
+        description="Format of the answer; overrides `Accept`.",
+        json_schema_extra={"enum": format_names(offered)},
+    )
 
 
-class Negotiated:
-    """The media type to answer in, one of those that the endpoint offers."""
+def negotiated(*offered: str) -> Callable[..., Awaitable[str]]:
+    """A dependency: the media type to answer in.
 
-    def __init__(self, *offered: str) -> None:
-        self.offered = offered
+    Args:
+        offered: Media types that the endpoint gives, the default first.
+    """
 
-    async def __call__(self, request: Request) -> str:
-        """The type for this request."""
-        return negotiate(request.headers.get("accept"), self.offered)
+    async def media_type(
+        request: Request,
+        format: Annotated[str | SkipJsonSchema[None], format_query(offered)] = None,
+    ) -> str:
+        return negotiate(request.headers.get("accept"), format, offered)
+
+    return media_type
 
 
 PredictorsDep = Annotated[Predictors, Depends(_predictors)]
 EngineDep = Annotated[Engine, Depends(_engine)]
 MetricsDep = Annotated[Metrics, Depends(_metrics)]
 ImageDep = Annotated[UInt8[np.ndarray, "H W 3"], Depends(_image)]
+MeshRequestDep = Annotated[MeshRequest, Depends(_mesh_request)]
 MeshPairDep = Annotated[tuple[MeshContents, MeshContents], Depends(_mesh_pair)]

@@ -10,8 +10,9 @@ from starlette.datastructures import Headers
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.errors import BAD_HEAD, problem
+from app.errors import problem
 from app.paths import is_operational
+from app.problem_kinds import BAD_HEAD
 
 
 class TrustedHosts:

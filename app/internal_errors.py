@@ -4,7 +4,8 @@ import logging
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.errors import INTERNAL, problem
+from app.errors import problem
+from app.problem_kinds import INTERNAL
 
 _log = logging.getLogger(__name__)
 
@@ -36,5 +37,4 @@ class InternalErrors:
             if is_begun:
                 raise
             _log.exception("internal error", exc_info=error)
-            detail = "the server failed; its log says more, by this id"
-            await problem(scope, INTERNAL, detail)(scope, receive, send)
+            await problem(scope, INTERNAL, INTERNAL.example)(scope, receive, send)

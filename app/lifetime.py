@@ -7,7 +7,8 @@ import anyio
 from anyio.lowlevel import checkpoint
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.errors import LATE, problem
+from app.errors import problem
+from app.problem_kinds import LATE
 
 WATCH_AFTER_S = 0.02
 """How long after its body nobody asks whether a request's client is still there."""

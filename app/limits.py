@@ -5,14 +5,15 @@ import asyncio
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.errors import CROWDED, TOO_LARGE, TOO_SLOW, UNAUTHORIZED, RefusedError, problem
+from app.errors import RefusedError, problem
 from app.keys import KeyRing
 from app.paths import HEALTH_PREFIXES, route_path
+from app.problem_kinds import CROWDED, TOO_LARGE, TOO_SLOW, UNAUTHORIZED
 
 API_KEY_HEADER = "X-API-Key"
-_KEYLESS_PREFIXES = (*HEALTH_PREFIXES, "/docs/")
+_KEYLESS_PREFIXES = (*HEALTH_PREFIXES, "/docs/", "/problems/")
 """Supervisors hold no keys."""
-_KEYLESS_PATHS = {"/docs", "/openapi.json"}
+_KEYLESS_PATHS = {"/docs", "/openapi.json", "/problems"}
 """The contract is no secret, and a browser that follows a link sends no key."""
 KEY_STATE = "api_key_digest"
 """Where a request's state holds the digest of the key that it came with."""

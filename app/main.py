@@ -26,20 +26,22 @@ from app.paths import is_operational
 from app.predictors import Predictors
 from app.processors import count_processors
 from app.rate import RateLimit
-from app.routes import body, clothing, documentation, health, models, silhouette
+from app.routes import body, clothing, documentation, health, models, problems, silhouette
 from app.security_headers import SecurityHeaders
 from app.settings import Settings
 from app.telemetry import REQUEST_ID_HEADER, SERVER_TIMING_HEADER, RequestTelemetry
 from app.uploads import make_bomb_warnings_errors
 
-ROUTES = (silhouette, body, clothing, models, health, documentation)
+ROUTES = (silhouette, body, clothing, models, health, documentation, problems)
 DESCRIPTION = """
 Give it a photo of a dressed person: it says where in the picture the body is, and which garment is
 where. Give it betas: it makes the body. Lengths are in metres, angles in radians, confidences in
 [0, 1] unless a name says otherwise.
 
-`Accept` chooses among an endpoint's formats. Every error is a problem document (RFC 9457). Send an
-`X-Request-ID` of letters, digits, dots, dashes and underscores to find a request in the log.
+Send a picture as the file part `image` of a form, as base64 in JSON, or as the body itself.
+`Accept`, or `?format=`, chooses among an endpoint's formats. Every error is a problem document
+(RFC 9457), whose `type` is a page of this server: /problems lists them. Send an `X-Request-ID` of
+letters, digits, dots, dashes and underscores to find a request in the log.
 """
 
 
@@ -130,6 +132,7 @@ def _middleware(settings: Settings, metrics: Metrics) -> list[Middleware]:
                     "RateLimit-Policy",
                     "Retry-After",
                     body.IGNORED_HEADER,
+                    body.PADDED_HEADER,
                 ),
             )
         )

@@ -3,8 +3,10 @@
 V vertices, F faces. Lengths in metres, Y up.
 """
 
+import io
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import orjson
@@ -13,8 +15,8 @@ from trimesh.exchange.obj import export_obj
 
 from app import encoding
 from app.glb import pack_glb
-from app.npz import pack_npz
-from app.schemas.body import Units
+from app.media_types import GLB, JSON, NPZ, OBJ, PLY
+from app.schemas.body import BetasUse, Units
 from app.topology import Topology
 from model.body.predictor import BodyMesh
 
@@ -25,7 +27,7 @@ class Surface:
 
     mesh: BodyMesh
     topology: Topology
-    num_betas_ignored: int
+    betas: BetasUse
     with_faces: bool = True
     """Whether JSON and NPZ hold the triangles, which are the same for every body."""
 
@@ -42,22 +44,22 @@ def _json(surface: Surface) -> bytes:
             "joints": np.ascontiguousarray(surface.mesh.joints),
             "joint_names": surface.topology.joint_names,
             "units": _UNITS,
-            "num_betas": surface.mesh.num_betas,
-            "num_betas_ignored": surface.num_betas_ignored,
+            **surface.betas.model_dump(),
         }
     )
 
 
 def _npz(surface: Surface) -> bytes:
-    faces = {"faces": surface.topology.faces_npy} if surface.with_faces else {}
-    return pack_npz(
-        {
-            "vertices": encoding.npy(surface.mesh.vertices),
-            **faces,
-            "joints": encoding.npy(surface.mesh.joints),
-            "joint_names": surface.topology.joint_names_npy,
-        }
-    )
+    arrays: dict[str, Any] = {
+        "vertices": surface.mesh.vertices,
+        "joints": surface.mesh.joints,
+        "joint_names": np.array(surface.topology.joint_names),
+    }
+    if surface.with_faces:
+        arrays["faces"] = surface.topology.faces
+    buffer = io.BytesIO()
+    np.savez(buffer, **arrays)
+    return buffer.getvalue()
 
 
 def _glb(surface: Surface) -> bytes:
@@ -94,11 +96,11 @@ def _obj(surface: Surface) -> bytes:
 
 
 ENCODERS: Mapping[str, Callable[[Surface], bytes]] = {
-    encoding.JSON: _json,
-    encoding.GLB: _glb,
-    encoding.OBJ: _obj,
-    encoding.PLY: _ply,
-    encoding.NPZ: _npz,
+    JSON: _json,
+    GLB: _glb,
+    OBJ: _obj,
+    PLY: _ply,
+    NPZ: _npz,
 }
-WITHOUT_FACES = (encoding.JSON, encoding.NPZ)
+WITHOUT_FACES = (JSON, NPZ)
 """The formats that can leave the triangles out; the others are files of triangles."""

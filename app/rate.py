@@ -10,9 +10,10 @@ from limits.aio.strategies import FixedWindowRateLimiter
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.errors import RATE_EXCEEDED, problem
+from app.errors import problem
 from app.limits import KEY_STATE
 from app.paths import is_health_check
+from app.problem_kinds import RATE_EXCEEDED
 
 MAX_CLIENTS = 10_000
 """Clients that are counted at the same time; at one more, the counting begins anew for all."""

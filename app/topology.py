@@ -36,11 +36,6 @@ class Topology:
         return encoding.npy(self.faces)
 
     @cached_property
-    def joint_names_npy(self) -> bytes:
-        """A .npy file of text."""
-        return encoding.npy(np.array(self.joint_names))
-
-    @cached_property
     def digest(self) -> str:
         """The same for the same triangles of as many vertices, and for no others."""
         return hashlib.sha256(b"%d " % self.num_vertices + self.faces_npy).hexdigest()[:32]

@@ -90,7 +90,9 @@ def decode_image(data: bytes, max_pixels: int) -> UInt8[np.ndarray, "H W 3"]:
         raise InvalidInputError("the picture is empty: 0 bytes")
     name = sniff_format(data)
     if name not in ALLOWED_FORMATS:
-        found = f"a {name} file" if name else f"a file that begins with {data[:8]!r}"
+        found = (
+            f"a {name} file" if name else f"a file that begins with {data[:8].decode('latin-1')!r}"
+        )
         raise UnsupportedFormatError(f"{found} was sent; {', '.join(ALLOWED_FORMATS)} are read")
     try:
         if name == "JPEG":

@@ -16,9 +16,10 @@ from PIL import Image
 from trimesh.exchange.gltf import export_glb
 from trimesh.exchange.ply import export_ply
 
-from app import encoding
+from app.media_types import GLB, JSON, PLY
 from app.meshes import ENCODERS, Surface
 from app.png import encode_png
+from app.schemas.body import BetasUse
 from app.topology import Topology
 from app.uploads import decode_image
 from model.body.predictor import BodyParameters, BodyPredictor
@@ -104,7 +105,7 @@ def _meshes(rounds: int) -> None:
     body = BodyPredictor.from_checkpoint(ROOT / "checkpoints" / "body_neutral.safetensors")
     mesh = body.predict_batch([BodyParameters(np.array([1, -1], np.float32))])[0]
     topology = Topology(body.faces, len(mesh.vertices), body.joint_names)
-    surface = Surface(mesh, topology, 0)
+    surface = Surface(mesh, topology, BetasUse.of(2, mesh.num_betas))
     arrays: dict[str, np.ndarray] = {
         "vertices": mesh.vertices,
         "faces": topology.faces,
@@ -115,20 +116,14 @@ def _meshes(rounds: int) -> None:
     def fresh() -> trimesh.Trimesh:
         return trimesh.Trimesh(mesh.vertices, topology.faces, process=False)
 
-    def savez() -> bytes:
-        buffer = io.BytesIO()
-        np.savez(buffer, allow_pickle=False, **arrays)
-        return buffer.getvalue()
-
     def plain_json() -> bytes:
         return json.dumps({name: array.tolist() for name, array in arrays.items()}).encode()
 
     apart = float(np.abs(topology.vertex_normals(mesh.vertices) - fresh().vertex_normals).max())
     peers: dict[str, tuple[str, str, Callable[[], object]]] = {
-        "GLB": (encoding.GLB, "trimesh", lambda: export_glb(fresh(), include_normals=True)),
-        "PLY": (encoding.PLY, "trimesh", lambda: export_ply(fresh(), vertex_normal=True)),
-        "NPZ": (encoding.NPZ, "numpy.savez", savez),
-        "JSON": (encoding.JSON, "json", plain_json),
+        "GLB": (GLB, "trimesh", lambda: export_glb(fresh(), include_normals=True)),
+        "PLY": (PLY, "trimesh", lambda: export_ply(fresh(), vertex_normal=True)),
+        "JSON": (JSON, "json", plain_json),
     }
     print(f"Normals of {len(mesh.vertices):,} vertices are apart from trimesh's by {apart:.1e}")
     for name, (media_type, peer, theirs) in peers.items():

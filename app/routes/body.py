@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import orjson
 from fastapi import APIRouter, Depends, Query
+from pydantic.json_schema import SkipJsonSchema
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
@@ -12,28 +13,36 @@ from starlette.responses import Response
 from app import encoding
 from app.comparison import make_meshes, measure
 from app.conditional import CACHE_CONTROL, respond_if_changed
-from app.dependencies import EngineDep, MeshPairDep, Negotiated, PredictorsDep
-from app.direct import DirectRoute
-from app.errors import (
-    BUSY,
-    CLOSING,
-    LATE,
-    MALFORMED,
-    MEMORY,
-    MISSING,
-    NOT_ACCEPTABLE,
-    NOT_READY,
-    TOO_LARGE,
-    UNUSABLE,
-    problem_responses,
+from app.contract import refuse_unknown_parameters
+from app.dependencies import (
+    EngineDep,
+    MeshContents,
+    MeshPairDep,
+    MeshRequestDep,
+    PredictorsDep,
+    format_query,
+    negotiated,
 )
+from app.media_types import GLB, JSON, NPY, NPZ, OBJ, PLY, negotiate
 from app.meshes import ENCODERS, WITHOUT_FACES, Surface
-from app.openapi import UPLOAD_PROBLEMS, binary_content, json_content, json_or_files_body
-from app.schemas.body import Faces, Mesh, MeshErrors, MeshPair, MeshRequest
+from app.openapi import (
+    BODY_PROBLEMS,
+    FILE_PROBLEMS,
+    binary_content,
+    form_content,
+    json_content,
+    problem_responses,
+    request_body,
+)
+from app.predictors import Predictors
+from app.problem_kinds import MISSING, NOT_ACCEPTABLE, UNUSABLE
+from app.schemas.body import BetasUse, Faces, Mesh, MeshErrors, MeshPair, MeshRequest
 from app.topology import Topology
+from model.body.predictor import BodyParameters
 
-router = APIRouter(tags=["body"], route_class=DirectRoute)
+router = APIRouter(tags=["body"], dependencies=[Depends(refuse_unknown_parameters)])
 IGNORED_HEADER = "X-Betas-Ignored"
+PADDED_HEADER = "X-Betas-Padded"
 
 
 @dataclass(frozen=True)
@@ -53,13 +62,15 @@ async def _mesh_form(
             "GET /mesh/faces has them. Without them the answer is JSON or NPZ."
         ),
     ] = True,
+    format: Annotated[str | SkipJsonSchema[None], format_query(list(ENCODERS))] = None,
 ) -> MeshForm:
-    offered = ENCODERS if faces else WITHOUT_FACES
-    return MeshForm(encoding.negotiate(request.headers.get("accept"), list(offered)), faces)
+    offered = list(ENCODERS) if faces else WITHOUT_FACES
+    return MeshForm(negotiate(request.headers.get("accept"), format, offered), faces)
 
 
 @router.post(
     "/mesh",
+    operation_id="make_mesh",
     summary="A body from its shape and pose",
     response_class=Response,
     responses={
@@ -70,42 +81,40 @@ async def _mesh_form(
                     "description": "How many of the betas were cut.",
                     "schema": {"type": "integer"},
                     "example": 0,
-                }
+                },
+                PADDED_HEADER: {
+                    "description": "How many zeros were appended to the betas.",
+                    "schema": {"type": "integer"},
+                    "example": 8,
+                },
             },
             "content": {
                 **json_content(Mesh),
-                **binary_content(encoding.GLB, "glTF 2.0, with normals"),
-                **binary_content(encoding.OBJ, "Wavefront OBJ, with normals"),
-                **binary_content(encoding.PLY, "binary PLY, with normals"),
-                **binary_content(encoding.NPZ, "vertices, faces, joints and joint_names"),
+                **binary_content(GLB, "glTF 2.0, with normals"),
+                **binary_content(OBJ, "Wavefront OBJ, with normals"),
+                **binary_content(PLY, "binary PLY, with normals"),
+                **binary_content(NPZ, "vertices, faces, joints and joint_names"),
             },
         },
-        **problem_responses(
-            MALFORMED,
-            NOT_ACCEPTABLE,
-            TOO_LARGE,
-            UNUSABLE,
-            MISSING,
-            BUSY,
-            MEMORY,
-            NOT_READY,
-            CLOSING,
-            LATE,
-        ),
+        **BODY_PROBLEMS,
     },
+    openapi_extra=request_body(json_content(MeshRequest)),
 )
 async def mesh(
     form: Annotated[MeshForm, Depends(_mesh_form)],
-    request: MeshRequest,
+    request: MeshRequestDep,
     predictors: PredictorsDep,
     engine: EngineDep,
 ) -> Response:
     """SMPL-format body: betas, and optionally a pose, to vertices and joints."""
     parameters = request.parameters()
     made = await engine.submit(predictors.need_body(), parameters)
-    num_ignored = max(0, len(parameters.betas) - made.num_betas)
-    surface = Surface(made, predictors.topology, num_ignored, form.with_faces)
-    headers = {IGNORED_HEADER: str(num_ignored)}
+    betas = BetasUse.of(len(parameters.betas), made.num_betas)
+    surface = Surface(made, predictors.topology, betas, form.with_faces)
+    headers = {
+        IGNORED_HEADER: str(betas.num_betas_ignored),
+        PADDED_HEADER: str(betas.num_betas_padded),
+    }
     return await encoding.respond(surface, form.media_type, ENCODERS, headers, made.vertices.nbytes)
 
 
@@ -119,7 +128,7 @@ def _faces_npy(topology: Topology) -> bytes:
     return topology.faces_npy
 
 
-FACES_ENCODERS = {encoding.JSON: _faces_json, encoding.NPY: _faces_npy}
+FACES_ENCODERS = {JSON: _faces_json, NPY: _faces_npy}
 _KEPT: dict[str, Any] = {
     "ETag": {
         "description": "Names these triangles in this format; send it as If-None-Match.",
@@ -136,6 +145,7 @@ _KEPT: dict[str, Any] = {
 
 @router.get(
     "/mesh/faces",
+    operation_id="get_mesh_faces",
     summary="The triangles that all bodies share",
     response_class=Response,
     responses={
@@ -144,16 +154,16 @@ _KEPT: dict[str, Any] = {
             "headers": _KEPT,
             "content": {
                 **json_content(Faces),
-                **binary_content(encoding.NPY, "int32 (F, 3), counter-clockwise from outside"),
+                **binary_content(NPY, "int32 (F, 3), counter-clockwise from outside"),
             },
         },
         304: {"description": "What If-None-Match names still holds.", "headers": _KEPT},
-        **problem_responses(NOT_ACCEPTABLE, MISSING),
+        **problem_responses(NOT_ACCEPTABLE, UNUSABLE, MISSING),
     },
 )
 async def mesh_faces(
     request: Request,
-    media_type: Annotated[str, Depends(Negotiated(*FACES_ENCODERS))],
+    media_type: Annotated[str, Depends(negotiated(*FACES_ENCODERS))],
     predictors: PredictorsDep,
 ) -> Response:
     """For clients that ask for many bodies: get these once, then `POST /mesh?faces=false`."""
@@ -166,14 +176,17 @@ async def mesh_faces(
 
 @router.post(
     "/mesh/errors",
+    operation_id="compare_meshes",
     summary="How far one mesh is from another",
-    dependencies=[Depends(Negotiated(encoding.JSON))],
+    dependencies=[Depends(negotiated(JSON))],
     response_description="Distances in millimetres.",
-    responses=UPLOAD_PROBLEMS,
-    openapi_extra=json_or_files_body(
-        MeshPair,
-        {"predicted": "@predicted.npy", "ground_truth": "@ground_truth.npy"},
-        "A .npy file of (V, 3), in metres.",
+    responses=FILE_PROBLEMS,
+    openapi_extra=request_body(
+        json_content(MeshPair),
+        form_content(
+            {"predicted": "@predicted.npy", "ground_truth": "@ground_truth.npy"},
+            "A .npy file of (V, 3), in metres.",
+        ),
     ),
 )
 async def mesh_errors(
@@ -181,4 +194,15 @@ async def mesh_errors(
 ) -> MeshErrors:
     """Both meshes as betas (with an optional pose) or as vertices of the same topology."""
     meshes = await make_meshes(pair, predictors, engine)
-    return await run_in_threadpool(measure, meshes, predictors)
+    errors = await run_in_threadpool(measure, meshes, predictors)
+    predicted, ground_truth = (_betas_use(contents, predictors) for contents in pair)
+    return errors.model_copy(
+        update={"predicted_betas": predicted, "ground_truth_betas": ground_truth}
+    )
+
+
+def _betas_use(contents: MeshContents, predictors: Predictors) -> BetasUse | None:
+    """What became of the betas; None of vertices."""
+    if not isinstance(contents, BodyParameters):
+        return None
+    return BetasUse.of(len(contents.betas), predictors.need_body().num_betas)

@@ -6,19 +6,22 @@ from typing import Annotated
 import numpy as np
 from fastapi import APIRouter, Depends, Query
 from jaxtyping import Float32, UInt8
+from PIL import Image
 from starlette.responses import Response
 
 from app import encoding
-from app.dependencies import EngineDep, ImageDep, Negotiated, PredictorsDep
-from app.direct import DirectRoute
-from app.openapi import PICTURE_FORM, UPLOAD_PROBLEMS, binary_content, json_content
-from app.overlay import overlay
+from app.contract import refuse_unknown_parameters
+from app.dependencies import EngineDep, ImageDep, PredictorsDep, negotiated
+from app.media_types import JSON, NPY, PNG
+from app.openapi import FILE_PROBLEMS, PICTURE_BODY, binary_content, json_content
 from app.png import encode_png
 from app.schemas.clothing import ClothingMap, SchemeName
 from model.clothing.labels import SCHEMES
 from model.clothing.predictor import ClothingSegmentation
 
-router = APIRouter(tags=["clothing"], route_class=DirectRoute)
+router = APIRouter(tags=["clothing"], dependencies=[Depends(refuse_unknown_parameters)])
+OPACITY = 0.55
+"""Of the labels' colours: enough to tell them apart, and the cloth's folds still show."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,11 @@ class LabelledPhoto:
 
 
 def _overlay_png(photo: LabelledPhoto) -> bytes:
-    return encode_png(overlay(photo.image, photo.ids, SCHEMES[photo.scheme].colours))
+    """The photo under its labels' colours; as it is where the label is 0."""
+    colours = SCHEMES[photo.scheme].colours[photo.ids]
+    weights = np.where(photo.ids, np.uint8(round(OPACITY * 255)), np.uint8(0))
+    shaded = Image.composite(*map(Image.fromarray, (colours, photo.image, weights)))
+    return encode_png(np.asarray(shaded))
 
 
 def _clothing_json(photo: LabelledPhoto) -> bytes:
@@ -54,31 +61,32 @@ def _ids_npy(photo: LabelledPhoto) -> bytes:
 
 
 CLOTHING_ENCODERS = {
-    encoding.PNG: _overlay_png,
-    encoding.NPY: _ids_npy,
-    encoding.JSON: _clothing_json,
+    PNG: _overlay_png,
+    NPY: _ids_npy,
+    JSON: _clothing_json,
 }
 
 
 @router.post(
     "/clothing",
+    operation_id="segment_clothing",
     summary="Which garment is where in a photo",
     response_class=Response,
     responses={
         200: {
             "description": "The map, the size of the upright picture.",
             "content": {
-                **binary_content(encoding.PNG, "8-bit RGB: the photo under its labels' colours"),
-                **binary_content(encoding.NPY, "uint8 (H, W), the id of each pixel's label"),
+                **binary_content(PNG, "8-bit RGB: the photo under its labels' colours"),
+                **binary_content(NPY, "uint8 (H, W), the id of each pixel's label"),
                 **json_content(ClothingMap),
             },
         },
-        **UPLOAD_PROBLEMS,
+        **FILE_PROBLEMS,
     },
-    openapi_extra=PICTURE_FORM,
+    openapi_extra=PICTURE_BODY,
 )
 async def clothing(
-    media_type: Annotated[str, Depends(Negotiated(*CLOTHING_ENCODERS))],
+    media_type: Annotated[str, Depends(negotiated(*CLOTHING_ENCODERS))],
     image: ImageDep,
     predictors: PredictorsDep,
     engine: EngineDep,

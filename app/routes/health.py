@@ -5,7 +5,9 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.responses import Response
 
 from app.dependencies import EngineDep, MetricsDep, PredictorsDep
-from app.errors import NOT_READY, NotReadyError, problem_responses
+from app.errors import NotReadyError
+from app.openapi import problem_responses
+from app.problem_kinds import NOT_READY
 from app.schemas.common import Health, Liveness
 
 router = APIRouter(tags=["operation"])
@@ -15,11 +17,13 @@ router = APIRouter(tags=["operation"])
 @router.head("/health/live", include_in_schema=False)
 @router.get(
     "/v2/health/live",
+    operation_id="get_liveness_v2",
     summary="The same for KServe, under the Open Inference Protocol's name",
     responses=problem_responses(NOT_READY),
 )
 @router.get(
     "/health/live",
+    operation_id="get_liveness",
     summary="Whether the process works",
     responses=problem_responses(NOT_READY),
 )
@@ -34,11 +38,13 @@ async def live(engine: EngineDep) -> Liveness:
 @router.head("/health/ready", include_in_schema=False)
 @router.get(
     "/v2/health/ready",
+    operation_id="get_readiness_v2",
     summary="The same for KServe, under the Open Inference Protocol's name",
     responses=problem_responses(NOT_READY),
 )
 @router.get(
     "/health/ready",
+    operation_id="get_readiness",
     summary="Whether requests should be sent here",
     responses=problem_responses(NOT_READY),
 )
@@ -54,6 +60,7 @@ async def ready(predictors: PredictorsDep, engine: EngineDep) -> Health:
 
 @router.get(
     "/metrics",
+    operation_id="get_metrics",
     summary="Prometheus metrics",
     response_class=Response,
     responses={

@@ -1,14 +1,22 @@
 """GET /models: what this server can do."""
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 
+from app.contract import refuse_unknown_parameters
 from app.dependencies import PredictorsDep
+from app.openapi import problem_responses
+from app.problem_kinds import UNUSABLE
 from app.schemas.common import Capabilities
 
-router = APIRouter(tags=["operation"])
+router = APIRouter(tags=["operation"], dependencies=[Depends(refuse_unknown_parameters)])
 
 
-@router.get("/models", summary="The capabilities, and why one is missing")
+@router.get(
+    "/models",
+    operation_id="list_models",
+    summary="The capabilities, and why one is missing",
+    responses=problem_responses(UNUSABLE),
+)
 async def models(predictors: PredictorsDep) -> Capabilities:
     """Each capability: loaded or why not, its checkpoint's card in short, input and device."""
     return Capabilities.of(predictors.statuses())

@@ -9,13 +9,14 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
 from app import encoding
-from app.dependencies import EngineDep, ImageDep, Negotiated, PredictorsDep
-from app.direct import DirectRoute
-from app.openapi import PICTURE_FORM, UPLOAD_PROBLEMS, binary_content, json_content
+from app.contract import refuse_unknown_parameters
+from app.dependencies import EngineDep, ImageDep, PredictorsDep, negotiated
+from app.media_types import JSON, NPY, PNG
+from app.openapi import FILE_PROBLEMS, PICTURE_BODY, binary_content, json_content
 from app.schemas.silhouette import ConfidenceMap
 from model.silhouette.confidence import weight_image
 
-router = APIRouter(tags=["silhouette"], route_class=DirectRoute)
+router = APIRouter(tags=["silhouette"], dependencies=[Depends(refuse_unknown_parameters)])
 
 
 def _confidence_json(confidence: Float[np.ndarray, "H W"]) -> bytes:
@@ -23,32 +24,33 @@ def _confidence_json(confidence: Float[np.ndarray, "H W"]) -> bytes:
 
 
 CONFIDENCE_ENCODERS = {
-    encoding.PNG: encoding.grey_png,
-    encoding.NPY: encoding.npy,
-    encoding.JSON: _confidence_json,
+    PNG: encoding.grey_png,
+    NPY: encoding.npy,
+    JSON: _confidence_json,
 }
-WEIGHTED_ENCODERS = {encoding.PNG: encoding.rgb_png, encoding.NPY: encoding.npy}
+WEIGHTED_ENCODERS = {PNG: encoding.rgb_png, NPY: encoding.npy}
 
 
 @router.post(
     "/confidence",
+    operation_id="predict_confidence",
     summary="Where the body is in a photo",
     response_class=Response,
     responses={
         200: {
             "description": "The map, the size of the upright picture.",
             "content": {
-                **binary_content(encoding.PNG, "8-bit grey, 255 for a confidence of 1"),
-                **binary_content(encoding.NPY, "float32 (H, W) in [0, 1]"),
+                **binary_content(PNG, "8-bit grey, 255 for a confidence of 1"),
+                **binary_content(NPY, "float32 (H, W) in [0, 1]"),
                 **json_content(ConfidenceMap),
             },
         },
-        **UPLOAD_PROBLEMS,
+        **FILE_PROBLEMS,
     },
-    openapi_extra=PICTURE_FORM,
+    openapi_extra=PICTURE_BODY,
 )
 async def confidence(
-    media_type: Annotated[str, Depends(Negotiated(*CONFIDENCE_ENCODERS))],
+    media_type: Annotated[str, Depends(negotiated(*CONFIDENCE_ENCODERS))],
     image: ImageDep,
     predictors: PredictorsDep,
     engine: EngineDep,
@@ -62,22 +64,23 @@ async def confidence(
 
 @router.post(
     "/confidence/weighted-image",
+    operation_id="weight_image",
     summary="A photo weighted by where the body is",
     response_class=Response,
     responses={
         200: {
             "description": "The upright picture times its confidence.",
             "content": {
-                **binary_content(encoding.PNG, "8-bit RGB"),
-                **binary_content(encoding.NPY, "float32 (H, W, 3) in [0, 1]"),
+                **binary_content(PNG, "8-bit RGB"),
+                **binary_content(NPY, "float32 (H, W, 3) in [0, 1]"),
             },
         },
-        **UPLOAD_PROBLEMS,
+        **FILE_PROBLEMS,
     },
-    openapi_extra=PICTURE_FORM,
+    openapi_extra=PICTURE_BODY,
 )
 async def weighted_image(
-    media_type: Annotated[str, Depends(Negotiated(*WEIGHTED_ENCODERS))],
+    media_type: Annotated[str, Depends(negotiated(*WEIGHTED_ENCODERS))],
     image: ImageDep,
     predictors: PredictorsDep,
     engine: EngineDep,

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import numpy as np
 from jaxtyping import Float
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 from pydantic.json_schema import SkipJsonSchema
 
 from app.arrays import MAX_VERTICES
@@ -19,11 +19,24 @@ Betas = Annotated[
         min_length=1,
         max_length=MAX_BETAS,
         description="Shape, in standard deviations from the mean person. Fewer than the asset has "
-        "are padded with zeros, more are cut.",
+        "are padded with zeros, more are cut; the answer says how many.",
     ),
 ]
+
+
+def _check_num_joints(value: object) -> object:
+    """Say the whole shape: the length of the outer list alone would hide that each item is one."""
+    if isinstance(value, list) and len(value) != NUM_BODY_JOINTS:
+        raise ValueError(
+            f"has {len(value)} items; {NUM_BODY_JOINTS} x 3 numbers are needed: a list of "
+            f"{NUM_BODY_JOINTS} lists of 3"
+        )
+    return value
+
+
 BodyPose = Annotated[
     list[Vector3],
+    BeforeValidator(_check_num_joints),
     Field(
         min_length=NUM_BODY_JOINTS,
         max_length=NUM_BODY_JOINTS,
@@ -90,7 +103,28 @@ class Units(Sent):
     up: str = "y"
 
 
-class Mesh(Sent):
+class BetasUse(Sent):
+    """What became of the betas that were given."""
+
+    num_betas: int = Field(description="How many betas the asset has.")
+    num_betas_ignored: int = Field(
+        description="How many of the given betas were cut because the asset has fewer."
+    )
+    num_betas_padded: int = Field(
+        description="How many zeros were appended because the asset has more."
+    )
+
+    @classmethod
+    def of(cls, num_given: int, num_betas: int) -> "BetasUse":
+        """From the number of betas given and that of the asset."""
+        return cls(
+            num_betas=num_betas,
+            num_betas_ignored=max(0, num_given - num_betas),
+            num_betas_padded=max(0, num_betas - num_given),
+        )
+
+
+class Mesh(BetasUse):
     """A person's surface and joints."""
 
     model_config = ConfigDict(
@@ -104,6 +138,7 @@ class Mesh(Sent):
                     "units": {"length": "metre", "up": "y"},
                     "num_betas": 10,
                     "num_betas_ignored": 0,
+                    "num_betas_padded": 8,
                 }
             ]
         }
@@ -118,11 +153,6 @@ class Mesh(Sent):
     joints: list[Point] = Field(description="(24, 3), in metres, Y up.")
     joint_names: list[str] = Field(description="SMPL's names, in the order of the joints.")
     units: Units
-    num_betas: int = Field(description="How many betas the asset has.")
-    num_betas_ignored: int = Field(
-        description="How many of the given betas were cut because the asset has fewer; also in "
-        "the header X-Betas-Ignored, whatever the format."
-    )
 
 
 class Faces(Sent):
@@ -195,6 +225,16 @@ class MeshErrors(Sent):
                     "pve_t_sc_mm": 2.2,
                     "part_mean_error_mm": {"pelvis": 4.9, "head": 13.2},
                     "num_vertices": 13718,
+                    "predicted_betas": {
+                        "num_betas": 10,
+                        "num_betas_ignored": 0,
+                        "num_betas_padded": 8,
+                    },
+                    "ground_truth_betas": {
+                        "num_betas": 10,
+                        "num_betas_ignored": 6,
+                        "num_betas_padded": 0,
+                    },
                 }
             ]
         }
@@ -212,3 +252,9 @@ class MeshErrors(Sent):
         "where the meshes have another topology than the server's body asset, or there is none."
     )
     num_vertices: int
+    predicted_betas: BetasUse | None = Field(
+        default=None, description="Null where vertices were given."
+    )
+    ground_truth_betas: BetasUse | None = Field(
+        default=None, description="Null where vertices were given."
+    )

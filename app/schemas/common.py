@@ -10,6 +10,11 @@ from app.predictors import CapabilityStatus
 MAX_MAGNITUDE = 1e6
 """Every number squared and summed stays finite in 32 bits."""
 
+_EXAMPLE_PICTURE = (
+    "iVBORw0KGgoAAAANSUhEUgAAABAAAAAQCAIAAACQkWg2AAAAJ0lEQVR42mP8//8/AymAiYFEwILGr4x2RxNpX7qTIhtG"
+    "NYxqoJYGABAnBh+rZAroAAAAAElFTkSuQmCC"
+)
+"""A PNG of 16 x 16 pixels."""
 Number = Annotated[float, Field(ge=-MAX_MAGNITUDE, le=MAX_MAGNITUDE, allow_inf_nan=False)]
 Vector3 = Annotated[list[Number], Field(min_length=3, max_length=3)]
 
@@ -18,6 +23,24 @@ class Received(BaseModel):
     """What clients send: an unknown name or a number in quotes is an error."""
 
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
+
+
+class PictureInJson(Received):
+    """A picture in JSON."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"image": _EXAMPLE_PICTURE},
+                {"image": f"data:image/png;base64,{_EXAMPLE_PICTURE}"},
+            ]
+        }
+    )
+
+    image: str = Field(
+        description="A picture file in base64, with or without line breaks; or a data: URL of one "
+        "in base64. The server fetches no other URL."
+    )
 
 
 class Sent(BaseModel):
@@ -40,7 +63,7 @@ class Problem(Sent):
         json_schema_extra={
             "examples": [
                 {
-                    "type": "urn:habitus:unusable-input",
+                    "type": "/problems/unusable-input",
                     "title": "Unusable input",
                     "status": 422,
                     "detail": "image is 8x8; each side must be at least 16 pixels",
@@ -50,7 +73,7 @@ class Problem(Sent):
         }
     )
 
-    type: str = Field(description="Names the kind of problem.")
+    type: str = Field(description="The kind of problem: the path of a page that explains it.")
     title: str = Field(description="The kind of problem, in words.")
     status: int = Field(description="The HTTP status again.")
     detail: str = Field(description="What was found, and what is allowed.")

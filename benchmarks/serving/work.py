@@ -88,7 +88,7 @@ class Clothing(Pictures):
 
     def encode(self, result: Any) -> bytes:
         """The photo under its labels' colours."""
-        from app.encoding import PNG
+        from app.media_types import PNG
         from app.routes.clothing import CLOTHING_ENCODERS
 
         return CLOTHING_ENCODERS[PNG](result)

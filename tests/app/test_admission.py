@@ -87,7 +87,7 @@ def test_who_finds_no_place_is_answered_before_the_body_is_there(
     assert b"retry-after: 1\r\n" in answer
     assert b"x-request-id: " in answer
     assert b"nosniff" in answer
-    assert b"urn:habitus:queue-full" in answer
+    assert b"/problems/queue-full" in answer
     inside.sendall(BODY)
     assert status(inside) == 200
     # The connection is good for more: what is still sent of the refused body is not a new request.
@@ -117,7 +117,7 @@ def test_a_refused_client_that_must_close_can_still_send_all_and_read_why(
     while part := outside.recv(65536):
         answer += part
     assert answer.startswith(b"HTTP/1.1 503 ")
-    assert b"urn:habitus:queue-full" in answer
+    assert b"/problems/queue-full" in answer
 
 
 def test_a_place_is_free_again_while_a_body_is_slow(
@@ -181,7 +181,7 @@ def test_slow_senders_hold_at_most_half_of_the_places(
     slow = [connect(client) for _ in range(9)]
     for connection in slow:
         begin(connection)
-    assert client.post("/mesh", content=BODY).status_code == 422  # no content type; but let in
+    assert client.post("/mesh", content=BODY).status_code == 415  # no content type; but let in
     for connection in slow:
         connection.sendall(BODY)
     assert {status(connection) for connection in slow} <= {200, 503}

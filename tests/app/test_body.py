@@ -145,25 +145,42 @@ def test_other_faces_have_another_tag() -> None:
     assert Topology(faces.copy(), 4, ()).digest in digests
 
 
-def test_fewer_betas_are_padded_with_zeros(client: httpx.Client) -> None:
-    short = ask(client, "application/json", {"betas": [1.5]}).json()
-    long = ask(client, "application/json", {"betas": [1.5] + [0] * 9}).json()
-    assert short == long
+MEDIA_TYPES = ("application/json", "model/gltf-binary", "application/x-npz")
 
 
-@pytest.mark.parametrize("accept", ["application/json", "model/gltf-binary"])
-def test_betas_beyond_the_asset_are_cut_and_the_answer_says_so(
-    client: httpx.Client, accept: str
+@pytest.mark.parametrize("accept", MEDIA_TYPES)
+@pytest.mark.parametrize("num_given", [1, 2, 10, 11, 300])
+def test_betas_are_padded_or_cut_to_the_asset_and_every_answer_says_how_many(
+    client: httpx.Client, accept: str, num_given: int
 ) -> None:
-    full = ask(client, accept, {"betas": [1] * 10})
-    over = ask(client, accept, {"betas": [1] * 10 + [5] * 290})
-    assert full.headers["x-betas-ignored"] == "0"
-    assert over.headers["x-betas-ignored"] == "290"
+    # The asset has ten.
+    betas = [1.5, -1, *[0.1] * 298][:num_given]
+    fitted = (betas + [0] * 9)[:10]
+    answer = ask(client, accept, {"betas": betas})
+    expected = ask(client, accept, {"betas": fitted})
+    num_ignored, num_padded = max(0, num_given - 10), max(0, 10 - num_given)
+    assert answer.headers["x-betas-ignored"] == str(num_ignored)
+    assert answer.headers["x-betas-padded"] == str(num_padded)
     if accept == "application/json":
-        assert over.json()["num_betas_ignored"] == 290
-        assert over.json()["vertices"] == full.json()["vertices"]
+        said = answer.json()
+        assert (said["num_betas_ignored"], said["num_betas_padded"]) == (num_ignored, num_padded)
+        assert said["vertices"] == expected.json()["vertices"]
     else:
-        assert over.content == full.content
+        assert answer.content == expected.content
+
+
+def test_the_comparison_of_meshes_says_what_became_of_the_betas(client: httpx.Client) -> None:
+    errors = compare(client, {"betas": [1] * 16}, {"betas": [1] * 3})
+    assert errors["predicted_betas"] == {
+        "num_betas": 10,
+        "num_betas_ignored": 6,
+        "num_betas_padded": 0,
+    }
+    assert errors["ground_truth_betas"] == {
+        "num_betas": 10,
+        "num_betas_ignored": 0,
+        "num_betas_padded": 7,
+    }
 
 
 def compare(client: httpx.Client, predicted: object, ground_truth: object) -> dict[str, object]:
@@ -217,8 +234,12 @@ def test_betas_vertices_and_files_of_the_same_meshes_have_the_same_errors(
         files[name] = buffer.getvalue()
     by_files = client.post("/mesh/errors", files=files).json()
     assert by_files == by_vertices
-    assert by_vertices.pop("pve_t_sc_mm") is None
-    del by_betas["pve_t_sc_mm"]
+    assert by_vertices["pve_t_sc_mm"] is None
+    of_betas_only = ("pve_t_sc_mm", "predicted_betas", "ground_truth_betas")
+    by_betas, by_vertices = (
+        {name: value for name, value in errors.items() if name not in of_betas_only}
+        for errors in (by_betas, by_vertices)
+    )
     parts = by_betas.pop("part_mean_error_mm"), by_vertices.pop("part_mean_error_mm")
     # Bodies that are made in one batch may be rounded otherwise.
     assert parts[0] == pytest.approx(parts[1], rel=1e-4, abs=1e-3)

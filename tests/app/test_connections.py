@@ -55,7 +55,7 @@ def assert_refused(answer: bytes, status: int, kind: str) -> None:
     assert b"\r\nconnection: close" in head.lower()
     assert b"content-type: application/problem+json" in head.lower()
     assert b"nosniff" in head
-    assert json.loads(body)["type"] == f"urn:habitus:{kind}"
+    assert json.loads(body)["type"] == f"/problems/{kind}"
 
 
 def alive(connect: Connect) -> bool:

@@ -164,8 +164,7 @@ def test_a_form_without_a_picture_is_refused(client: httpx.Client, route: str) -
     for response in (
         client.post(route),
         client.post(route, files={"photo": b"x"}),
-        client.post(route, data={"image": "x"}),
-        client.post(route, content=b"\xff\xd8\xff"),
+        client.post(route, files={"image": (None, "x")}),
     ):
         assert_problem(response, 422, "image: ")
         assert response.json()["errors"][0]["pointer"] == "#/image"
@@ -186,10 +185,7 @@ def test_a_malformed_form_is_a_bad_request(client: httpx.Client, route: str) -> 
 def test_malformed_json_is_a_bad_request(client: httpx.Client, route: str) -> None:
     for body in ('{"betas": [1,', "", "]", '{"betas": [1]} x', "[" * 100_000):
         response = post_json(client, route, body)
-        if body:
-            assert_problem(response, 400, "the body")
-        else:
-            assert response.status_code in (400, 422)
+        assert_problem(response, 400 if body else 422, "the body")
     response = client.post(route, content=b'{"betas": "\xff"}', headers=JSON)
     assert_problem(response, 400, "the body")
 
@@ -199,13 +195,13 @@ UNUSABLE_BETAS = {
     "301": ([0] * 301, "at most 300"),
     "NaN": ([0, float("nan")], "betas[1]"),
     "infinite": ([float("-inf")], "betas[0]"),
-    "beyond 32 bits": ([1e300], "less than or equal to 1000000"),
+    "beyond 32 bits": ([1e300], "at most 1e+06 is allowed"),
     "huge integer": ([10**400], "betas[0]"),
-    "text": (["1"], "valid number"),
-    "boolean": ([True], "valid number"),
-    "null": ([None], "valid number"),
-    "nested": ([[1]], "valid number"),
-    "a number": (1, "Input should be a valid"),
+    "text": (["1"], "a number is needed"),
+    "boolean": ([True], "a number is needed"),
+    "null": ([None], "a number is needed"),
+    "nested": ([[1]], "a number is needed"),
+    "a number": (1, "is 1; a list is needed"),
 }
 
 
@@ -220,13 +216,13 @@ def test_unusable_betas_are_refused_with_the_reason(client: httpx.Client, case: 
 @pytest.mark.parametrize(
     ("extra", "words"),
     [
-        ({"body_pose": [[0, 0, 0]] * 22}, "at least 23"),
+        ({"body_pose": [[0, 0, 0]] * 22}, "22 items; 23 x 3"),
         ({"body_pose": [[0, 0]] * 23}, "body_pose[0]"),
         ({"body_pose": [0] * 23}, "body_pose[0]"),
-        ({"body_pose": [0] * 69}, "at most 23"),
+        ({"body_pose": [0] * 69}, "69 items; 23 x 3"),
         ({"global_orient": [0, 0]}, "global_orient"),
         ({"transl": [0, 0, float("inf")]}, "transl[2]"),
-        ({"beta": [1]}, "Extra inputs are not permitted"),
+        ({"beta": [1]}, "beta: is not known; betas, body_pose, global_orient, transl are"),
     ],
 )
 def test_a_wrong_pose_is_refused(
@@ -253,7 +249,7 @@ def test_text_that_is_no_unicode_is_refused_like_any_other(client: httpx.Client)
 def test_json_sent_as_a_form_is_refused_with_a_hint(client: httpx.Client) -> None:
     body = '{"betas": [1]}'
     form = {"content-type": "application/x-www-form-urlencoded"}
-    assert_problem(client.post("/mesh", content=body, headers=form), 422, "application/json")
+    assert_problem(client.post("/mesh", content=body, headers=form), 415, "application/json")
     assert_problem(client.post("/mesh/errors", content=body, headers=form), 415, "application/json")
 
 
@@ -331,7 +327,7 @@ def test_mesh_files_that_are_missing_or_too_many_are_refused(client: httpx.Clien
     data = npy(np.zeros((4, 3)))
     assert_problem(client.post("/mesh/errors", files={"predicted": data}), 422, "ground_truth")
     three = {"predicted": data, "ground_truth": data, "third": data}
-    assert_problem(client.post("/mesh/errors", files=three), 400, "Too many files")
+    assert_problem(client.post("/mesh/errors", files=three), 422, "third: ", '"predicted" (a file)')
 
 
 @pytest.mark.parametrize("route", [*PICTURE_ROUTES, *MESH_ROUTES])

@@ -7,7 +7,6 @@ problem, and nothing where there is no body.
 import contextlib
 import copy
 import http.client
-import io
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -17,7 +16,6 @@ from typing import Any
 import httpx
 import pytest
 from fastapi import FastAPI
-from PIL import Image
 
 from app.errors import MEDIA_TYPE
 from app.main import create_app
@@ -72,13 +70,7 @@ def told(answer: httpx.Response) -> Answer:
         return str(answer.status_code), media_type
     problem = answer.json()
     assert problem["status"] == answer.status_code
-    return str(answer.status_code), problem["type"].removeprefix("urn:habitus:")
-
-
-def picture() -> bytes:
-    buffer = io.BytesIO()
-    Image.new("RGB", (48, 40)).save(buffer, "PNG")
-    return buffer.getvalue()
+    return str(answer.status_code), problem["type"].removeprefix("/problems/")
 
 
 def taken(operation: Operation) -> tuple[object, list[str]]:
@@ -94,8 +86,14 @@ def taken(operation: Operation) -> tuple[object, list[str]]:
 
 def good(operation: Operation) -> dict[str, Any]:
     """A request that nothing is wrong with."""
-    example, files = taken(operation)
-    return with_files(files, picture()) if example is None else {"json": example}
+    example, _ = taken(operation)
+    return {} if example is None else {"json": example}
+
+
+def of_another_type(operation: Operation) -> dict[str, Any]:
+    if taken(operation)[0] is None:
+        return {}
+    return {"content": b"hello", "headers": {"content-type": "text/plain"}}
 
 
 def with_files(files: Sequence[str], data: bytes) -> dict[str, Any]:
@@ -133,12 +131,11 @@ PROVOCATIONS = {
     "not-acceptable": Provocation("whole", good_with(accept="text/html")),
     "too-slow": Provocation("impatient", is_slow=True),
     "too-large": Provocation("whole", lambda operation: unreadable(operation, bytes(2_000_001))),
+    "unsupported-media-type": Provocation("whole", of_another_type),
     "unsupported-format": Provocation(
         "whole", lambda operation: with_files(taken(operation)[1], b"hello")
     ),
-    "unusable-input": Provocation(
-        "whole", lambda operation: {"json": {}} if taken(operation)[0] else {}
-    ),
+    "unusable-input": Provocation("whole", lambda _: {"params": {"unknown": "1"}}),
     "rate-exceeded": Provocation("guarded", good_with(**{"X-API-Key": KEY})),
     "capability-missing": Provocation("empty"),
     "queue-full": Provocation("full"),

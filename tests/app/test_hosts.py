@@ -13,7 +13,7 @@ def test_a_page_that_gives_this_machine_a_name_of_its_own_gets_nothing(
     refused = client.get("/models", headers={"Host": "attacker.example"})
     assert refused.status_code == 400
     assert refused.headers["content-type"] == "application/problem+json"
-    assert refused.json()["type"] == "urn:habitus:bad-request-head"
+    assert refused.json()["type"] == "/problems/bad-request-head"
     assert "'attacker.example'; HABITUS_ALLOWED_HOSTS" in refused.json()["detail"]
     assert refused.headers["x-request-id"] == refused.json()["instance"]
     assert client.get("/models", headers={"Host": "localhost:99"}).status_code == 200

@@ -167,7 +167,7 @@ def test_a_request_that_takes_too_long_is_answered_504(
     answer = client.post("/confidence", files={"image": buffer.getvalue()})
     assert answer.status_code == 504
     problem = answer.json()
-    assert problem["type"] == "urn:habitus:deadline-passed"
+    assert problem["type"] == "/problems/deadline-passed"
     assert "no result within 0.5 s" in problem["detail"]
     assert problem["instance"] == answer.headers["x-request-id"]
     assert metric(client, 'habitus_refused_items_total{reason="deadline"}') == 1

@@ -145,7 +145,7 @@ def test_a_map_as_json_fits_its_schema(
 def test_the_documented_requests_are_answered(
     client: httpx.Client, document: dict[str, Any]
 ) -> None:
-    for path in ("/mesh", "/mesh/errors"):
+    for path in ("/mesh", "/mesh/errors", "/confidence", "/clothing"):
         content = document["paths"][path]["post"]["requestBody"]["content"]["application/json"]
         for example in examples(document, content):
             assert client.post(path, json=example).status_code == 200, example
@@ -164,3 +164,34 @@ def test_the_documentation_page_is_there(client: httpx.Client) -> None:
     page = client.get("/docs")
     assert page.status_code == 200
     assert "/openapi.json" in page.text
+
+
+def test_every_operation_has_a_short_name_of_its_own(document: dict[str, Any]) -> None:
+    names = [operation["operationId"] for _, operation in operations(document)]
+    assert len(set(names)) == len(names)
+    assert {"predict_confidence", "weight_image", "segment_clothing", "make_mesh"} <= set(names)
+    assert all(name.islower() and len(name) < 20 for name in names)
+
+
+def test_every_endpoint_of_pictures_documents_the_three_ways_in(document: dict[str, Any]) -> None:
+    bodies = [
+        operation["requestBody"]["content"].keys()
+        for _, operation in operations(document)
+        if "image/*" in operation.get("requestBody", {"content": {}})["content"]
+    ]
+    assert bodies == [{"multipart/form-data", "application/json", "image/*"}] * 3
+
+
+def test_every_endpoint_with_several_formats_documents_their_names(
+    document: dict[str, Any],
+) -> None:
+    for name, operation in operations(document):
+        formats = [
+            parameter["schema"]["enum"]
+            for parameter in operation.get("parameters", ())
+            if parameter["name"] == "format"
+        ]
+        num_types = len(operation["responses"]["200"]["content"])
+        assert [len(names) for names in formats] == (
+            [num_types] if "406" in operation["responses"] else []
+        ), name

@@ -45,7 +45,7 @@ def test_one_request_too_many_is_answered_429_with_the_time_to_wait(
     assert 1 <= int(refused.headers["retry-after"]) <= 60
     assert refused.headers["ratelimit"] == f'"default";r=0;t={refused.headers["retry-after"]}'
     assert refused.headers["ratelimit-policy"] == '"default";q=3;w=60'
-    assert refused.json()["type"] == "urn:habitus:rate-exceeded"
+    assert refused.json()["type"] == "/problems/rate-exceeded"
     assert client.get("/health/live").status_code == 200
     documented = start(Predictors(), rate_per_minute=3).get("/openapi.json").json()["paths"]
     assert "Retry-After" in documented["/models"]["get"]["responses"]["429"]["headers"]

@@ -183,7 +183,7 @@ def test_when_its_device_is_lost_those_who_wait_are_told_and_the_process_ends() 
         for thread, answers in requests:
             thread.join(120)
             assert [answer.status_code for answer in answers] == [503]
-            assert answers[0].json()["type"] == "urn:habitus:not-ready"
+            assert answers[0].json()["type"] == "/problems/not-ready"
             assert answers[0].headers["retry-after"]
         here.join()
         assert here.server.exit_code == EXIT_FAULT
@@ -215,7 +215,7 @@ def test_an_item_that_does_not_fit_the_device_is_answered_503(
     client = start(Predictors(silhouette=cast("SilhouettePredictor", held)))
     answer = client.post("/confidence", files={"image": photo()})
     assert answer.status_code == 503
-    assert answer.json()["type"] == "urn:habitus:out-of-memory"
+    assert answer.json()["type"] == "/problems/out-of-memory"
     assert answer.headers["retry-after"]
     held.error = None
     assert client.post("/confidence", files={"image": photo()}).status_code == 200

@@ -227,7 +227,7 @@ def test_a_full_queue_answers_503_at_once_and_health_goes_on(
     assert time.perf_counter() - started < 1
     assert refused.status_code == 503
     assert int(refused.headers["retry-after"]) >= 1
-    assert refused.json()["type"] == "urn:habitus:queue-full"
+    assert refused.json()["type"] == "/problems/queue-full"
     assert client.get("/health/live").status_code == 200
     assert client.get("/health/ready").status_code == 200
     opened.set()

@@ -15,7 +15,8 @@ def coverage(width: float, height: float) -> np.ndarray:
     """(SIDE, SIDE) the share of each pixel that an ellipse covers, from 4 x 4 samples of it."""
     at = (np.arange(4 * SIDE) + 0.5) / (4 * SIDE) - 0.5003
     inside = (at[None, :] / width) ** 2 + (at[:, None] / height) ** 2 < 1
-    return inside.reshape(SIDE, 4, SIDE, 4).mean((1, 3))
+    shares: np.ndarray = inside.reshape(SIDE, 4, SIDE, 4).mean((1, 3))
+    return shares
 
 
 @pytest.fixture(scope="module")
