@@ -1,8 +1,10 @@
-"""ASGI middleware for what uvicorn leaves open: ambiguous and large heads, slow readers."""
+"""ASGI middleware for what uvicorn leaves open: bad heads, refused bodies, slow readers."""
 
 import asyncio
 from collections.abc import Iterator
+from contextlib import suppress
 
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.errors import problem
@@ -11,6 +13,8 @@ from app.problem_kinds import BAD_HEAD, HEAD_TOO_LARGE
 
 MAX_HEAD_BYTES = 32_768
 MAX_HEADERS = 100
+LINGER_S = 0.5
+"""How long the rest of a refused body is read before its connection closes."""
 PART_BYTES = 262_144
 
 
@@ -45,6 +49,57 @@ class HeadCheck:
             f"{MAX_HEAD_BYTES} bytes and {MAX_HEADERS} headers are read"
         )
         await problem(scope, HEAD_TOO_LARGE, detail)(scope, receive, send)
+
+
+class LingeringClose:
+    """Reads away what a refused client still sends before its connection closes.
+
+    Closing earlier resets the connection, and the client may lose the answer.
+    Source: RFC 9112, section 9.6.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on; keep an answer that comes before the whole body open for a while."""
+        if scope["type"] != "http" or not _announces_body(Headers(scope=scope)):
+            await self.app(scope, receive, send)
+            return
+        is_read = False
+        closes = scope["http_version"] == "1.0" or _says_close(Headers(scope=scope))
+
+        async def receive_noted() -> Message:
+            nonlocal is_read
+            message = await receive()
+            is_read = is_read or not message.get("more_body", False)
+            return message
+
+        async def send_lingering(message: Message) -> None:
+            nonlocal closes
+            if message["type"] == "http.response.start":
+                closes = closes or _says_close(Headers(raw=message["headers"]))
+            elif closes and not is_read and not message.get("more_body", False):
+                await send({**message, "more_body": True})
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(LINGER_S):
+                        while not is_read:
+                            await receive_noted()
+                message = {"type": "http.response.body"}
+            await send(message)
+
+        await self.app(scope, receive_noted, send_lingering)
+
+
+def _announces_body(headers: Headers) -> bool:
+    """Whether a body comes without being asked for (RFC 9110, section 10.1.1: Expect)."""
+    return ("content-length" in headers or "transfer-encoding" in headers) and (
+        "expect" not in headers
+    )
+
+
+def _says_close(headers: Headers) -> bool:
+    return "close" in headers.get("connection", "").lower()
 
 
 class SendTimeout:

@@ -12,7 +12,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 
 from app.admission import AdmissionGate
-from app.connection_limits import HeadCheck, SendTimeout
+from app.connection_limits import HeadCheck, LingeringClose, SendTimeout
 from app.dependencies import Service
 from app.engine import Engine
 from app.errors import install_problem_handlers
@@ -107,6 +107,7 @@ def _middleware(settings: Settings, metrics: Metrics) -> list[Middleware]:
     middleware = [
         Middleware(RequestTelemetry, metrics=metrics),
         Middleware(SendTimeout, timeout_s=settings.send_timeout_s, metrics=metrics),
+        Middleware(LingeringClose),
         Middleware(SecurityHeaders),
     ]
     if settings.cors_origins:

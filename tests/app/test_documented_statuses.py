@@ -124,7 +124,7 @@ class Provocation:
 
 PROVOCATIONS = {
     "": Provocation("whole", good_with(**{"If-None-Match": "*"})),
-    "bad-request-head": Provocation("whole", good_with(host="a/b")),
+    "bad-request-head": Provocation("whole", good_with(**{"Content-Length": "5", "Transfer-Encoding": "chunked"})),
     "head-too-large": Provocation("whole", good_with(x="x" * 40_000)),
     "malformed-body": Provocation("whole", unreadable),
     "unauthorized": Provocation("guarded"),
