@@ -1,4 +1,4 @@
-"""A place is held from the door to the end: with a real server and sockets."""
+"""A place is held from the head of a request to its answer: with a real server and sockets."""
 
 import io
 import socket
@@ -107,7 +107,7 @@ def test_a_refused_client_that_must_close_can_still_send_all_and_read_why(
     client = start(Predictors(body=tiny_body), max_queue=1)
     inside, outside = connect(client), connect(client)
     begin(inside)
-    head = HEAD.replace(b"Content-Length: 14", b"Content-Length: 3000000")
+    head = HEAD.replace(b"/mesh", b"/mesh/errors").replace(b": 14", b": 3000000")
     outside.sendall(head + b"Connection: close\r\n\r\n")
     time.sleep(0.1)  # refused meanwhile
     for _ in range(3):
