@@ -19,15 +19,19 @@ from starlette.datastructures import UploadFile as FormFile
 from starlette.requests import Request
 
 from app.arrays import decode_vertices
+from app.bounded_json import check_json_counts
 from app.encoding import negotiate
 from app.engine import Engine
+from app.memory import claim_picture
 from app.metrics import Metrics
 from app.predictors import Predictors
 from app.schemas.body import MeshPair
 from app.settings import Settings
 from app.stages import timed_stage
-from app.uploads import UnsupportedFormatError, decode_image
+from app.uploads import UnsupportedFormatError, decode_image, picture_size
+from model.body.metrics import check_metres
 from model.body.predictor import BodyParameters
+from model.image import check_size
 
 MeshContents = BodyParameters | Float[np.ndarray, "V 3"]
 
@@ -42,6 +46,8 @@ class Service:
     metrics: Metrics
     decoding: anyio.CapacityLimiter
     """How many pictures are decoded at the same time."""
+    comparing: anyio.CapacityLimiter
+    """How many pairs of meshes are compared at the same time."""
 
 
 async def _service(request: Request) -> Service:
@@ -64,6 +70,10 @@ async def _engine(request: Request) -> Engine:
     return _service_of(request).engine
 
 
+async def _comparing(request: Request) -> anyio.CapacityLimiter:
+    return _service_of(request).comparing
+
+
 async def _metrics(request: Request) -> Metrics:
     return _service_of(request).metrics
 
@@ -74,30 +84,48 @@ async def _image(
 ) -> UInt8[np.ndarray, "H W 3"]:
     with timed_stage("decode"):
         return await to_thread.run_sync(
-            lambda: decode_image(image.file.read(), service.settings.max_pixels),
+            lambda: _decode(image.file.read(), service.settings.max_pixels),
             limiter=service.decoding,
         )
 
 
+def _decode(data: bytes, max_pixels: int) -> UInt8[np.ndarray, "H W 3"]:
+    """Takes a thread. The size is checked and memory is claimed before anything is decoded."""
+    height, width = picture_size(data, max_pixels)
+    check_size(height, width)
+    claim_picture(height * width)
+    return decode_image(data, max_pixels)
+
+
 async def _mesh_pair(request: Request) -> tuple[MeshContents, MeshContents]:
-    """Predicted and ground truth, from JSON or from two .npy files."""
+    """Predicted and ground truth, from JSON or from two .npy files.
+
+    Raises:
+        InvalidInputError: Vertices are not those of a body in metres.
+    """
     content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if content_type == "application/json":
-        return await to_thread.run_sync(_parse_pair, await request.body())
-    if content_type == "multipart/form-data":
+        pair = await to_thread.run_sync(_parse_pair, await request.body())
+    elif content_type == "multipart/form-data":
         async with request.form(max_files=2, max_fields=2) as form:
             predicted = await _vertices(form.get("predicted"), "predicted")
             ground_truth = await _vertices(form.get("ground_truth"), "ground_truth")
-            return predicted, ground_truth
-    raise UnsupportedFormatError(
-        f"the content type is {content_type!r}; application/json and multipart/form-data with two "
-        ".npy files are read"
-    )
+            pair = predicted, ground_truth
+    else:
+        raise UnsupportedFormatError(
+            f"the content type is {content_type!r}; application/json and multipart/form-data with "
+            "two .npy files are read"
+        )
+    for contents, name in zip(pair, ("predicted", "ground_truth"), strict=True):
+        if not isinstance(contents, BodyParameters):
+            check_metres(contents, name)
+    return pair
 
 
 @timed_stage("decode")
 def _parse_pair(body: bytes) -> tuple[MeshContents, MeshContents]:
     """Takes a thread: a pair of meshes is megabytes of JSON."""
+    check_json_counts(body)
     try:
         pair = MeshPair.model_validate_json(body)
     except ValidationError as error:
@@ -129,6 +157,7 @@ class Negotiated:
 
 PredictorsDep = Annotated[Predictors, Depends(_predictors)]
 EngineDep = Annotated[Engine, Depends(_engine)]
+ComparingDep = Annotated[anyio.CapacityLimiter, Depends(_comparing)]
 MetricsDep = Annotated[Metrics, Depends(_metrics)]
 ImageDep = Annotated[UInt8[np.ndarray, "H W 3"], Depends(_image)]
 MeshPairDep = Annotated[tuple[MeshContents, MeshContents], Depends(_mesh_pair)]

@@ -190,7 +190,7 @@ _EXAMPLE_DETAILS = {
     RATE_EXCEEDED.name: "more than 60 requests a minute; ask again in 1 s",
     MISSING.name: "silhouette is not loaded: silhouette.safetensors was not there when the server "
     "started. `python -m training fit silhouette` makes it; then restart the server.",
-    BUSY.name: "32 items are queued or running, as many as are allowed; ask again shortly",
+    BUSY.name: "32 requests are queued or running, as many as are allowed; ask again shortly",
     CROWDED.name: "too many bodies are arriving at the same time; ask again shortly",
     CLOSING.name: "the server is shutting down; ask again when it is back",
     NOT_READY.name: "no capability is loaded",

@@ -4,15 +4,15 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 import orjson
+from anyio import to_thread
 from fastapi import APIRouter, Depends, Query
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
 from app import encoding
 from app.comparison import make_meshes, measure
 from app.conditional import CACHE_CONTROL, respond_if_changed
-from app.dependencies import EngineDep, MeshPairDep, Negotiated, PredictorsDep
+from app.dependencies import ComparingDep, EngineDep, MeshPairDep, Negotiated, PredictorsDep
 from app.direct import DirectRoute
 from app.errors import (
     BUSY,
@@ -34,6 +34,9 @@ from app.topology import Topology
 
 router = APIRouter(tags=["body"], route_class=DirectRoute)
 IGNORED_HEADER = "X-Betas-Ignored"
+MAX_PARAMETERS_BYTES = 65_536
+"""Of a body's parameters: 300 betas and a pose take 10 kB, or 20 with an indented line for each
+number. FastAPI parses them on the event loop."""
 
 
 @dataclass(frozen=True)
@@ -177,8 +180,8 @@ async def mesh_faces(
     ),
 )
 async def mesh_errors(
-    pair: MeshPairDep, predictors: PredictorsDep, engine: EngineDep
+    pair: MeshPairDep, predictors: PredictorsDep, engine: EngineDep, comparing: ComparingDep
 ) -> MeshErrors:
     """Both meshes as betas (with an optional pose) or as vertices of the same topology."""
     meshes = await make_meshes(pair, predictors, engine)
-    return await run_in_threadpool(measure, meshes, predictors)
+    return await to_thread.run_sync(measure, meshes, predictors, limiter=comparing)
