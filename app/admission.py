@@ -1,13 +1,12 @@
-"""ASGI middleware at the door of the queue: who will be refused is not asked for a body.
+"""ASGI middleware that admits requests with work for a device, before their bodies are read.
 
-A request that is let in holds a place from then on, so that no work is done for what is refused in
-the end. It is handed on when its body is whole: slow senders cost nothing else meanwhile. Nor do
-they keep the places from others: after `HOLD_S` a place is free again, and at most half of them
-wait for bodies. Who has none takes one when the body is whole.
+A request holds a place from its head to the start of its answer, so that it is not refused after
+work was done for it, however many items it submits. A body that is slow gives its place back after
+`HOLD_S`, and at most half of the places wait for bodies; a request without a place takes one when
+its body is whole.
 """
 
 import asyncio
-from collections import deque
 from collections.abc import Iterable
 
 from starlette.routing import BaseRoute, Route
@@ -16,25 +15,22 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from app.engine import Engine
 from app.errors import RefusedError, kind_of, problem
 from app.execution import DeviceFaultError
-from app.places import Place, belonging
 from app.queueing import EngineClosedError, QueueFullError
-from app.turnstile import Turnstile
 
 HOLD_S = 1.0
 """How long a place waits for a body: what a client on a fair line needs for a photo."""
-_PART_BYTES = 65_536
 _REFUSALS = (QueueFullError, EngineClosedError, DeviceFaultError)
 
 
 class AdmissionGate:
-    """Lets a request with an item through while there is a place for it."""
+    """Lets a request through while the engine has a place for it."""
 
     def __init__(self, app: ASGIApp, routes: Iterable[BaseRoute], max_queue: int) -> None:
         """The engine is that of the app that the requests are for.
 
         Args:
             app: What is behind the door.
-            routes: Of them, those that take a POST submit an item.
+            routes: Of them, those that take a POST need a place.
             max_queue: Places that the engine has.
         """
         self.app = app
@@ -46,7 +42,6 @@ class AdmissionGate:
         self.max_arriving = max(1, max_queue // 2)
         self.num_arriving = 0
         """Places that wait for bodies."""
-        self._turnstile = Turnstile()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or refuse it."""
@@ -55,27 +50,15 @@ class AdmissionGate:
             await self.app(scope, receive, send)
             return
         scope["route"] = route  # what is refused here has a name in the metrics too
-        engine: Engine = scope["app"].state.service.engine
-        place = Place(engine.reserve, engine.release)
-        with belonging(place):
-            try:
-                await self._turnstile.wait()
-                turn = self._turnstile.turn
-                if self.num_arriving < self.max_arriving:
-                    place.take()
-                else:
-                    engine.check_admission()
-                body = await _Arrival(self, receive, place).collect()
-                if not place.is_held:
-                    place.take()
-            except _REFUSALS as error:
-                await problem(scope, kind_of(error), str(error))(scope, receive, send)
-            except RefusedError as error:
-                await problem(scope, error.kind, error.detail)(scope, receive, send)
-            else:
-                if self._turnstile.turn != turn:  # the body came later
-                    await self._turnstile.wait()
-                await self.app(scope, body.receive, send)
+        visit = _Visit(self, scope["app"].state.service.engine, receive, send)
+        try:
+            visit.begin()
+            await self.app(scope, visit.receive, visit.send)
+        except _REFUSALS as error:  # of `begin`: what a route raises is answered in the app
+            await problem(scope, kind_of(error), str(error))(scope, receive, send)
+        finally:
+            visit.stop_waiting()
+            visit.leave()
 
     def _route(self, scope: Scope) -> Route | None:
         if scope["type"] != "http" or scope["method"] != "POST":
@@ -84,67 +67,71 @@ class AdmissionGate:
         return self.routes.get(path.removeprefix(scope.get("root_path", "")))
 
 
-class _Arrival:
-    """A body on its way, and the place that waits for it for a while."""
+class _Visit:
+    """A request, and the place that it holds at the moment."""
 
-    def __init__(self, gate: AdmissionGate, receive: Receive, place: Place) -> None:
+    def __init__(self, gate: AdmissionGate, engine: Engine, receive: Receive, send: Send) -> None:
         self._gate = gate
+        self._engine = engine
         self._receive = receive
-        self._place = place
+        self._send = send
+        self._has_place = False
         self._timer: asyncio.TimerHandle | None = None
+        """Runs while the place waits for the body."""
 
-    async def collect(self) -> "_Body":
-        """The body, when it is whole or its client gone.
+    def begin(self) -> None:
+        """Take a place, or only look for one where too many wait for bodies already.
 
         Raises:
-            RefusedError: As `receive` does.
+            QueueFullError, EngineClosedError, DeviceFaultError: As `Engine.enter`.
         """
-        if self._place.is_held:
+        self._enter()
+        if self._gate.num_arriving < self._gate.max_arriving:
             self._gate.num_arriving += 1
-            self._timer = asyncio.get_running_loop().call_later(HOLD_S, self._lapse)
-        body = _Body(self._receive)
-        try:
-            while not body.add(await self._receive()):
-                pass
-            return body
-        finally:
-            if self._timer is not None:
-                self._timer.cancel()
-                self._gate.num_arriving -= 1
-
-    def _lapse(self) -> None:
-        self._timer = None
-        self._gate.num_arriving -= 1
-        self._place.give_back()
-
-
-class _Body:
-    """A body that has been collected, to be received once more. What is handed on is let go."""
-
-    def __init__(self, receive: Receive) -> None:
-        self._receive = receive
-        self._parts: deque[bytearray] = deque()
-        self._is_whole = False
-
-    def add(self, message: Message) -> bool:
-        """Keep a part.
-
-        Returns:
-            Whether it is the last.
-        """
-        if message["type"] == "http.disconnect":
-            return True
-        # Joined, because crumbs would take more memory than they hold.
-        if not self._parts or len(self._parts[-1]) >= _PART_BYTES:
-            self._parts.append(bytearray())
-        self._parts[-1] += message.get("body", b"")
-        self._is_whole = not message.get("more_body", False)
-        return self._is_whole
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(HOLD_S, self._lapse)
+        else:
+            self.leave()
 
     async def receive(self) -> Message:
-        """The next part; after the last what becomes of the client."""
-        if not self._parts:
-            return await self._receive()
-        part = bytes(self._parts.popleft())
-        more = bool(self._parts) or not self._is_whole
-        return {"type": "http.request", "body": part, "more_body": more}
+        """The next part of the body. With the last one the request must have a place.
+
+        Raises:
+            RefusedError: There is none.
+        """
+        message = await self._receive()
+        if message["type"] == "http.request" and not message.get("more_body", False):
+            self.stop_waiting()
+            if not self._has_place:
+                try:
+                    self._enter()
+                except _REFUSALS as error:
+                    raise RefusedError(kind_of(error), str(error)) from None
+        return message
+
+    async def send(self, message: Message) -> None:
+        """Pass the answer on. The place is free when it begins."""
+        if message["type"] == "http.response.start":
+            self.leave()
+        await self._send(message)
+
+    def stop_waiting(self) -> None:
+        """The body is whole, or does not come."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+            self._gate.num_arriving -= 1
+
+    def leave(self) -> None:
+        """Give the place back, if there is one."""
+        if self._has_place:
+            self._has_place = False
+            self._engine.leave()
+
+    def _enter(self) -> None:
+        self._engine.enter()
+        self._has_place = True
+
+    def _lapse(self) -> None:
+        self.stop_waiting()
+        self.leave()

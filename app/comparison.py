@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from anyio import from_thread
 from jaxtyping import Float
 
 from app.dependencies import MeshContents
@@ -45,7 +46,7 @@ async def make_meshes(
 
 
 def measure(meshes: Meshes, predictors: Predictors) -> MeshErrors:
-    """All the distances. Takes a thread: nearest neighbours of every vertex are found.
+    """All the distances. For a thread of anyio: it ends when the request does.
 
     Raises:
         InvalidInputError: The meshes have another topology, or numbers are not finite.
@@ -58,7 +59,7 @@ def measure(meshes: Meshes, predictors: Predictors) -> MeshErrors:
     return MeshErrors(
         mean_error_mm=metrics.mean_error_mm(*pair),
         max_error_mm=metrics.max_error_mm(*pair),
-        hausdorff_mm=metrics.hausdorff_mm(*pair),
+        hausdorff_mm=metrics.hausdorff_mm(*pair, from_thread.check_cancelled),
         pve_t_sc_mm=None if meshes.t_poses is None else metrics.pve_t_sc_mm(*meshes.t_poses),
         part_mean_error_mm=parts,
         num_vertices=len(meshes.predicted),

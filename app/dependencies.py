@@ -17,8 +17,10 @@ from pydantic.json_schema import SkipJsonSchema
 from starlette.requests import Request
 
 from app.arrays import decode_vertices
+from app.bounded_json import check_json_counts
 from app.engine import Engine
 from app.media_types import FORM, JSON, format_names, negotiate
+from app.memory import claim_picture
 from app.metrics import Metrics
 from app.picture_body import receive_picture
 from app.predictors import Predictors
@@ -26,8 +28,10 @@ from app.request_body import BodyRule, check_media_type, parse_json, read_files
 from app.schemas.body import MeshPair, MeshRequest
 from app.settings import Settings
 from app.stages import timed_stage
-from app.uploads import decode_image
+from app.uploads import decode_image, picture_size
+from model.body.metrics import check_metres
 from model.body.predictor import BodyParameters
+from model.image import check_size
 
 MeshContents = BodyParameters | Float[np.ndarray, "V 3"]
 MESH = BodyRule(
@@ -53,6 +57,8 @@ class Service:
     metrics: Metrics
     decoding: anyio.CapacityLimiter
     """How many pictures are decoded at the same time."""
+    comparing: anyio.CapacityLimiter
+    """How many pairs of meshes are compared at the same time."""
 
 
 def _service_of(request: Request) -> Service:
@@ -68,6 +74,10 @@ async def _engine(request: Request) -> Engine:
     return _service_of(request).engine
 
 
+async def _comparing(request: Request) -> anyio.CapacityLimiter:
+    return _service_of(request).comparing
+
+
 async def _metrics(request: Request) -> Metrics:
     return _service_of(request).metrics
 
@@ -77,7 +87,7 @@ async def _image(request: Request) -> UInt8[np.ndarray, "H W 3"]:
     picture = await receive_picture(request, service.settings.max_body_bytes)
     with timed_stage("decode"):
         return await to_thread.run_sync(
-            lambda: decode_image(picture(), service.settings.max_pixels),
+            lambda: _decode(picture(), service.settings.max_pixels),
             limiter=service.decoding,
         )
 
@@ -87,20 +97,38 @@ async def _mesh_request(request: Request) -> MeshRequest:
     return parse_json(MeshRequest, await request.body())
 
 
+def _decode(data: bytes, max_pixels: int) -> UInt8[np.ndarray, "H W 3"]:
+    """Takes a thread. The size is checked and memory is claimed before anything is decoded."""
+    height, width = picture_size(data, max_pixels)
+    check_size(height, width)
+    claim_picture(height * width)
+    return decode_image(data, max_pixels)
+
+
 async def _mesh_pair(request: Request) -> tuple[MeshContents, MeshContents]:
-    """Predicted and ground truth, from JSON or from two .npy files."""
+    """Predicted and ground truth, from JSON or from two .npy files.
+
+    Raises:
+        InvalidInputError: Vertices are not those of a body in metres.
+    """
     if await check_media_type(request, MESH_PAIR) == JSON:
-        return await to_thread.run_sync(_parse_pair, await request.body())
-    max_bytes = _service_of(request).settings.max_body_bytes
-    files = await read_files(request, MESH_PAIR, max_bytes)
-    with timed_stage("decode"):
-        predicted, ground_truth = map(decode_vertices, files, MESH_PAIR.fields)
-        return predicted, ground_truth
+        pair = await to_thread.run_sync(_parse_pair, await request.body())
+    else:
+        max_bytes = _service_of(request).settings.max_body_bytes
+        files = await read_files(request, MESH_PAIR, max_bytes)
+        with timed_stage("decode"):
+            predicted, ground_truth = map(decode_vertices, files, MESH_PAIR.fields)
+        pair = predicted, ground_truth
+    for contents, name in zip(pair, MESH_PAIR.fields, strict=True):
+        if not isinstance(contents, BodyParameters):
+            check_metres(contents, name)
+    return pair
 
 
 @timed_stage("decode")
 def _parse_pair(body: bytes) -> tuple[MeshContents, MeshContents]:
     """Takes a thread: a pair of meshes is megabytes of JSON."""
+    check_json_counts(body)
     pair = parse_json(MeshPair, body)
     return pair.predicted.contents(), pair.ground_truth.contents()
 
@@ -131,6 +159,7 @@ def negotiated(*offered: str) -> Callable[..., Awaitable[str]]:
 
 PredictorsDep = Annotated[Predictors, Depends(_predictors)]
 EngineDep = Annotated[Engine, Depends(_engine)]
+ComparingDep = Annotated[anyio.CapacityLimiter, Depends(_comparing)]
 MetricsDep = Annotated[Metrics, Depends(_metrics)]
 ImageDep = Annotated[UInt8[np.ndarray, "H W 3"], Depends(_image)]
 MeshRequestDep = Annotated[MeshRequest, Depends(_mesh_request)]

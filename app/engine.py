@@ -1,9 +1,9 @@
-"""One queue before all devices: items in, results out, and how the whole of it stands.
+"""One queue for all devices: items in, results out, and the state of the whole.
 
-An item is admitted or refused at the door. A device that becomes free takes what is queued, up to a
-full batch; there is no timer unless one is asked for, so a lone request never waits and a busy
-device is handed fuller batches. An item whose request is over, because the client has gone or the
-deadline has passed, leaves the queue at once.
+Requests are admitted or refused; an admitted request may submit items. A device that becomes free
+takes what is queued, up to a full batch. There is no timer unless one is asked for, so a lone
+request never waits and a busy device gets fuller batches. An item whose request is over, because
+the client has gone or the deadline has passed, leaves the queue at once.
 """
 
 import asyncio
@@ -17,7 +17,6 @@ import anyio
 from app.device import Device
 from app.execution import BatchPredictor, DeviceFaultError
 from app.metrics import Metrics
-from app.places import spend_place
 from app.queueing import EngineClosedError, Job, JobQueue, QueueFullError, settle
 from app.stages import record_batch_size, record_stage
 from app.worker import DeviceWorker
@@ -30,6 +29,8 @@ _REASONS: dict[type[BaseException], str] = {
     EngineClosedError: "closing",
     DeviceFaultError: "device_fault",
 }
+WATCHDOG_S = 120.0
+"""A batch takes seconds where it takes long."""
 STUCK_S = 10.0
 """How long the last batches may take when nobody waits for them any more."""
 
@@ -45,16 +46,31 @@ class Engine:
         max_batch: int = 8,
         max_queue: int = 32,
         max_wait_s: float = 0,
+        watchdog_s: float = WATCHDOG_S,
     ) -> None:
+        """Nothing runs yet.
+
+        Args:
+            metrics: Where refusals and batches are counted.
+            devices: At least one.
+            max_batch: Most items that a device takes at once.
+            max_queue: Most requests that are admitted at the same time.
+            max_wait_s: How long a device waits for a batch to fill.
+            watchdog_s: A device that works on a batch for longer is taken to hang.
+        """
         self.fault: BaseException | None = None
         """What only a new process can put right."""
         self._metrics = metrics
         self._refusals = _CountedRefusals(metrics)
         self._draining = False
-        self._jobs = JobQueue(max_queue, max_wait_s, len(devices))
+        self._max_queue = max_queue
+        self._watchdog_s = watchdog_s
+        self._num_requests = 0
+        self._jobs = JobQueue(max_wait_s, len(devices))
         self._workers = [
             DeviceWorker(device, self._jobs, max_batch, metrics, self._fail) for device in devices
         ]
+        metrics.admitted_requests.set_function(lambda: self._num_requests)
         metrics.admitted.set_function(lambda: self._jobs.num_admitted)
         metrics.queue_depth.set_function(lambda: self._jobs.num_waiting)
 
@@ -84,7 +100,25 @@ class Engine:
     @property
     def alive(self) -> bool:
         """Whether every device works."""
-        return self.fault is None and all(worker.alive for worker in self._workers)
+        return self.failure is None
+
+    @property
+    def failure(self) -> str | None:
+        """Why only a new process helps; None: every device works.
+
+        Warm-up is not timed. A batch that ends after all puts the engine right again.
+        """
+        if self.fault is not None:
+            return str(self.fault)
+        if not all(worker.alive for worker in self._workers):
+            return "a device's thread has ended; the server must be restarted"
+        busy_s = max(worker.clock.longest_s for worker in self._workers)
+        if busy_s > self._watchdog_s:
+            return (
+                f"a device has worked on one batch for {busy_s:.0f} s, and "
+                f"{self._watchdog_s:g} s are allowed; the server must be restarted"
+            )
+        return None
 
     @property
     def unready(self) -> str | None:
@@ -95,32 +129,33 @@ class Engine:
             return "the server is shutting down"
         if not all(worker.warm.is_set() for worker in self._workers):
             return "the predictors are warming up"
-        return None
+        return self.failure
 
     @property
     def num_admitted(self) -> int:
         """Items queued and running."""
         return self._jobs.num_admitted
 
-    def check_admission(self) -> None:
-        """Refuse what `submit` would refuse now.
+    def enter(self) -> None:
+        """Admit a request; `leave` must follow. Both only on the event loop.
 
         Raises:
-            QueueFullError: No more items are allowed.
+            QueueFullError: As many requests are admitted as are allowed.
             EngineClosedError: The server is shutting down.
             DeviceFaultError: A device is lost.
         """
         with self._refusals:
-            self._jobs.check()
+            self._jobs.check_open()
+            if self._num_requests >= self._max_queue:
+                raise QueueFullError(
+                    f"{self._max_queue} requests are queued or running, as many as are allowed; "
+                    "ask again shortly"
+                )
+            self._num_requests += 1
 
-    def reserve(self) -> None:
-        """Hold a place for an item that is on its way; refuses as `check_admission` does."""
-        with self._refusals:
-            self._jobs.reserve()
-
-    def release(self) -> None:
-        """An item for which a place is held does not come."""
-        self._jobs.release()
+    def leave(self) -> None:
+        """An admitted request needs the devices no more."""
+        self._num_requests -= 1
 
     async def submit(self, predictor: BatchPredictor[_Item, _Result], item: _Item) -> _Result:
         """The predictor's result for one item.
@@ -129,7 +164,6 @@ class Engine:
         cancelled, the item leaves the queue.
 
         Raises:
-            QueueFullError: No more items are allowed; told at once.
             EngineClosedError: The server is shutting down; told at once.
             DeviceFaultError: The device is lost; also told to those that wait.
             DeviceMemoryError: The item alone does not fit into the device's memory.
@@ -139,7 +173,7 @@ class Engine:
         time_left_s = deadline - loop.time()
         job = Job(predictor, item, loop.create_future(), time.monotonic() + time_left_s)
         with self._refusals:
-            self._jobs.admit(job, is_reserved=spend_place())
+            self._jobs.add(job)
         try:
             result: _Result = await job.future
         except asyncio.CancelledError:

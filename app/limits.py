@@ -1,6 +1,7 @@
 """ASGI middleware at the door: the API key, and the body while it arrives."""
 
 import asyncio
+from collections.abc import Mapping
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -50,10 +51,25 @@ class BodyLimit:
     """Bounds a body while it arrives: its size, declared or not, its time, and all of them."""
 
     def __init__(
-        self, app: ASGIApp, max_bytes: int, max_total_bytes: int, timeout_s: float
+        self,
+        app: ASGIApp,
+        max_bytes: int,
+        max_total_bytes: int,
+        timeout_s: float,
+        own_limits: Mapping[str, int] | None = None,
     ) -> None:
+        """No body is held yet.
+
+        Args:
+            app: Gets the requests.
+            max_bytes: Of one body.
+            max_total_bytes: Of all bodies whose requests are not answered yet.
+            timeout_s: For one body to arrive.
+            own_limits: Smaller ones, by path.
+        """
         self.app = app
         self.max_bytes = max_bytes
+        self.own_limits = own_limits or {}
         self.max_total_bytes = max_total_bytes
         self.timeout_s = timeout_s
         self.num_held = 0
@@ -70,7 +86,9 @@ class BodyLimit:
                 declared = value
             elif name == b"expect":
                 expects = True
-        body = _ArrivingBody(self, receive)
+        path = scope["path"].removeprefix(scope.get("root_path", ""))
+        max_bytes = min(self.max_bytes, self.own_limits.get(path, self.max_bytes))
+        body = _ArrivingBody(self, receive, max_bytes)
 
         async def send_closing(message: Message) -> None:
             # The client may send its body or not after such an answer: the next request cannot
@@ -80,8 +98,8 @@ class BodyLimit:
             await send(message)
 
         send_answer = send_closing if expects else send
-        if declared.isdigit() and int(declared) > self.max_bytes:
-            refusal = problem(scope, TOO_LARGE, self.too_large)
+        if declared.isdigit() and int(declared) > body.max_bytes:
+            refusal = problem(scope, TOO_LARGE, body.too_large)
             await refusal(scope, receive, send_answer)
             return
         try:
@@ -89,22 +107,23 @@ class BodyLimit:
         finally:
             self.num_held -= body.num_received
 
-    @property
-    def too_large(self) -> str:
-        """What a client is told whose body is too large."""
-        return f"the body is larger than {self.max_bytes} bytes, as much as is read"
-
 
 class _ArrivingBody:
     """The body of one request."""
 
-    def __init__(self, limit: BodyLimit, receive: Receive) -> None:
+    def __init__(self, limit: BodyLimit, receive: Receive, max_bytes: int) -> None:
+        self.max_bytes = max_bytes
         self._limit = limit
         self._receive = receive
         self._deadline = 0.0
         self._complete = False
         self.asked_for = False
         self.num_received = 0
+
+    @property
+    def too_large(self) -> str:
+        """What a client is told whose body is too large."""
+        return f"the body is larger than {self.max_bytes} bytes, as much as is read here"
 
     async def receive(self) -> Message:
         """The next part, or after the last what becomes of the client.
@@ -134,8 +153,8 @@ class _ArrivingBody:
     def _count(self, num_bytes: int) -> None:
         self.num_received += num_bytes
         self._limit.num_held += num_bytes
-        if self.num_received > self._limit.max_bytes:
-            raise RefusedError(TOO_LARGE, self._limit.too_large)
+        if self.num_received > self.max_bytes:
+            raise RefusedError(TOO_LARGE, self.too_large)
         if self._limit.num_held > self._limit.max_total_bytes:
             raise RefusedError(
                 CROWDED, "too many bodies are arriving at the same time; ask again shortly"

@@ -28,7 +28,8 @@ from app.processors import count_processors
 from app.rate import RateLimit
 from app.routes import body, clothing, documentation, health, models, problems, silhouette
 from app.security_headers import SecurityHeaders
-from app.settings import Settings
+from app.sending import MemoryGate
+from app.settings import BYTES_PER_MB, Settings
 from app.telemetry import REQUEST_ID_HEADER, SERVER_TIMING_HEADER, RequestTelemetry
 from app.uploads import make_bomb_warnings_errors
 
@@ -70,9 +71,17 @@ def create_app(
             max_batch=settings.max_batch,
             max_queue=settings.max_queue,
             max_wait_s=settings.max_wait_ms / 1000,
+            watchdog_s=settings.watchdog_s,
         )
-        decoding = anyio.CapacityLimiter(count_processors())
-        app.state.service = Service(settings, predictors, engine, metrics, decoding)
+        cores = count_processors()
+        app.state.service = Service(
+            settings,
+            predictors,
+            engine,
+            metrics,
+            decoding=anyio.CapacityLimiter(cores),
+            comparing=anyio.CapacityLimiter(max(1, cores // 2)),
+        )
         engine.start()
         try:
             yield
@@ -146,15 +155,22 @@ def _middleware(settings: Settings, metrics: Metrics) -> list[Middleware]:
         middleware.append(Middleware(ApiKeyGate, keys=keys))
     if settings.rate_per_minute:
         middleware.append(Middleware(RateLimit, per_minute=settings.rate_per_minute))
+    max_json_bytes = int(settings.max_json_mb * BYTES_PER_MB)
     middleware.append(
         Middleware(
             BodyLimit,
             max_bytes=settings.max_body_bytes,
             max_total_bytes=settings.max_bodies_bytes,
             timeout_s=settings.body_timeout_s,
+            own_limits={
+                "/mesh": min(body.MAX_PARAMETERS_BYTES, max_json_bytes),
+                "/mesh/errors": max_json_bytes,
+            },
         )
     )
     middleware.append(Middleware(RequestLifetime, timeout_s=settings.timeout_s))
+    max_in_flight_bytes = int(settings.max_in_flight_mb * BYTES_PER_MB)
+    middleware.append(Middleware(MemoryGate, max_bytes=max_in_flight_bytes, metrics=metrics))
     routes = [route for module in ROUTES for route in module.router.routes]
     middleware.append(Middleware(AdmissionGate, routes=routes, max_queue=settings.max_queue))
     return middleware

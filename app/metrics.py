@@ -80,9 +80,19 @@ class Metrics:
             ["reason"],
             registry=self.registry,
         )
+        self.claimed = Gauge(
+            "habitus_claimed_bytes",
+            "Memory claimed for decoded pictures and for answers that are not sent yet.",
+            registry=self.registry,
+        )
+        self.admitted_requests = Gauge(
+            "habitus_admitted_requests",
+            "Requests that hold one of the HABITUS_MAX_QUEUE places.",
+            registry=self.registry,
+        )
         self.refused = Counter(
             "habitus_refused_items",
-            "Items refused at the door or given up.",
+            "Requests refused before their items were queued, and items given up.",
             ["reason"],
             registry=self.registry,
         )

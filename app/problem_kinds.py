@@ -161,7 +161,7 @@ BUSY = Kind(
     "Queue full",
     "As many requests are queued and running as the operator allows.",
     _LATER,
-    "32 items are queued or running, as many as are allowed; ask again shortly",
+    "32 requests are queued or running, as many as are allowed; ask again shortly",
     _RETRY,
 )
 CROWDED = Kind(

@@ -1,4 +1,4 @@
-"""Who waits for a device: admission at the door, order of arrival, and what is left unseen.
+"""Items that wait for a device, in order of arrival, and those that a device works on.
 
 One queue feeds every device. An item leaves it when a device takes it, when its request is over, or
 when its deadline has passed. Batches are formed as late as possible, so that they are as full as
@@ -26,7 +26,7 @@ Limit = Callable[[BatchPredictor[Any, Any]], int]
 
 
 class QueueFullError(Exception):
-    """As many items are queued and running as are allowed."""
+    """As many requests are admitted as are allowed."""
 
 
 class EngineClosedError(Exception):
@@ -59,7 +59,7 @@ class JobQueue:
     Methods whose names end in `_locked` are for a caller that holds `lock`.
     """
 
-    def __init__(self, max_jobs: int, max_wait_s: float = 0, num_devices: int = 1) -> None:
+    def __init__(self, max_wait_s: float = 0, num_devices: int = 1) -> None:
         self.lock = threading.Lock()
         self.arrived = threading.Condition(self.lock)
         """Something to do for a device that waits."""
@@ -67,13 +67,11 @@ class JobQueue:
         """Perhaps a full batch for a device that is busy."""
         self.num_idle = 0
         """Devices that wait for work."""
-        self._max_jobs = max_jobs
         self._max_wait_s = max_wait_s
         self._num_devices = num_devices
         self._waiting: dict[Job, None] = {}  # in order of arrival, and quick to leave
         self._ahead: set[Job] = set()
         self._num_running = 0
-        self._num_reserved = 0
         self._awaited: set[Job] = set()
         self._closed_by: Exception | None = None
 
@@ -96,37 +94,15 @@ class JobQueue:
         """Whether no more items are taken."""
         return self._closed_by is not None
 
-    def check(self) -> None:
-        """Refuse what `admit` would refuse.
-
-        Raises:
-            QueueFullError: No more items are allowed.
-            Exception: What the queue was closed with.
-        """
+    def check_open(self) -> None:
+        """Raise what the queue was closed with, if it was."""
         if self._closed_by is not None:
             raise type(self._closed_by)(*self._closed_by.args)
-        if self.num_admitted + self._num_reserved >= self._max_jobs:
-            raise QueueFullError(
-                f"{self._max_jobs} items are queued or running, as many as are allowed; "
-                "ask again shortly"
-            )
 
-    def reserve(self) -> None:
-        """Hold a place for a job that is on its way, or refuse it as `check` does."""
+    def add(self, job: Job) -> None:
+        """Let a job in, or raise as `check_open` does."""
         with self.lock:
-            self.check()
-            self._num_reserved += 1
-
-    def release(self) -> None:
-        """A job for which a place is held does not come."""
-        with self.lock:
-            self._num_reserved -= 1
-
-    def admit(self, job: Job, is_reserved: bool = False) -> None:
-        """Let a job in, into the place that is held for it if one is, or refuse it as `check`."""
-        with self.lock:
-            self._num_reserved -= is_reserved
-            self.check()
+            self.check_open()
             self._waiting[job] = None
             self._awaited.add(job)
             if self.num_idle:

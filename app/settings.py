@@ -72,6 +72,19 @@ class Settings(BaseSettings):
         le=PILLOW_MAX_PIXELS,
         description="Largest picture, in pixels; read from its header before it is decoded.",
     )
+    max_json_mb: float = Field(
+        default=4,
+        gt=0,
+        description="Largest request body where no picture is sent, in megabytes: two meshes of "
+        "20,000 vertices as JSON take 2.7.",
+    )
+    max_in_flight_mb: float = Field(
+        default=2000,
+        gt=0,
+        description="Most memory that decoded pictures, 16 bytes a pixel, and answers that are not "
+        "sent yet may take together, in megabytes, where it is more than one request; one more is "
+        "answered 503.",
+    )
     max_batch: int = Field(
         default=8,
         ge=1,
@@ -87,13 +100,19 @@ class Settings(BaseSettings):
     max_queue: int = Field(
         default=32,
         ge=1,
-        description="Most items on their way, queued and running; one more is answered 503 at "
-        "once, before its body is read.",
+        description="Most requests with work for a device, queued and running; one more is "
+        "answered 503 at once, before its body is read.",
     )
     timeout_s: float = Field(
         default=30,
         gt=0,
         description="Seconds from the first byte of a request to its result; then 504.",
+    )
+    watchdog_s: float = Field(
+        default=120,
+        gt=0,
+        description="Seconds that a device may work on one batch; after that /health/live is 503, "
+        "for a supervisor to restart the server.",
     )
     drain_s: float = Field(
         default=0,

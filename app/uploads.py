@@ -10,6 +10,8 @@ import io
 import struct
 import warnings
 import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import numpy as np
 from jaxtyping import UInt8
@@ -86,15 +88,8 @@ def decode_image(data: bytes, max_pixels: int) -> UInt8[np.ndarray, "H W 3"]:
         PictureTooLargeError: The header declares more than `max_pixels`.
         InvalidInputError: The picture is empty, truncated or damaged.
     """
-    if not data:
-        raise InvalidInputError("the picture is empty: 0 bytes")
-    name = sniff_format(data)
-    if name not in ALLOWED_FORMATS:
-        found = (
-            f"a {name} file" if name else f"a file that begins with {data[:8].decode('latin-1')!r}"
-        )
-        raise UnsupportedFormatError(f"{found} was sent; {', '.join(ALLOWED_FORMATS)} are read")
-    try:
+    name = _allowed_format(data)
+    with _damage_named(name, max_pixels):
         if name == "JPEG":
             return _decode_jpeg(data, max_pixels)
         _check_header(data, name, max_pixels)
@@ -102,6 +97,41 @@ def decode_image(data: bytes, max_pixels: int) -> UInt8[np.ndarray, "H W 3"]:
             _check_size(image.size, max_pixels)
             image.load()
             return _turn_upright(np.asarray(_to_rgb(image)), _orientation(image))
+
+
+def picture_size(data: bytes, max_pixels: int) -> tuple[int, int]:
+    """(height, width) that the header declares, before EXIF turns it; nothing is decoded.
+
+    Raises as `decode_image`.
+    """
+    name = _allowed_format(data)
+    with _damage_named(name, max_pixels):
+        if name == "JPEG":
+            height, width = read_jpeg_header(data).size
+        else:
+            _check_header(data, name, max_pixels)
+            with Image.open(io.BytesIO(data), formats=[name.upper()]) as image:
+                width, height = image.size
+        _check_size((width, height), max_pixels)
+        return height, width
+
+
+def _allowed_format(data: bytes) -> str:
+    if not data:
+        raise InvalidInputError("the picture is empty: 0 bytes")
+    name = sniff_format(data)
+    if name not in ALLOWED_FORMATS:
+        start = data[:8].decode("latin-1")
+        found = f"a {name} file" if name else f"a file that begins with {start!r}"
+        raise UnsupportedFormatError(f"{found} was sent; {', '.join(ALLOWED_FORMATS)} are read")
+    return name
+
+
+@contextmanager
+def _damage_named(name: str, max_pixels: int) -> Iterator[None]:
+    """What decoders raise, as our errors."""
+    try:
+        yield
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise PictureTooLargeError(f"{error}; at most {max_pixels} are read") from error
     except UnidentifiedImageError as error:

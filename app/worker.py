@@ -15,16 +15,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.device import Device, Predictor, batch_buckets
-from app.execution import (
-    BatchCeiling,
-    BatchRunner,
-    DeviceFaultError,
-    StagedPredictor,
-    checked,
-)
+from app.execution import BatchCeiling, BatchRunner, DeviceFaultError, StagedPredictor, checked
 from app.metrics import Metrics
 from app.priority import give_way
 from app.queueing import Job, JobQueue, settle
+from app.watchdog import WorkClock
 
 
 @dataclass
@@ -55,6 +50,7 @@ class DeviceWorker:
     ) -> None:
         self.device = device
         self.warm = threading.Event()
+        self.clock = WorkClock()
         self._jobs = jobs
         self._metrics = metrics
         self._on_fault = on_fault
@@ -111,7 +107,8 @@ class DeviceWorker:
             self._warm_up()
             self.warm.set()
             while (batch := self._next_batch()) is not None:
-                self._process(batch)
+                with self.clock.working("run"):
+                    self._process(batch)
         finally:
             with self._jobs.lock:
                 self._ended = True
@@ -209,7 +206,7 @@ class DeviceWorker:
                 self._preparing = True
             batch = self._batch(taken)
             # What fails here fails again in the device's thread, which tells the items apart.
-            with contextlib.suppress(Exception):
+            with self.clock.working("prepare"), contextlib.suppress(Exception):
                 batch.prepared = batch.predictor.prepare_batch(batch.items)  # type: ignore[attr-defined]
             with jobs.lock:
                 self._preparing = False
@@ -226,7 +223,8 @@ class DeviceWorker:
         while (finished := self._raw.get()) is not None:
             batch, raw = finished
             try:
-                outcomes = checked(batch.predictor.finish_batch(raw), len(batch.jobs))  # type: ignore[attr-defined]
+                with self.clock.working("finish"):
+                    outcomes = checked(batch.predictor.finish_batch(raw), len(batch.jobs))  # type: ignore[attr-defined]
             except Exception:  # noqa: BLE001  (told apart by running them one by one)
                 outcomes = None
             if outcomes is not None:

@@ -48,14 +48,14 @@ class Replica:
         return self._served
 
     def check_health(self) -> None:
-        """Ray starts another replica in the place of one whose device is lost.
+        """Ray starts another replica in the place of one whose device is lost or hangs.
 
         Raises:
-            RuntimeError: The engine has ended.
+            RuntimeError: Only a new process helps.
         """
         engine = self._served.state.service.engine
         if not engine.alive:
-            raise RuntimeError(f"the engine has ended: {engine.fault}")
+            raise RuntimeError(engine.failure)
 
 
 def application(scale: Scale) -> serve.Application:

@@ -84,17 +84,25 @@ def image_to_tensor(image: UInt8[np.ndarray, "h w 3"]) -> Float[Tensor, "1 3 h w
     return bytes_to_floats(image_bytes(image))
 
 
+def check_size(height: int, width: int) -> None:
+    """Refuse a picture that predictors would refuse, as soon as its size is known.
+
+    Raises:
+        InvalidInputError: A side is under 16 pixels.
+    """
+    if min(height, width) < MINIMUM_SIDE:
+        raise InvalidInputError(
+            f"image is {width}x{height}; each side must be at least {MINIMUM_SIDE} pixels"
+        )
+
+
 def image_bytes(image: UInt8[np.ndarray, "h w 3"]) -> UInt8[Tensor, "h w 3"]:
     """The picture as a tensor, checked; not copied where that can be avoided.
 
     Raises:
         InvalidInputError: A side is under 16 pixels.
     """
-    height, width = image.shape[:2]
-    if min(height, width) < MINIMUM_SIDE:
-        raise InvalidInputError(
-            f"image is {width}x{height}; each side must be at least {MINIMUM_SIDE} pixels"
-        )
+    check_size(*image.shape[:2])
     # Decoders give arrays that may not be written to, which tensors cannot express.
     return torch.from_numpy(np.require(image, requirements=("C", "W")))
 

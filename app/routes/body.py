@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 import orjson
+from anyio import to_thread
 from fastapi import APIRouter, Depends, Query
 from pydantic.json_schema import SkipJsonSchema
-from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -15,6 +15,7 @@ from app.comparison import make_meshes, measure
 from app.conditional import CACHE_CONTROL, respond_if_changed
 from app.contract import refuse_unknown_parameters
 from app.dependencies import (
+    ComparingDep,
     EngineDep,
     MeshContents,
     MeshPairDep,
@@ -43,6 +44,9 @@ from model.body.predictor import BodyParameters
 router = APIRouter(tags=["body"], dependencies=[Depends(refuse_unknown_parameters)])
 IGNORED_HEADER = "X-Betas-Ignored"
 PADDED_HEADER = "X-Betas-Padded"
+MAX_PARAMETERS_BYTES = 65_536
+"""Of a body's parameters: 300 betas and a pose take 10 kB, or 20 with an indented line for each
+number. They are parsed on the event loop."""
 
 
 @dataclass(frozen=True)
@@ -190,11 +194,11 @@ async def mesh_faces(
     ),
 )
 async def mesh_errors(
-    pair: MeshPairDep, predictors: PredictorsDep, engine: EngineDep
+    pair: MeshPairDep, predictors: PredictorsDep, engine: EngineDep, comparing: ComparingDep
 ) -> MeshErrors:
     """Both meshes as betas (with an optional pose) or as vertices of the same topology."""
     meshes = await make_meshes(pair, predictors, engine)
-    errors = await run_in_threadpool(measure, meshes, predictors)
+    errors = await to_thread.run_sync(measure, meshes, predictors, limiter=comparing)
     predicted, ground_truth = (_betas_use(contents, predictors) for contents in pair)
     return errors.model_copy(
         update={"predicted_betas": predicted, "ground_truth_betas": ground_truth}

@@ -28,9 +28,9 @@ router = APIRouter(tags=["operation"])
     responses=problem_responses(NOT_READY),
 )
 async def live(engine: EngineDep) -> Liveness:
-    """503 when a device is lost or its thread has ended: only a restart helps then."""
-    if not engine.alive:
-        raise NotReadyError("a device is lost; the server must be restarted")
+    """503 when a device is lost, hangs, or its thread has ended: only a restart helps then."""
+    if (reason := engine.failure) is not None:
+        raise NotReadyError(reason)
     return Liveness()
 
 

@@ -8,6 +8,7 @@ import argparse
 import tempfile
 from pathlib import Path
 
+from benchmarks.faults.heavy import ask_too_much
 from benchmarks.faults.memory import watch_memory
 from benchmarks.faults.server import running, write_checkpoints
 from benchmarks.faults.silent import sit_beside_silent_clients
@@ -34,6 +35,13 @@ def run(arguments: argparse.Namespace) -> None:
             watch_memory(server, arguments.requests)
         with running(folder, {"HABITUS_BODY_TIMEOUT_S": "2"}) as it:
             sit_beside_silent_clients(it, arguments.silent)
+        tight = {
+            "HABITUS_TIMEOUT_S": "3",
+            "HABITUS_BODY_TIMEOUT_S": "2",
+            "HABITUS_MAX_IN_FLIGHT_MB": "200",
+        }
+        with running(folder, tight) as server:
+            ask_too_much(server)
         lost = accepted = 0
         for _ in range(arguments.stops):
             with running(folder, {}) as server:

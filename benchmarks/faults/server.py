@@ -37,6 +37,12 @@ class Server:
         pages = Path(f"/proc/{self.process.pid}/statm").read_text().split()[1]
         return int(pages) * os.sysconf("SC_PAGE_SIZE") / 1e6
 
+    @property
+    def processor_s(self) -> float:
+        """Processor time of all its threads so far, in seconds (Linux)."""
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
     def connect(self) -> socket.socket:
         """A connection without an HTTP client around it."""
         url = httpx.URL(self.url)

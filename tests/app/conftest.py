@@ -1,7 +1,7 @@
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import httpx
 import numpy as np
@@ -17,7 +17,7 @@ from app.server import serving_config
 from app.settings import Settings
 from model.body.predictor import BodyPredictor
 from model.clothing.predictor import ClothingPredictor
-from model.silhouette.predictor import SilhouettePredictor
+from model.silhouette.predictor import SilhouetteConfidence, SilhouettePredictor
 
 
 @contextlib.contextmanager
@@ -81,3 +81,31 @@ def photo() -> Image.Image:
     rows, columns = np.mgrid[0:40, 0:48]
     pixels = np.stack([rows * 6, columns * 5, (rows + columns) * 2], axis=-1).astype(np.uint8)
     return Image.fromarray(pixels)
+
+
+class Held:
+    """A silhouette predictor that is busy until it is let go; the warm-up passes."""
+
+    input_size = 64
+    header = None
+
+    def __init__(self, device: object) -> None:
+        self.device = device
+        self.entered, self.let_go = threading.Event(), threading.Event()
+        self.batches: list[list[tuple[int, ...]]] = []
+        """Sizes of the pictures in each batch, without the warm-up's."""
+
+    def predict_batch(self, images: Sequence[np.ndarray]) -> list[SilhouetteConfidence]:
+        if images[0].shape[0] != self.input_size:
+            self.batches.append([image.shape[:2] for image in images])
+            self.entered.set()
+            assert self.let_go.wait(30)
+        return [SilhouetteConfidence(np.ones(i.shape[:2], np.float32)) for i in images]
+
+
+@pytest.fixture
+def held(tiny_silhouette: SilhouettePredictor) -> Iterator[Held]:
+    """A predictor that the test lets go; at the end it is let go anyway."""
+    predictor = Held(tiny_silhouette.device)
+    yield predictor
+    predictor.let_go.set()

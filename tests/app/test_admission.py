@@ -1,12 +1,12 @@
-"""A place is held from the door to the end: with a real server and sockets."""
+"""A place is held from the head of a request to its answer: with a real server and sockets."""
 
 import io
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
-from typing import cast
+from typing import Any
 
 import httpx
 import numpy as np
@@ -16,7 +16,7 @@ from PIL import Image
 import app.admission
 from app.predictors import Predictors
 from model.body.predictor import BodyPredictor
-from model.silhouette.predictor import SilhouetteConfidence, SilhouettePredictor
+from model.silhouette.predictor import SilhouettePredictor
 
 Connect = Callable[[], socket.socket]
 PATIENCE_S = 30
@@ -25,30 +25,6 @@ HEAD = (
     b"Content-Length: 14\r\n"
 )
 BODY = b'{"betas": [0]}'
-
-
-class Held:
-    """A silhouette predictor that is busy until it is let go; the warm-up passes."""
-
-    input_size = 64
-    header = None
-
-    def __init__(self, device: object) -> None:
-        self.device = device
-        self.entered, self.let_go = threading.Event(), threading.Event()
-
-    def predict_batch(self, images: Sequence[np.ndarray]) -> list[SilhouetteConfidence]:
-        if images[0].shape[0] != self.input_size:
-            self.entered.set()
-            assert self.let_go.wait(PATIENCE_S)
-        return [SilhouetteConfidence(np.ones(i.shape[:2], np.float32)) for i in images]
-
-
-@pytest.fixture
-def held(tiny_silhouette: SilhouettePredictor) -> Iterator[Held]:
-    predictor = Held(tiny_silhouette.device)
-    yield predictor
-    predictor.let_go.set()
 
 
 @pytest.fixture
@@ -107,7 +83,7 @@ def test_a_refused_client_that_must_close_can_still_send_all_and_read_why(
     client = start(Predictors(body=tiny_body), max_queue=1)
     inside, outside = connect(client), connect(client)
     begin(inside)
-    head = HEAD.replace(b"Content-Length: 14", b"Content-Length: 3000000")
+    head = HEAD.replace(b"/mesh", b"/mesh/errors").replace(b": 14", b": 3000000")
     outside.sendall(head + b"Connection: close\r\n\r\n")
     time.sleep(0.1)  # refused meanwhile
     for _ in range(3):
@@ -140,13 +116,13 @@ def test_a_place_is_free_again_while_a_body_is_slow(
 def test_a_slow_body_is_refused_at_its_end_if_there_is_no_place_then(
     start: Callable[..., httpx.Client],
     tiny_body: BodyPredictor,
-    held: Held,
+    held: Any,
     photo: Image.Image,
     connect: Callable[[httpx.Client], socket.socket],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(app.admission, "HOLD_S", 0.2)
-    predictors = Predictors(silhouette=cast("SilhouettePredictor", held), body=tiny_body)
+    predictors = Predictors(silhouette=held, body=tiny_body)
     client = start(predictors, max_queue=1)
     slow = connect(client)
     begin(slow)

@@ -183,7 +183,7 @@ def test_a_malformed_form_is_a_bad_request(client: httpx.Client, route: str) -> 
 
 @pytest.mark.parametrize("route", MESH_ROUTES)
 def test_malformed_json_is_a_bad_request(client: httpx.Client, route: str) -> None:
-    for body in ('{"betas": [1,', "", "]", '{"betas": [1]} x', "[" * 100_000):
+    for body in ('{"betas": [1,', "", "]", '{"betas": [1]} x', "[" * 10_000):
         response = post_json(client, route, body)
         assert_problem(response, 400 if body else 422, "the body")
     response = client.post(route, content=b'{"betas": "\xff"}', headers=JSON)
@@ -307,7 +307,7 @@ UNUSABLE_FILES: dict[str, tuple[bytes, int, str]] = {
     "NaN": (npy(np.full((4, 3), np.nan)), 422, "not finite"),
     "truncated": (npy(np.zeros((4, 3)))[:-8], 422, "88 bytes"),
     "a header that lies": (
-        npy(np.zeros((4, 3))).replace(b"(4, 3), }  ", b"(40000, 3)}"),
+        npy(np.zeros((4, 3))).replace(b"(4, 3), }  ", b"(20000, 3)}"),
         422,
         "bytes",
     ),
@@ -360,7 +360,7 @@ def test_a_body_that_is_too_large_is_cut(client: httpx.Client, route: str, chunk
         body = b'--x\r\nContent-Disposition: form-data; name="image"; filename="p"\r\n\r\n' + body
         parts = iter([body[start : start + 65536] for start in range(0, len(body), 65536)])
     response = client.post(route, content=parts if chunked else body, headers=headers)
-    assert_problem(response, 413, "2000000 bytes")
+    assert_problem(response, 413, "65536 bytes" if route == "/mesh" else "2000000 bytes")
 
 
 def test_the_same_question_gets_the_same_answer(client: httpx.Client, photo: Image.Image) -> None:

@@ -124,7 +124,9 @@ class Provocation:
 
 PROVOCATIONS = {
     "": Provocation("whole", good_with(**{"If-None-Match": "*"})),
-    "bad-request-head": Provocation("whole", good_with(**{"Content-Length": "5", "Transfer-Encoding": "chunked"})),
+    "bad-request-head": Provocation(
+        "whole", good_with(**{"Content-Length": "5", "Transfer-Encoding": "chunked"})
+    ),
     "head-too-large": Provocation("whole", good_with(x="x" * 40_000)),
     "malformed-body": Provocation("whole", unreadable),
     "unauthorized": Provocation("guarded"),
@@ -198,6 +200,21 @@ def servers(
             assert client.post("/mesh", **good(("post", "/mesh"))).status_code in (503, 504)
             return client
 
+        def start_full() -> httpx.Client:
+            """While its only place is taken by a request that does not end."""
+            trouble = Trouble(let_go.wait)
+            client = start(trouble.in_all(every_capability), max_queue=1)
+            trouble.begun = True
+            asking = threading.Thread(
+                target=client.post, args=("/mesh",), kwargs=good(("post", "/mesh"))
+            )
+            asking.start()
+            stack.callback(asking.join)
+            stack.callback(let_go.set)
+            while "habitus_admitted_requests 1.0" not in client.get("/metrics").text:
+                pass
+            return client
+
         closed = app_with(Predictors())
         servers = {
             "whole": client,
@@ -207,7 +224,7 @@ def servers(
             "impatient": start(Predictors(), body_timeout_s=0.2),
             "crowded": start(Predictors(), max_bodies_mb=0.00001),
             "closed": stack.enter_context(serving(closed)),
-            "full": start_troubled(let_go.wait, timeout_s=0.5, max_queue=1),
+            "full": start_full(),
             "late": start_troubled(let_go.wait, timeout_s=0.5),
             "small": start_troubled(out_of_memory),
             "lost": start_troubled(end_thread),

@@ -1,4 +1,5 @@
 import asyncio
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -146,26 +147,62 @@ def test_the_device_works_on_after_a_bug(make_engine: Callable[..., Engine]) -> 
     assert engine.alive
 
 
-def test_one_item_too_many_is_refused_at_once_and_taken_when_there_is_room(
+def test_one_request_too_many_is_refused_at_once_and_admitted_when_another_has_left(
     make_engine: Callable[..., Engine],
 ) -> None:
-    engine, gate = make_engine(max_queue=2, max_batch=1), Gate()
+    engine = make_engine(max_queue=2)
+    engine.enter()
+    engine.enter()
+    with pytest.raises(QueueFullError, match="2 requests are queued or running"):
+        engine.enter()
+    engine.leave()
+    engine.enter()
 
-    async def ask() -> int:
-        running = asyncio.create_task(engine.submit(gate, 1))
+
+def test_an_admitted_request_may_submit_more_items_than_requests_are_admitted(
+    make_engine: Callable[..., Engine],
+) -> None:
+    engine, gate = make_engine(max_queue=1, max_batch=2), Gate()
+    engine.enter()
+
+    async def ask() -> list[int]:
+        items = [asyncio.create_task(engine.submit(gate, number)) for number in range(5)]
         await gate.until_entered()
-        queued = asyncio.create_task(engine.submit(gate, 2))
-        await asyncio.sleep(0)
-        assert engine.num_admitted == 2
-        started = time.perf_counter()
-        with pytest.raises(QueueFullError, match="2 items are queued or running"):
-            await engine.submit(gate, 3)
-        assert time.perf_counter() - started < 0.1
+        with pytest.raises(QueueFullError):
+            engine.enter()
         gate.opened.set()
-        assert [await running, await queued] == [2, 4]
-        return await engine.submit(gate, 4)
+        return await asyncio.gather(*items)
 
-    assert asyncio.run(ask()) == 8
+    assert asyncio.run(ask()) == [0, 2, 4, 6, 8]
+
+
+def test_a_batch_that_takes_too_long_is_a_failure_until_it_ends(
+    make_engine: Callable[..., Engine],
+) -> None:
+    engine, gate = make_engine(watchdog_s=0.2), Gate()
+
+    async def ask() -> None:
+        asking = asyncio.create_task(engine.submit(gate, 1))
+        await gate.until_entered()
+        while engine.alive:
+            await asyncio.sleep(0.01)
+        assert re.search(r"on one batch for \d+ s, and 0.2 s are allowed", engine.failure or "")
+        assert engine.unready == engine.failure
+        asking.cancel()  # nobody waits for it any more, and the device is busy all the same
+        await asyncio.sleep(0)
+        assert not engine.alive
+        gate.opened.set()
+        while not engine.alive:
+            await asyncio.sleep(0.01)
+
+    asyncio.run(asyncio.wait_for(ask(), 20))
+
+
+def test_time_without_work_is_no_failure(make_engine: Callable[..., Engine]) -> None:
+    engine = make_engine(watchdog_s=0.02)
+    asyncio.run(engine.submit(Doubler(), 1))
+    time.sleep(0.1)
+    assert engine.alive
 
 
 def test_an_item_whose_deadline_passes_in_the_queue_is_dropped_unseen(
@@ -215,7 +252,7 @@ def test_an_item_that_is_late_when_it_is_popped_is_not_run_even_if_its_loop_is_s
 
 def test_cancellations_deadlines_and_refusals_are_counted() -> None:
     metrics, gate = Metrics(), Gate()
-    engine = Engine(metrics, max_batch=1, max_queue=4)
+    engine = Engine(metrics, max_batch=1, max_queue=1)
     engine.start()
 
     async def ask_within(seconds: float) -> None:
@@ -229,8 +266,9 @@ def test_cancellations_deadlines_and_refusals_are_counted() -> None:
         late = [asyncio.create_task(ask_within(0.05)) for _ in range(2)]
         await asyncio.sleep(0)
         assert b"habitus_queue_depth 3.0" in metrics.text()
+        engine.enter()
         with pytest.raises(QueueFullError):
-            engine.check_admission()
+            engine.enter()
         gone.cancel()
         await asyncio.gather(*late)
         gate.opened.set()

@@ -10,7 +10,6 @@ import pytest
 from app.device import Device
 from app.engine import Engine
 from app.metrics import Metrics
-from app.queueing import QueueFullError
 
 
 class Pipeline:
@@ -41,8 +40,12 @@ class Pipeline:
         return items
 
     def let_go(self) -> None:
+        self.hold()
+
+    def hold(self, *stages: str) -> None:
+        """These, and no others."""
         with self.changed:
-            self.held.clear()
+            self.held = set(stages)
             self.changed.notify_all()
 
     def batches(self, stage: str) -> list[list[int]]:
@@ -60,9 +63,9 @@ class Pipeline:
 def make_engine() -> Iterator[Callable[..., Engine]]:
     engines = []
 
-    def make(num_devices: int = 1, **options: int) -> Engine:
+    def make(num_devices: int = 1, **options: float) -> Engine:
         devices = [Device(f"cpu-{index}", overlaps=True) for index in range(num_devices)]
-        engine = Engine(Metrics(), devices, **options)
+        engine = Engine(Metrics(), devices, **options)  # type: ignore[arg-type]
         engine.start()
         engines.append(engine)
         return engine
@@ -140,7 +143,7 @@ def test_a_batch_is_finished_while_the_next_one_runs(make_engine: Callable[..., 
 def test_what_is_prepared_ahead_or_being_finished_counts_as_admitted(
     make_engine: Callable[..., Engine],
 ) -> None:
-    engine, pipeline = make_engine(max_batch=1, max_queue=3), Pipeline("run", "finish")
+    engine, pipeline = make_engine(max_batch=1), Pipeline("run", "finish")
 
     async def main() -> None:
         tasks = await ask(engine, pipeline, 1)
@@ -148,11 +151,7 @@ def test_what_is_prepared_ahead_or_being_finished_counts_as_admitted(
         tasks += await ask(engine, pipeline, 2, 3)
         await pipeline.until("prepare", [2])
         assert engine.num_admitted == 3
-        with pytest.raises(QueueFullError):
-            await engine.submit(pipeline, 4)
-        with pipeline.changed:
-            pipeline.held = {"finish"}
-            pipeline.changed.notify_all()
+        pipeline.hold("finish")
         await pipeline.until("finish", [1])
         await pipeline.until("run", [3])
         assert engine.num_admitted == 3
@@ -255,6 +254,29 @@ def test_a_bad_item_fails_alone_whatever_stage_it_fails_in(
 
     run(main())
     assert engine.alive
+
+
+@pytest.mark.parametrize("stage", ["prepare", "run", "finish"])
+def test_a_stage_that_hangs_is_a_failure(make_engine: Callable[..., Engine], stage: str) -> None:
+    engine, pipeline = make_engine(max_batch=1, watchdog_s=0.2), Pipeline("run")
+
+    async def main() -> None:
+        tasks = await ask(engine, pipeline, 1)
+        await pipeline.until("run", [1])
+        pipeline.hold("run", stage)
+        tasks += await ask(engine, pipeline, 2)
+        if stage == "prepare":
+            await pipeline.until("prepare", [2])
+        pipeline.hold(stage)
+        if stage == "prepare":
+            assert await tasks[0] == 2  # what ran before is done
+        while engine.failure is None:
+            await asyncio.sleep(0.01)
+        pipeline.let_go()
+        assert await asyncio.gather(*tasks) == [2, 4]
+        assert engine.failure is None
+
+    run(main())
 
 
 def test_closing_finishes_what_is_in_every_stage() -> None:

@@ -1,8 +1,11 @@
+import time
+
 import numpy as np
 import pytest
 from scipy.spatial.distance import directed_hausdorff
 
 from model.body.metrics import (
+    check_metres,
     hausdorff_mm,
     max_error_mm,
     mean_error_mm,
@@ -52,6 +55,63 @@ def test_hausdorff_ignores_the_order_and_the_largest_error_does_not(
 
 def test_hausdorff_is_at_most_the_largest_error(pair: tuple[np.ndarray, np.ndarray]) -> None:
     assert hausdorff_mm(*pair) <= max_error_mm(*pair)
+
+
+@pytest.mark.parametrize("num_equal", [2, 60])
+def test_hausdorff_is_that_of_the_sets_however_often_a_vertex_is_repeated(
+    pair: tuple[np.ndarray, np.ndarray], num_equal: int
+) -> None:
+    predicted, truth = (np.repeat(points, num_equal, axis=0) for points in pair)
+    expected = max(directed_hausdorff(pair[0], pair[1])[0], directed_hausdorff(pair[1], pair[0])[0])
+    assert hausdorff_mm(predicted, truth[::-1]) == pytest.approx(1000 * expected)
+
+
+def test_hausdorff_of_clouds_that_collapse_takes_no_time() -> None:
+    """A tree that holds equal points compares all with all: 24 s for so many."""
+    sphere = np.random.default_rng(0).normal(size=(49_000, 3))
+    sphere /= np.linalg.norm(sphere, axis=1, keepdims=True)
+    centre = np.zeros_like(sphere)
+    started = time.process_time()
+    assert hausdorff_mm(sphere, centre) == pytest.approx(1000)
+    assert hausdorff_mm(centre, centre + 0.1) == pytest.approx(100 * 3**0.5)
+    assert time.process_time() - started < 3
+
+
+def test_hausdorff_of_clouds_that_are_hard_to_compare_can_be_ended() -> None:
+    """Each point of the sphere is nearly as far from all points of the cluster."""
+    random = np.random.default_rng(0)
+    sphere = random.normal(size=(20_000, 3))
+    sphere /= np.linalg.norm(sphere, axis=1, keepdims=True)
+    checks: list[float] = []
+
+    def check_cancelled() -> None:
+        checks.append(time.thread_time())
+        if len(checks) == 8:
+            raise TimeoutError
+
+    with pytest.raises(TimeoutError):
+        hausdorff_mm(4 * sphere, 0.02 * random.normal(size=(20_000, 3)), check_cancelled)
+    assert np.diff(checks).max() < 0.5  # seconds; 0.08 on two cores of 2023
+
+
+@pytest.mark.parametrize("height", [0.11, 1.7, 9.9])
+def test_a_body_of_a_persons_size_is_in_metres(height: float) -> None:
+    check_metres(np.array([[5, 5, 5], [5, 5 + height, 5]], np.float32), "predicted")
+
+
+@pytest.mark.parametrize("height", [0.0, 0.0017, 0.09, 10.1, 170.0, 1700.0])
+def test_a_body_of_no_persons_size_is_refused_and_told_that_metres_are_expected(
+    height: float,
+) -> None:
+    with pytest.raises(InvalidInputError, match=r"predicted body .* in metres"):
+        check_metres(np.array([[0, 0, 0], [0, height, 0]]), "predicted")
+
+
+def test_a_body_that_is_no_body_is_refused_before_it_is_measured() -> None:
+    with pytest.raises(InvalidInputError, match=r"\(V, 3\) is needed"):
+        check_metres(np.zeros((4, 2)), "predicted")
+    with pytest.raises(InvalidInputError, match="not finite"):
+        check_metres(np.full((4, 3), np.nan), "predicted")
 
 
 def test_scale_correction_forgives_size_and_place_and_nothing_else(
