@@ -52,7 +52,7 @@ def wait_until_claimed(client: httpx.Client, megabytes: float) -> None:
 def assert_refused(answer: httpx.Response) -> None:
     assert answer.status_code == 503
     assert answer.headers["retry-after"] == "1"
-    assert answer.json()["type"] == "urn:habitus:too-many-requests-at-once"
+    assert answer.json()["type"] == "/problems/too-many-requests-at-once"
     assert "ask again shortly" in answer.json()["detail"]
 
 
