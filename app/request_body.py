@@ -1,5 +1,6 @@
 """The body of a request: its media type, the files of a form, and JSON."""
 
+import asyncio
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ValidationError
 from starlette.datastructures import UploadFile
 from starlette.requests import Request
+from starlette.types import Message
 
 MAX_PARTS = 100
 """Of a form; each costs memory, and no endpoint takes more than two."""
@@ -66,7 +68,13 @@ async def read_files(request: Request, rule: BodyRule, max_bytes: int) -> list[b
         RequestValidationError: Other parts arrived.
         HTTPException: The form cannot be read.
     """
-    async with request.form(
+
+    async def receive_in_turn() -> Message:
+        # A form of many line breaks takes long to parse: let other requests run between its parts.
+        await asyncio.sleep(0)
+        return await request.receive()
+
+    async with Request(request.scope, receive_in_turn).form(
         max_files=MAX_PARTS, max_fields=MAX_PARTS, max_part_size=max_bytes
     ) as form:
         parts = form.multi_items()

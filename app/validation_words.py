@@ -22,7 +22,7 @@ def explain(entry: Mapping[str, Any], known: Sequence[str]) -> str:
     if kind == "missing":
         return "is missing" if len(entry["loc"]) > 1 else "is empty; a JSON object is needed"
     if kind == "extra_forbidden":
-        return f"is not known; {', '.join(known)} are"
+        return f"is not known; the object takes {', '.join(known)}"
     if kind in _EXPLANATIONS:
         return _EXPLANATIONS[kind].format(found=_found(entry["input"]), **entry.get("ctx", {}))
     message: str = entry["msg"]
@@ -47,7 +47,8 @@ def _found(value: object) -> str:
         return f"a list of {len(value)}"
     if isinstance(value, dict):
         return "an object"
-    text = json.dumps(value)
+    # A text may be megabytes long.
+    text = json.dumps(value[: MAX_SHOWN + 1] if isinstance(value, str) else value)
     return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}..."
 
 

@@ -1,11 +1,14 @@
+import json
 import re
 from collections.abc import Callable
 
 import httpx
 import pytest
 
+from app import problem_kinds
+from app.errors import document
 from app.predictors import Predictors
-from app.problem_kinds import KINDS
+from app.problem_kinds import KINDS, UNUSABLE, Kind
 
 
 def test_the_type_of_a_problem_is_a_page_that_explains_it(client: httpx.Client) -> None:
@@ -40,3 +43,13 @@ def test_the_pages_need_no_key(start: Callable[..., httpx.Client]) -> None:
     assert refused.status_code == 401
     assert client.get(refused.json()["type"]).status_code == 200
     assert client.get("/problems").status_code == 200
+
+
+def test_the_list_holds_every_kind() -> None:
+    defined = {value.name for value in vars(problem_kinds).values() if isinstance(value, Kind)}
+    assert defined == KINDS.keys()
+
+
+def test_the_pages_are_where_a_proxy_serves_the_app() -> None:
+    problem = json.loads(document(UNUSABLE, "", "id", root_path="/habitus/"))
+    assert problem["type"] == "/habitus/problems/unusable-input"

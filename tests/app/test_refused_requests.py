@@ -101,7 +101,11 @@ PICTURE_JSON: dict[str, tuple[str, int, str]] = {
     "no object": ("[1]", 422, "the body: is a list of 1; a JSON object is needed"),
     "null": ("null", 422, "the body: is null; a JSON object is needed"),
     "no picture": ("{}", 422, "image: is missing"),
-    "another name": ('{"image": "", "file": ""}', 422, "file: is not known; image are"),
+    "another name": (
+        '{"image": "", "file": ""}',
+        422,
+        "file: is not known; the object takes image",
+    ),
     "a number": ('{"image": 7}', 422, "image: is 7; text is needed"),
     "bytes as numbers": ('{"image": [255, 216]}', 422, "image: is a list of 2; text is needed"),
     "a file's name": ('{"image": "photo.jpg"}', 422, "image: the text is not base64"),
@@ -147,13 +151,17 @@ MESH_JSON = {
         '{"betas": [0], "transl": [0, 0, -2e6]}',
         "transl[2]: is -2000000.0; at least -1e+06",
     ),
-    "another name": ('{"betas": [0], "trans": [0, 0, 0]}', "trans: is not known; betas, body_pose"),
+    "another name": (
+        '{"betas": [0], "trans": [0, 0, 0]}',
+        "trans: is not known; the object takes betas, body_pose",
+    ),
 }
 PAIR_JSON = {
     "no ground truth": ('{"predicted": {"betas": [0]}}', "ground_truth: is missing"),
     "another name": (
         '{"predicted": {"betas": [0], "verts": []}, "ground_truth": {"betas": [0]}}',
-        "predicted.verts: is not known; betas, body_pose, global_orient, transl, vertices are",
+        "predicted.verts: is not known; the object takes betas, body_pose, global_orient, transl, "
+        "vertices",
     ),
     "a list for an object": (
         '{"predicted": [[0, 0, 0]], "ground_truth": {"betas": [0]}}',
