@@ -212,7 +212,7 @@ def test_a_full_queue_answers_503_at_once_and_health_goes_on(
     assert entered.wait(20)
     started = time.perf_counter()
     refused = client.post("/confidence", files=files)
-    assert time.perf_counter() - started < 1
+    assert time.perf_counter() - started < 10  # the item that runs is held for 20
     assert refused.status_code == 503
     assert int(refused.headers["retry-after"]) >= 1
     assert refused.json()["type"] == "urn:habitus:queue-full"
