@@ -29,14 +29,14 @@ _log = logging.getLogger("app")
 
 
 def main(arguments: list[str], load: Callable[[Settings], Predictors] = Predictors.load) -> int:
-    """Serve until a signal comes.
+    """Serve until a signal comes; end the process here where a device is lost or the log is stuck.
 
     Args:
         arguments: Of the command.
         load: Makes the predictors.
 
     Returns:
-        The exit code: 1 for what can be put right by the operator, `EXIT_FAULT` for a lost device.
+        The exit code: 1 for what can be put right by the operator.
     """
     build_parser().parse_args(arguments)
     try:
@@ -53,7 +53,8 @@ def main(arguments: list[str], load: Callable[[Settings], Predictors] = Predicto
     except (ConfigurationError, HabitusError) as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201
         exit_code = 1
-    is_written = writer is None or writer.stop()
+    finally:
+        is_written = writer is None or writer.stop()
     if exit_code == EXIT_FAULT or not is_written:
         # Without the interpreter's own end: it waits for a lost device, and for a stream that takes
         # nothing.

@@ -39,7 +39,7 @@ class HeadCheck:
             close = {"Connection": "close"}
             await problem(scope, BAD_HEAD, detail, headers=close)(scope, receive, send)
             return
-        num_bytes = len(scope["raw_path"]) + len(scope["query_string"])
+        num_bytes = len(scope["path"]) + len(scope["query_string"])
         num_bytes += sum(len(name) + len(value) for name, value in headers)
         if num_bytes <= MAX_HEAD_BYTES and len(headers) <= MAX_HEADERS:
             await self.app(scope, receive, send)

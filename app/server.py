@@ -19,7 +19,6 @@ from app.settings import Settings
 
 MAX_INCOMPLETE_BYTES = 65_536
 """Of a request head, or of the trailers behind a body, that has not come to its end."""
-
 DRAIN_MARGIN_S = 2
 """Beyond the deadline of the requests, for their answers to be sent."""
 EXIT_FAULT = 70
