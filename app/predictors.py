@@ -1,4 +1,4 @@
-"""What this server can do: one optional predictor a capability. Only this file names them."""
+"""The predictors of this server: one for each capability whose checkpoint is there."""
 
 import logging
 from collections.abc import Callable
@@ -10,6 +10,14 @@ from typing import TypeVar
 import numpy as np
 import torch
 
+from app.capabilities import (
+    BODY,
+    CAPABILITIES,
+    CLOTHING,
+    SILHOUETTE,
+    Capability,
+    checkpoint_path,
+)
 from app.device import Device, Predictor
 from app.settings import ConfigurationError, Settings
 from app.topology import Topology
@@ -27,47 +35,6 @@ AnyPredictor = SilhouettePredictor | BodyPredictor | ClothingPredictor
 
 class CapabilityMissingError(Exception):
     """A capability whose checkpoint was not there when the server started."""
-
-
-@dataclass(frozen=True)
-class Capability:
-    """Where a capability comes from and what it serves."""
-
-    slug: str
-    checkpoint: str
-    """File name in the folder of checkpoints."""
-    build: str
-    """The command that makes the checkpoint."""
-    endpoints: tuple[str, ...]
-
-    @property
-    def absence(self) -> str:
-        """Why it is not there, and what to do about it."""
-        return (
-            f"{self.slug} is not loaded: {self.checkpoint} was not there when the server started. "
-            f"`{self.build}` makes it; then restart the server."
-        )
-
-
-SILHOUETTE = Capability(
-    slug="silhouette",
-    checkpoint="silhouette.safetensors",
-    build="python -m training fit silhouette",
-    endpoints=("/confidence", "/confidence/weighted-image"),
-)
-BODY = Capability(
-    slug="body",
-    checkpoint="body_neutral.safetensors",
-    build="python -m training assets body",
-    endpoints=("/mesh", "/mesh/errors", "/mesh/faces"),
-)
-CLOTHING = Capability(
-    slug="clothing",
-    checkpoint="clothing.safetensors",
-    build="python -m training fit clothing",
-    endpoints=("/clothing",),
-)
-CAPABILITIES = (SILHOUETTE, BODY, CLOTHING)
 
 
 @dataclass(frozen=True)
@@ -139,7 +106,7 @@ class Predictors:
                 silhouette=_load(SILHOUETTE, SilhouettePredictor.from_checkpoint, settings, device),
                 body=_load(BODY, BodyPredictor.from_checkpoint, settings, device),
                 clothing=_load(CLOTHING, ClothingPredictor.from_checkpoint, settings, device),
-                body_file=_path(BODY, settings).name,
+                body_file=checkpoint_path(BODY, settings).name,
             )
             for device in resolve_devices(settings.device)
         ]
@@ -262,19 +229,13 @@ def _picture(predictor: SilhouettePredictor | ClothingPredictor, side: int) -> _
     )
 
 
-def _path(capability: Capability, settings: Settings) -> Path:
-    if capability is BODY and settings.body_asset is not None:
-        return settings.body_asset
-    return settings.checkpoints / capability.checkpoint
-
-
 def _load(
     capability: Capability,
     from_checkpoint: Callable[[Path, torch.device], _Predictor],
     settings: Settings,
     device: torch.device,
 ) -> _Predictor | None:
-    path = _path(capability, settings)
+    path = checkpoint_path(capability, settings)
     if not path.exists():
         _log.warning("%s", capability.absence)
         return None

@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from app.capabilities import CAPABILITIES
 from app.logs import configure_logging
 from app.metrics import Metrics
-from app.predictors import CAPABILITIES, Predictors
+from app.predictors import Predictors
 from app.telemetry import request_id_of, trace_id_of
 from model.body.predictor import BodyMesh, BodyParameters, BodyPredictor
 from model.checkpoint import CheckpointHeader
