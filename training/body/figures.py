@@ -40,7 +40,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "--out", type=output_file, default="body.png", help="PNG to write (default: %(default)s)"
     )
     parser.add_argument(
-        "--asset", type=Path, default=DEFAULT_ASSET, help="body asset (default: %(default)s)"
+        "--asset",
+        type=Path,
+        metavar="FILE",
+        help=f"body asset that the betas belong to (default: {DEFAULT_ASSET}; none for a gt*.pkl)",
     )
     parser.set_defaults(wrong_usage=parser.error)
 
@@ -49,7 +52,13 @@ def run(args: argparse.Namespace) -> int:
     """Draw one of the two figures."""
     if (args.predicted is None) != (args.truth is None):
         args.wrong_usage("--predicted and --truth are needed together")
-    body = BodyPredictor.from_checkpoint(args.asset)
+    files = [path for path in (args.predicted, args.truth) if path is not None]
+    if args.asset is None and any(path.suffix.lower() == ".pkl" for path in files):
+        args.wrong_usage(
+            "a SHADER gt*.pkl holds betas of SMPL's male or female model: give its asset with "
+            "--asset"
+        )
+    body = BodyPredictor.from_checkpoint(args.asset or DEFAULT_ASSET)
     if args.betas is not None:
         figure = mesh_figure(body, check_betas(args.betas, "--betas"))
     else:

@@ -143,3 +143,18 @@ def test_a_prediction_without_truth_is_wrong_usage(capsys: pytest.CaptureFixture
             main(["figures", "body", *options])
         assert exit.value.code == 2
     assert "--predicted" in capsys.readouterr().err
+
+
+def test_the_betas_of_shader_are_never_drawn_with_a_body_that_is_assumed(
+    tmp_path: Path, asset_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    truth, predicted = tmp_path / "gt0000.pkl", tmp_path / "predicted.json"
+    truth.write_bytes(pickle.dumps({"shape": np.zeros(10)}, 2))
+    predicted.write_text("[1.0]")
+    files = ["--predicted", str(predicted), "--truth", str(truth)]
+    command = ["figures", "body", *files, "--out", str(tmp_path / "body.png")]
+    with pytest.raises(SystemExit) as exit:
+        main(command)
+    assert exit.value.code == 2
+    assert "give its asset with --asset" in capsys.readouterr().err
+    assert main([*command, "--asset", str(asset_path)]) == 0
