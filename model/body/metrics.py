@@ -15,6 +15,9 @@ from model.errors import InvalidInputError
 MM_PER_METRE = 1000.0
 MAX_COORDINATE = 1e6
 """Metres. No mesh of a person lies further from its origin, and squares stay finite."""
+SMALLEST_BODY, LARGEST_BODY = 0.1, 10.0
+"""Metres, by the longest side of the bounding box. Every person is within, and nobody whose
+vertices are given in millimetres or centimetres."""
 
 
 def vertex_distances(
@@ -45,6 +48,26 @@ def max_error_mm(
     At least the Hausdorff distance of the vertex sets, and usually more.
     """
     return float(vertex_distances(predicted, ground_truth).max() * MM_PER_METRE)
+
+
+def check_metres(vertices: Float[np.ndarray, "..."], whose: str) -> None:
+    """Refuse vertices that are not those of a body in metres.
+
+    Args:
+        vertices: Of one body.
+        whose: What the message calls them.
+
+    Raises:
+        InvalidInputError: The body is larger or smaller than any person, the shape is not (V, 3),
+            or numbers are not finite.
+    """
+    mesh = _vertices(vertices, whose)
+    size = float(np.max(np.ptp(mesh, axis=0)))
+    if not SMALLEST_BODY <= size <= LARGEST_BODY:
+        raise InvalidInputError(
+            f"the {whose} body is {size:g} m long; {SMALLEST_BODY:g} to {LARGEST_BODY:g} m are "
+            "allowed: vertices are expected in metres"
+        )
 
 
 def hausdorff_mm(

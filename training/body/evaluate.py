@@ -21,6 +21,7 @@ from model.body.predictor import BodyParameters, BodyPredictor
 from model.errors import InvalidInputError
 from training.arguments import device, output_folder
 from training.assets.body import DEFAULT_OUT as DEFAULT_ASSET
+from training.body.lengths import FittedBetas
 from training.body.predictions import Predictions, read_predictions
 from training.datasets.shader import (
     ShaderSubject,
@@ -50,6 +51,8 @@ class Evaluation:
     """A row for each frame that could not, and why."""
     unused: tuple[str, ...]
     """Predictions that belong to no frame of the dataset."""
+    fitted: tuple[str, ...] = ()
+    """A line for each number of betas that was padded or cut to the asset's."""
 
     @property
     def num_missing(self) -> int:
@@ -135,6 +138,7 @@ def evaluate(
     rows: list[_Row] = []
     gaps: list[_Row] = []
     used: set[str] = set()
+    fitted = FittedBetas()
     for subject in tqdm(list(iter_subjects(root)), desc="subjects", unit="subject"):
         truth = read_truth(subject) if truth_path(subject) else None
         compared: list[tuple[int, str]] = []
@@ -152,13 +156,23 @@ def evaluate(
                 compared.append((frame, name))
         if truth is not None:
             rows += _subject_rows(subject, truth, compared, predictions, body, posed)
+            fitted.add("ground truths", len(truth.betas), body.num_betas)
+            for name in {name for _, name in compared}:
+                fitted.add("predictions", len(predictions.betas[name]), body.num_betas)
     if not rows:
         reasons = ", ".join(sorted({gap["reason"] for gap in gaps})) or "no frames"
+        if any(gap["reason"] == NO_PREDICTION for gap in gaps):
+            wanted = next(gap for gap in gaps if gap["reason"] == NO_PREDICTION)
+            reasons += (
+                f"; predictions have names such as {next(iter(predictions.betas))}, "
+                f"frames such as {wanted['batch']}/{wanted['subject']}/{wanted['frame']}"
+            )
         raise InvalidInputError(f"no frame of {root} can be compared: {reasons}")
     return Evaluation(
         pd.DataFrame(rows),
         pd.DataFrame(gaps, columns=_GAP_COLUMNS),
         tuple(sorted(predictions.betas.keys() - used)),
+        fitted.lines(),
     )
 
 
@@ -210,14 +224,15 @@ def _row(subject: ShaderSubject, frame: int, **values: Any) -> _Row:
 
 
 def _report_gaps(evaluation: Evaluation) -> None:
-    lines = [
+    lines = list(evaluation.fitted)
+    lines += [
         f"{reason}: {len(gaps)} frames, e.g. "
         + ", ".join(
             f"{gap.batch}/{gap.subject}/{gap.frame}" for gap in gaps.head(_SHOWN).itertuples()
         )
         for reason, gaps in evaluation.gaps.groupby("reason")
     ]
-    if lines:
+    if len(evaluation.gaps):
         lines.append("All of them are in gaps.csv; they are in no mean above.")
     if evaluation.unused:
         shown = ", ".join(evaluation.unused[:_SHOWN])
