@@ -121,7 +121,7 @@ def in_one_line(error: HabitusError | OSError) -> str:
     if isinstance(error, HabitusError):
         return "; ".join(text.splitlines())
     path = Path(os.fsdecode(error.filename)) if isinstance(error.filename, str | bytes) else None
-    if isinstance(error, FileNotFoundError):
+    if isinstance(error, FileNotFoundError | IsADirectoryError | NotADirectoryError):
         path = path or Path(text)
         if path.is_dir():
             return f"{path} is a folder; a file is needed"

@@ -1,11 +1,13 @@
 """The licensed SMPL body, from its pickle to this project's format.
 
-Reads v1.0 (Python 2, chumpy), v1.1.0 (300 betas) and what smplx's cleaning script makes of them.
+Reads v1.0 (Python 2, chumpy), v1.1.0 (300 betas), what smplx's cleaning script makes of them, and
+the same arrays in an NPZ file.
 The result keeps SMPL's licence: research only, not to be passed on.
 """
 
 import argparse
 import hashlib
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -13,10 +15,12 @@ import numpy as np
 import torch
 
 from model.body.asset import SmplAsset, load_asset, save_asset
+from model.body.metrics import check_metres
 from model.checkpoint import CheckpointHeader
 from model.errors import AssetError, CheckpointError, InvalidInputError
 from model.skeletons import SMPL_24_JOINT_NAMES, SMPL_24_PARENTS
 from training.arguments import at_least, output_file
+from training.assets.arrays_file import ArraysFile
 from training.assets.foreign_arrays import Array, to_array
 from training.assets.unpickler import restricted_load
 from training.engine.run import current_commit
@@ -28,6 +32,11 @@ OPEN = Path(__file__).parents[2] / "checkpoints"
 LICENCE = "LicenseRef-SMPL-Body"
 """https://smpl.is.tue.mpg.de: non-commercial research only, no redistribution."""
 
+_SHOWN = 12
+_MOTION = {"poses", "body_pose", "pose_body"}
+"""What files of motion and of fitted bodies hold."""
+_OTHER_MODELS = {16: "MANO", 52: "SMPL-H", 55: "SMPL-X"}
+"""By their number of joints."""
 _KEYS = ("v_template", "shapedirs", "posedirs", "J_regressor", "weights", "kintree_table", "f")
 
 
@@ -39,7 +48,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
         type=Path,
         required=True,
         metavar="SMPL_NEUTRAL.pkl",
-        help="the file from https://smpl.is.tue.mpg.de; v1.0, v1.1.0, or cleaned of chumpy",
+        help="the file from https://smpl.is.tue.mpg.de; v1.0, v1.1.0, or cleaned of chumpy; or an "
+        ".npz file of the same arrays",
     )
     parser.add_argument(
         "--out",
@@ -111,21 +121,24 @@ def read_smpl_pickle(path: Path, num_betas: int | None = None) -> SmplAsset:
     """The asset in an SMPL pickle.
 
     Args:
-        path: The pickle; it may be hostile.
+        path: The pickle, or an NPZ file of the same arrays; it may be hostile.
         num_betas: How many betas to keep; None for all.
 
     Raises:
         FileNotFoundError: There is no such file.
         AssetError: The file is refused, or is no SMPL body.
     """
-    content = restricted_load(path)
-    if not isinstance(content, Mapping):
-        raise AssetError(f"{path.name} holds a {type(content).__name__}; a dictionary is needed")
+    content = _content(path)
     if missing := [key for key in _KEYS if key not in content]:
-        raise AssetError(f"{path.name} lacks {', '.join(missing)}; it is no SMPL body")
+        found = f"it holds {', '.join(sorted(content)[:_SHOWN])}" if content else "it is empty"
+        if _MOTION & content.keys():
+            found += ", the shape or motion of somebody and not the model"
+        raise AssetError(f"{path.name} lacks {', '.join(missing)}; it is no SMPL body: {found}")
     try:
         arrays = {key: to_array(content[key], key) for key in _KEYS}
         tree = _parents(arrays["kintree_table"])
+        for key in ("shapedirs", "posedirs"):
+            arrays[key] = _directions(arrays[key], len(arrays["v_template"]))
         tensors = {
             "v_template": arrays["v_template"],
             "shapedirs": arrays["shapedirs"][..., :num_betas],
@@ -135,22 +148,51 @@ def read_smpl_pickle(path: Path, num_betas: int | None = None) -> SmplAsset:
             "lbs_weights": arrays["weights"],
             "faces": _integers(arrays["f"], "f"),
         }
-        return SmplAsset.from_tensors(
+        asset = SmplAsset.from_tensors(
             {
                 name: torch.from_numpy(np.ascontiguousarray(array, _native(array)))
                 for name, array in tensors.items()
             }
         )
-    except AssetError as error:
+        check_metres(asset.v_template.numpy(), "mean")
+    except (AssetError, InvalidInputError) as error:
         raise AssetError(f"{path.name} is no SMPL body: {error}") from error
+    return asset
+
+
+def _content(path: Path) -> Mapping[str, object]:
+    """What the file keeps under which name."""
+    if not path.is_file():
+        raise FileNotFoundError(path)
+    if zipfile.is_zipfile(path):
+        arrays = ArraysFile(path)
+        if arrays.are_all():
+            return arrays
+    content = restricted_load(path)
+    if not isinstance(content, Mapping):
+        raise AssetError(f"{path.name} holds a {type(content).__name__}; a dictionary is needed")
+    # Python 2 wrote names as bytes.
+    return {
+        name.decode("latin1") if isinstance(name, bytes) else str(name): value
+        for name, value in content.items()
+    }
+
+
+def _directions(array: Array, num_vertices: int) -> Array:
+    """(V, 3, K), also of (3 V, K) and (K, 3 V), as some programs flatten them."""
+    flat = 3 * num_vertices
+    if array.ndim == 2 and array.shape[1] == flat != array.shape[0]:
+        array = array.T
+    return array.reshape(num_vertices, 3, -1) if array.shape[0] == flat else array
 
 
 def _parents(table: Array) -> Array:
     """Row 0 of `kintree_table`; the root's parent there is -1 as an unsigned number."""
     if table.ndim != 2 or table.shape != (2, len(SMPL_24_PARENTS)):
+        other = _OTHER_MODELS.get(table.shape[-1], "another model")
         raise AssetError(
-            f"kintree_table has the shape {table.shape}; SMPL has {len(SMPL_24_JOINT_NAMES)} "
-            f"joints: {(2, len(SMPL_24_PARENTS))}"
+            f"kintree_table has the shape {table.shape}, as that of {other}; SMPL has "
+            f"{len(SMPL_24_JOINT_NAMES)} joints: {(2, len(SMPL_24_PARENTS))}"
         )
     parents = _integers(table[0], "kintree_table")
     parents[0] = -1

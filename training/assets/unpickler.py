@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from model.errors import AssetError
+from training.assets.file_kind import foreign_kind, text_beginning
 from training.assets.opcodes import walk_opcodes
 from training.assets.stand_ins import (
     Opaque,
@@ -99,6 +100,8 @@ def restricted_load(path: Path) -> object:
     if (size := path.stat().st_size) > MAX_BYTES:
         raise AssetError(f"{path.name} has {size:,} bytes; at most {MAX_BYTES:,} are read")
     data = path.read_bytes()
+    if kind := foreign_kind(data):
+        raise AssetError(f"{path.name} is {kind}; a pickle (.pkl) is needed")
     try:
         _inspect(data)
         return _RestrictedUnpickler(io.BytesIO(data), encoding="latin1").load()
@@ -116,6 +119,11 @@ def restricted_load(path: Path) -> object:
         TypeError,
         ValueError,
     ) as error:
+        if text := text_beginning(data):
+            raise AssetError(
+                f"{path.name} is text that begins with {text!r}, or a damaged pickle; a pickle "
+                "(.pkl) is needed"
+            ) from error
         raise AssetError(f"{path.name} is not a readable pickle: {error}") from error
 
 

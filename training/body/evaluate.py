@@ -20,6 +20,7 @@ from model.body.metrics import max_error_mm, mean_error_mm, pve_t_sc_mm
 from model.body.predictor import BodyParameters, BodyPredictor
 from model.errors import InvalidInputError
 from training.arguments import device, output_folder
+from training.body.lengths import FittedBetas
 from training.body.predictions import Predictions, read_predictions
 from training.body.scoring import (
     ScoringAsset,
@@ -55,6 +56,8 @@ class Evaluation:
     """A row for each frame that could not, and why."""
     unused: tuple[str, ...]
     """Predictions that belong to no frame of the dataset."""
+    fitted: tuple[str, ...] = ()
+    """A line for each number of betas that was padded or cut to the asset's."""
 
     @property
     def num_missing(self) -> int:
@@ -147,6 +150,7 @@ def evaluate(
     used: set[str] = set()
     subjects = list(iter_subjects(root))
     refuse_missing_assets(subjects, assets)
+    fitted = FittedBetas()
     for subject in tqdm(subjects, desc="subjects", unit="subject"):
         truth = read_truth(subject) if truth_path(subject) else None
         compared: list[tuple[int, str]] = []
@@ -165,13 +169,24 @@ def evaluate(
         if truth is not None:
             asset = assets[subject.gender]
             rows += _subject_rows(subject, truth, compared, predictions, asset, posed)
+            num_betas = asset.predictor.num_betas
+            fitted.add("ground truths", len(truth.betas), num_betas)
+            for name in {name for _, name in compared}:
+                fitted.add("predictions", len(predictions.betas[name]), num_betas)
     if not rows:
         reasons = ", ".join(sorted({gap["reason"] for gap in gaps})) or "no frames"
+        if any(gap["reason"] == NO_PREDICTION for gap in gaps):
+            wanted = next(gap for gap in gaps if gap["reason"] == NO_PREDICTION)
+            reasons += (
+                f"; predictions have names such as {next(iter(predictions.betas))}, "
+                f"frames such as {wanted['batch']}/{wanted['subject']}/{wanted['frame']}"
+            )
         raise InvalidInputError(f"no frame of {root} can be compared: {reasons}")
     return Evaluation(
         pd.DataFrame(rows),
         pd.DataFrame(gaps, columns=_GAP_COLUMNS),
         tuple(sorted(predictions.betas.keys() - used)),
+        fitted.lines(),
     )
 
 
@@ -223,14 +238,15 @@ def _row(subject: ShaderSubject, frame: int, **values: Any) -> _Row:
 
 
 def _report_gaps(evaluation: Evaluation) -> None:
-    lines = [
+    lines = list(evaluation.fitted)
+    lines += [
         f"{reason}: {len(gaps)} frames, e.g. "
         + ", ".join(
             f"{gap.batch}/{gap.subject}/{gap.frame}" for gap in gaps.head(_SHOWN).itertuples()
         )
         for reason, gaps in evaluation.gaps.groupby("reason")
     ]
-    if lines:
+    if len(evaluation.gaps):
         lines.append("All of them are in gaps.csv; they are in no mean above.")
     if evaluation.unused:
         shown = ", ".join(evaluation.unused[:_SHOWN])

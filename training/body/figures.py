@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -11,7 +12,13 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
-from model.body.metrics import MM_PER_METRE, max_error_mm, mean_error_mm, vertex_distances
+from model.body.metrics import (
+    MM_PER_METRE,
+    check_metres,
+    max_error_mm,
+    mean_error_mm,
+    vertex_distances,
+)
 from model.body.predictor import BodyParameters, BodyPredictor
 from model.errors import InvalidInputError
 from training.arguments import output_file
@@ -19,8 +26,11 @@ from training.assets.body import DEFAULT_OUT as DEFAULT_ASSET
 from training.assets.foreign_arrays import to_array
 from training.assets.unpickler import restricted_load
 from training.body.drawing import Array, draw_mesh
+from training.body.lengths import fitting
 from training.body.predictions import check_betas
 from training.engine.atomic import replacing
+
+logger = logging.getLogger(__name__)
 
 _FORMS = (
     "betas as JSON (a list, or an object with `betas`), betas (N,) or vertices (V, 3) as NPY, or a "
@@ -72,7 +82,7 @@ def run(args: argparse.Namespace) -> int:
 
 def mesh_figure(body: BodyPredictor, betas: Array) -> Figure:
     """A body in T-pose from the front, from between, and from its left."""
-    vertices = _t_pose(body, betas)
+    vertices = _t_pose(body, betas, "--betas")
     figure = Figure(figsize=(11, 4.5), layout="constrained")
     widths = [np.ptp(vertices[:, 0]), 0.8 * np.ptp(vertices[:, 0]), 0.6]
     panels = figure.subplots(1, 3, gridspec_kw={"width_ratios": widths})
@@ -121,7 +131,7 @@ def read_vertices(path: Path, body: BodyPredictor) -> Array:
 
     Raises:
         FileNotFoundError: There is no such file.
-        InvalidInputError: It holds neither.
+        InvalidInputError: It holds neither, or vertices that are not in metres.
         AssetError: It is a pickle that is refused.
     """
     if not path.is_file():
@@ -137,11 +147,14 @@ def read_vertices(path: Path, body: BodyPredictor) -> Array:
         case _:
             raise InvalidInputError(f"{path.name} is none of: {_FORMS}")
     if isinstance(values, np.ndarray) and values.ndim == 2:
+        check_metres(values, path.name)
         return values
-    return _t_pose(body, check_betas(values, path.name))
+    return _t_pose(body, check_betas(values, path.name), path.name)
 
 
-def _t_pose(body: BodyPredictor, betas: Array) -> Array:
+def _t_pose(body: BodyPredictor, betas: Array, name: str) -> Array:
+    if len(betas) != body.num_betas:
+        logger.warning("%s has %s", name, fitting(len(betas), body.num_betas))
     (mesh,) = body.predict_batch([BodyParameters(betas.astype(np.float32))])
     return mesh.vertices
 

@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from training.engine.atomic import writing
+
 SUBJECTS_PER_BATCH = 50
 
 
@@ -47,7 +49,15 @@ def write_subject(folder: Path, shape: NDArray[np.float32], frames: Sequence[Sha
         folder: The subject's, from `subject_folder`; replaced where it exists.
         shape: (10,) betas.
         frames: In order.
+
+    Raises:
+        StorageError: The disk is full or read-only.
     """
+    with writing(folder):
+        _write_subject(folder, shape, frames)
+
+
+def _write_subject(folder: Path, shape: NDArray[np.float32], frames: Sequence[ShaderFrame]) -> None:
     partial = folder.with_name(f".{folder.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     for kind in ("dressed", "naked"):

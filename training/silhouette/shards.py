@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from model.errors import InvalidInputError
+from training.engine.atomic import writing
 
 
 class Shard(NamedTuple):
@@ -69,10 +70,14 @@ class Rows:
         return found[1] if found is not None and found[0] == stamp else None
 
     def append(self, key: str, stamp: str, score: dict[str, Any]) -> None:
-        """Keep a score; it is on disk when this returns."""
+        """Keep a score; it is on disk when this returns.
+
+        Raises:
+            StorageError: The disk is full or read-only.
+        """
         if self.path is not None:
             line = json.dumps({"key": key, "stamp": stamp, "score": score}) + "\n"
-            with self.path.open("ab", buffering=0) as file:
+            with writing(self.path), self.path.open("ab", buffering=0) as file:
                 file.write(line.encode())
         self._rows[key] = (stamp, score)
 

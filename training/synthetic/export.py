@@ -83,8 +83,12 @@ def export(
     A stopped export goes on where it was: a subject's folder appears only when it is complete.
 
     Raises:
+        FileNotFoundError: There is no such asset.
+        CheckpointError: The asset is damaged.
         InvalidInputError: The folder holds an export with other settings.
+        StorageError: The disk is full or read-only.
     """
+    load_asset(asset)  # what fails while a worker starts is lost
     _claim(root, settings)
     missing = [i for i in range(num_subjects) if not _folder(root, i).exists()]
     bar = tqdm(total=num_subjects, initial=num_subjects - len(missing), unit="subject")

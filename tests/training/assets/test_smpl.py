@@ -75,6 +75,69 @@ def test_a_file_cleaned_by_smplx_s_script_is_read(
     _expect_body(path, smpl)
 
 
+def _npz(path: Path, arrays: Body) -> Path:
+    with path.open("wb") as file:
+        np.savez(file, **arrays)
+    return path
+
+
+def test_an_npz_of_the_same_arrays_is_read_whatever_its_suffix(tmp_path: Path, smpl: Body) -> None:
+    dense = smpl | {"J_regressor": smpl["J_regressor"].toarray(), "bs_type": "lrotmin"}
+    for name in ("SMPL_NEUTRAL.npz", "SMPL_NEUTRAL.pkl"):
+        _expect_body(_npz(tmp_path / name, dense), smpl)
+
+
+def test_flattened_directions_are_read(tmp_path: Path, smpl: Body) -> None:
+    flat = smpl["posedirs"].reshape(-1, 207)
+    for posedirs in (flat, flat.T):
+        changed = {**smpl, "posedirs": posedirs, "shapedirs": smpl["shapedirs"].reshape(-1, 10)}
+        path = tmp_path / "SMPL_NEUTRAL.pkl"
+        path.write_bytes(pickle.dumps(changed, 2))
+        _expect_body(path, smpl)
+
+
+def test_names_that_python_2_kept_as_bytes_are_read(tmp_path: Path, smpl: Body) -> None:
+    path = tmp_path / "SMPL_NEUTRAL.pkl"
+    path.write_bytes(pickle.dumps({name.encode(): value for name, value in smpl.items()}, 2))
+    _expect_body(path, smpl)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"J_regressor": "objects"}, "J_regressor is kept as Python objects .* give the .pkl file"),
+        ({"kintree_table": np.zeros((2, 55))}, r"\(2, 55\), as that of SMPL-X; SMPL has 24 joints"),
+        ({"v_template": None}, r"lacks v_template; .* it holds J, J_regressor, bs_style"),
+    ],
+)
+def test_an_npz_that_holds_no_smpl_body_is_refused(
+    tmp_path: Path, smpl: Body, change: Body, message: str
+) -> None:
+    objects = np.array([smpl["J_regressor"]], dtype=object)
+    dense = smpl | {"J_regressor": smpl["J_regressor"].toarray()} | change
+    arrays = {name: objects if str(a) == "objects" else a for name, a in dense.items()}
+    path = _npz(tmp_path / "SMPL.npz", {n: a for n, a in arrays.items() if a is not None})
+    with pytest.raises(AssetError, match=message):
+        read_smpl_pickle(path)
+
+
+def test_motion_is_not_taken_for_a_model(tmp_path: Path) -> None:
+    path = _npz(tmp_path / "amass.npz", {"poses": np.zeros((5, 156)), "betas": np.zeros(16)})
+    with pytest.raises(AssetError, match="it holds betas, poses, the shape or motion of somebody"):
+        read_smpl_pickle(path)
+
+
+def test_a_damaged_npz_is_refused(tmp_path: Path, smpl: Body) -> None:
+    path = _npz(tmp_path / "SMPL.npz", smpl | {"J_regressor": smpl["J_regressor"].toarray()})
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-40])
+    with pytest.raises(AssetError, match="damaged ZIP"):
+        read_smpl_pickle(path)
+    path.write_bytes(whole[:500] + bytes(200) + whole[700:])
+    with pytest.raises(AssetError, match="cannot be read"):
+        read_smpl_pickle(path)
+
+
 def test_a_dense_regressor_and_lists_are_read(tmp_path: Path, smpl: Body) -> None:
     path = tmp_path / "SMPL_NEUTRAL.pkl"
     content = {**smpl, "J_regressor": smpl["J_regressor"].toarray(), "f": smpl["f"].tolist()}
@@ -160,6 +223,7 @@ def test_a_hostile_file_is_refused_and_leaves_nothing(
         ({"J_regressor": scipy.sparse.csc_matrix((24, 39))}, "J_regressor"),
         ({"v_template": [[1, 2, 3], [4]]}, "v_template"),
         ({"v_template": np.full((40, 3), np.inf)}, "not finite"),
+        ({"v_template": np.linspace(0, 1700, 120).reshape(40, 3)}, "expected in metres"),
     ],
 )
 def test_what_is_no_smpl_body_is_refused(

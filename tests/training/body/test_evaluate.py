@@ -1,4 +1,5 @@
 import json
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -114,6 +115,52 @@ def test_frames_that_cannot_be_compared_are_listed_with_their_reason(
 def test_nothing_to_compare_is_an_error(shader: Path, assets: Assets) -> None:
     with pytest.raises(InvalidInputError, match="no prediction"):
         evaluate(shader, Predictions({"maleBatch009/0000": np.zeros(10)}), assets)
+
+
+def test_names_that_match_nothing_are_shown_beside_those_of_the_frames(
+    shader: Path, assets: Assets
+) -> None:
+    message = "names such as maleBatch001/0, frames such as femaleBatch001/0000/0"
+    with pytest.raises(InvalidInputError, match=message):
+        evaluate(shader, Predictions({"maleBatch001/0": np.zeros(10)}), assets)
+
+
+@pytest.mark.parametrize(("num_betas", "done"), [(16, "are cut"), (300, "are cut"), (4, "as 0")])
+def test_betas_that_are_padded_or_cut_are_said_to_be(
+    tmp_path: Path,
+    shader: Path,
+    truths: dict[str, dict[str, np.ndarray]],
+    asset_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    num_betas: int,
+    done: str,
+) -> None:
+    betas = {name: np.resize(truth["shape"], num_betas) for name, truth in truths.items()}
+    for name, values in betas.items():
+        path = shader / name / f"gt{name[-4:]}.pkl"
+        path.write_bytes(pickle.dumps(truths[name] | {"shape": values}))
+    assert main(_command(tmp_path, shader, betas, asset=asset_path)) == 0
+    said = capsys.readouterr().err
+    for what in ("ground truths", "predictions"):
+        (line,) = [line for line in said.splitlines() if f"3 {what} have {num_betas} betas" in line]
+        assert "the asset 10" in line
+        assert done in line
+    errors = pd.read_csv(tmp_path / "results" / "results.csv")["mean_vertex_error_mm"]
+    assert errors.max() == pytest.approx(0, abs=1e-3)
+
+
+def test_an_empty_shape_is_no_mean_body(
+    tmp_path: Path,
+    shader: Path,
+    truths: dict[str, dict[str, np.ndarray]],
+    asset_path: Path,
+    predictions: dict[str, np.ndarray],
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    path = shader / "maleBatch001" / "0000" / "gt0000.pkl"
+    path.write_bytes(pickle.dumps(truths["maleBatch001/0000"] | {"shape": np.zeros(0)}))
+    assert main(_command(tmp_path, shader, predictions, asset=asset_path)) == 1
+    assert "shape has 0 numbers; 1 to 300 betas are needed" in capsys.readouterr().err
 
 
 def _command(

@@ -137,6 +137,15 @@ def test_what_holds_no_body_is_said(
         read_vertices(tmp_path / name, body)
 
 
+@pytest.mark.parametrize("scale", [1000, 0.01])
+def test_vertices_in_another_unit_than_metres_are_refused(
+    tmp_path: Path, body: BodyPredictor, scale: float
+) -> None:
+    np.save(tmp_path / "truth.npy", scale * CORNERS)
+    with pytest.raises(InvalidInputError, match=r"0\.1 to 10 m .* expected in metres"):
+        read_vertices(tmp_path / "truth.npy", body)
+
+
 def test_a_prediction_without_truth_is_wrong_usage(capsys: pytest.CaptureFixture[str]) -> None:
     for options in (["--predicted", "p.json"], ["--betas", "1", "--truth", "t.json"], []):
         with pytest.raises(SystemExit) as exit:
