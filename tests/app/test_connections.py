@@ -220,6 +220,16 @@ def test_a_refused_body_that_was_not_sent_is_not_waited_for(
     assert_refused(read_all(connection), 413, "too-large")
 
 
+def test_a_client_that_closes_after_its_request_reads_why_its_body_is_refused(
+    connect: Callable[..., Connect],
+) -> None:
+    connection = connect(max_body_mb=0.001)()
+    connection.sendall(POST + b"Connection: close\r\nContent-Length: 3000000\r\n\r\n")
+    for _ in range(30):
+        connection.sendall(bytes(100_000))
+    assert_refused(read_all(connection), 413, "too-large")
+
+
 def test_a_body_is_asked_for_where_it_is_expected_to_be(connect: Callable[..., Connect]) -> None:
     connection = connect()()
     body = b'{"betas": [0]}'
