@@ -14,7 +14,6 @@ from starlette.middleware.cors import CORSMiddleware
 from app.admission import AdmissionGate
 from app.connection_limits import HeadCheck, LingeringClose, SendTimeout
 from app.dependencies import Service
-from app.early_answers import EarlyAnswers
 from app.engine import Engine
 from app.errors import install_problem_handlers
 from app.hosts import TrustedHosts
@@ -116,7 +115,6 @@ def _middleware(settings: Settings, metrics: Metrics) -> list[Middleware]:
     """What a request passes before its route, the outermost first."""
     middleware = [
         Middleware(RequestTelemetry, metrics=metrics),
-        Middleware(EarlyAnswers),
         Middleware(SendTimeout, timeout_s=settings.send_timeout_s, metrics=metrics),
         Middleware(LingeringClose),
         Middleware(SecurityHeaders),
