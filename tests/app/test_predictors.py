@@ -6,14 +6,16 @@ import pytest
 
 from app.predictors import CapabilityMissingError, Predictors
 from app.settings import ConfigurationError, Settings
-from model.checkpoint import CheckpointHeader
+from model.checkpoint import CheckpointHeader, TrainingPart
 from model.clothing.network import ClothingConfig, ClothingNetwork
 from model.clothing.predictor import save_clothing_checkpoint
 from model.errors import CheckpointError
 from model.silhouette.network import HourglassConfig, StackedHourglass
 from model.silhouette.predictor import save_silhouette_checkpoint
 
-HEADER = CheckpointHeader("", {}, "nothing", {"iou": 0.5}, {}, "abc", "Apache-2.0")
+HEADER = CheckpointHeader(
+    "", {}, (TrainingPart({}, "abc", "nothing", 0),), {"iou": 0.5}, "Apache-2.0"
+)
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ import torch
 
 from model.body.asset import SmplAsset, save_asset
 from model.body.predictor import BodyPredictor
-from model.checkpoint import CheckpointHeader
+from model.checkpoint import CheckpointHeader, TrainingPart
 from model.skeletons import SMPL_24_PARENTS
 
 NUM_VERTICES = 50
@@ -36,7 +36,7 @@ def asset_path(tmp_path: Path) -> Path:
         }
     )
     path = tmp_path / "body.safetensors"
-    save_asset(path, asset, CheckpointHeader("", {}, "", {}, {}, "", ""))
+    save_asset(path, asset, CheckpointHeader("", {}, (TrainingPart({}, "", "", 0),), {}, ""))
     return path
 
 
