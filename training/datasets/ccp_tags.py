@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from model.errors import InvalidInputError
-from training.datasets.ccp import is_test, load_mat, read_label_names, read_photo
+from training.datasets.ccp import load_mat, read_label_names, read_photo
+from training.datasets.splits import is_reserved
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class TaggedPhotos:
     label_names: tuple[str, ...]
     """In the order of their ids."""
     numbers: tuple[int, ...]
-    """Photos with tags that are not test photos, ascending."""
+    """Photos with tags that are not reserved, ascending."""
 
     @classmethod
     def open(cls, root: Path) -> "TaggedPhotos":
@@ -48,7 +49,9 @@ class TaggedPhotos:
         folder = root / "annotations" / "image-level"
         numbered = sorted(int(file.stem) for file in folder.glob("*.mat") if file.stem.isdigit())
         numbers = tuple(
-            n for n in numbered if not is_test(n) and (root / "photos" / f"{n:04d}.jpg").is_file()
+            n
+            for n in numbered
+            if not is_reserved(n) and (root / "photos" / f"{n:04d}.jpg").is_file()
         )
         if not numbers:
             raise InvalidInputError(f"{root} holds no photo with tags in {folder.name}")
@@ -60,10 +63,10 @@ class TaggedPhotos:
         Raises:
             FileNotFoundError: The photo or its tags are not there.
             InvalidInputError: They cannot be read.
-            ValueError: It is a test photo.
+            ValueError: It is reserved.
         """
-        if is_test(number):
-            raise ValueError(f"photo {number} is a test photo (its number ends in 7)")
+        if is_reserved(number):
+            raise ValueError(f"photo {number} is reserved (its number ends in 7)")
         image = read_photo(self.root, number)
         path = self.root / "annotations" / "image-level" / f"{number:04d}.mat"
         tags = np.unique(load_mat(path, "tags"))

@@ -33,7 +33,7 @@ def test_tags_come_ascending_once_and_within_the_list(tagged: Path) -> None:
 
 
 def test_a_test_photo_is_not_read(tagged: Path) -> None:
-    with pytest.raises(ValueError, match="test photo"):
+    with pytest.raises(ValueError, match="reserved"):
         TaggedPhotos.open(tagged).read(47)
 
 
