@@ -16,7 +16,7 @@ import httpx
 import pytest
 from PIL import Image
 
-from model.checkpoint import load_checkpoint
+from model.checkpoint import load_checkpoint, load_header
 from model.clothing.predictor import ARCHITECTURE as CLOTHING
 from model.silhouette.predictor import ARCHITECTURES
 from training.__main__ import build_parser
@@ -153,17 +153,29 @@ def test_its_numbers_are_those_of_the_checkpoint(readme: str, repo_root: Path) -
     )
     measured = header.metrics
     rendered, photos = measured["rendered"], measured["photos"]
+    people = measured["people"]["network"]
+    assert measured["split"] == "test"
     for number in (
-        f"{rendered['network']['overlap']:.3f}",
-        f"{rendered['network']['cloth_error']:.3f}",
-        f"{rendered['dressed silhouette']['cloth_error']:.3f}",
-        f"{rendered['body and a constant in cloth']['cloth_error']:.3f}",
+        *(f"{value:.3f}" for value in rendered["network"].values()),
+        *(f"{value:.3f}" for value in measured["rendered_standard_errors"].values()),
+        f"{rendered['dressed silhouette']['mae_cloth']:.3f}",
+        f"{rendered['body and a constant in cloth']['mae_cloth']:.3f}",
         f"{photos['median_skin']:.3f}",
         f"{photos['median_background']:.3f}",
         f"{photos['auroc']:.3f}",
+        *(f"{people[name]:.3f}" for name in ("recall", "mass_on_person", "iou", "iou_below_half")),
     ):
         assert number in readme
         assert number in (repo_root / "checkpoints" / "silhouette.md").read_text()
+
+
+@pytest.mark.parametrize("name", ["silhouette", "clothing", "body_neutral"])
+def test_a_checkpoint_says_every_part_of_its_training(name: str, repo_root: Path) -> None:
+    header = load_header(repo_root / "checkpoints" / f"{name}.safetensors")
+    assert all(part.data and part.recipe["command"] for part in header.lineage)
+    words = (repo_root / "checkpoints" / f"{name}.md").read_text() + header.trained_on
+    assert "began with weights" not in words
+    assert words.startswith("---\nlicense: ")
 
 
 def test_its_numbers_about_clothing_are_those_of_the_checkpoint(
@@ -198,9 +210,10 @@ def test_the_committed_silhouette_checkpoint_beats_the_baselines_and_knows_real_
         repo_root / "checkpoints" / "silhouette.safetensors", *ARCHITECTURES
     )
     rendered, photos = header.metrics["rendered"], header.metrics["photos"]
-    assert rendered["network"]["overlap"] >= 0.95
+    assert rendered["network"]["iou_target"] >= 0.94
     for baseline in ("dressed silhouette", "body and a constant in cloth"):
-        assert rendered["network"]["cloth_error"] <= 0.6 * rendered[baseline]["cloth_error"]
+        assert rendered["network"]["iou_body"] > rendered[baseline]["iou_body"]
+        assert rendered["network"]["mae_cloth"] <= 0.6 * rendered[baseline]["mae_cloth"]
     assert photos["median_skin"] >= 0.85
     assert photos["median_background"] <= 0.03
     assert photos["auroc"] >= 0.985

@@ -1,38 +1,185 @@
-"""Trains several recipes alike, each with several seeds; what is done is not done twice.
+"""Trains several recipes alike, each with several seeds, and puts their numbers side by side.
 
-OUT/<recipe's file name>-<seed>/    a run's folder
+    OUT/<recipe's file name>-<seed>/        a run's folder, with its checkpoint
+    OUT/<recipe's file name>-<seed>.json    its numbers
+    OUT/runs.csv, comparison.md             a row for each run; the table
+
+The weights of a run are those with its best score on the validation split; numbers are of the test
+split. What is done is not done twice: an interrupted command goes on when it is called again.
 """
 
-import dataclasses
+import argparse
+import json
+import logging
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Generic
+from typing import Any, Generic, NamedTuple
 
+import pandas as pd
+
+from model.checkpoint import load_header
 from model.errors import InvalidInputError
-from training.engine.batches import num_steps
+from training.arguments import at_least, device, output_folder
+from training.comparison_runs import competitors, train_alike, trained_text, within_budget
+from training.engine.atomic import write_text
 from training.engine.loop import Outcome
-from training.engine.precision import check_device
 from training.engine.run import RunFolder
-from training.engine.standing import Standing
-from training.fitting import Experiment, Recipe
-from training.recipe import parse_recipe, recipe_as_dict
+from training.fitting import Recipe
+from training.recipe import load_recipe
+from training.reporting.tables import markdown, with_error
+
+
+class Measured(NamedTuple):
+    """What there is to say of a checkpoint."""
+
+    metrics: dict[str, float]
+    """By the names of `Comparison.metrics`."""
+    cost: dict[str, str]
+    """Columns of the table by their heads; the same for every seed."""
+    baselines: dict[str, dict[str, float]]
+    """Metrics of what needs no network, by name; a metric may be missing."""
 
 
 @dataclass(frozen=True)
-class Competitor(Generic[Recipe]):
-    """One recipe with one seed."""
+class Comparison(Generic[Recipe]):
+    """What differs between capabilities."""
 
-    name: str
-    """Of the recipe."""
-    seed: int
-    recipe: Recipe
-    folder: RunFolder
+    slug: str
+    kind: type[Recipe]
+    seeds: tuple[int, ...]
+    """When none is named."""
+    metrics: Mapping[str, str]
+    """Heads of the table's columns."""
+    with_options: Callable[[Recipe, argparse.Namespace], Recipe]
+    """What the command line names over what the recipe does."""
+    train: Callable[[Recipe, RunFolder], Outcome]
+    export: Callable[[RunFolder, Path, int | None], None]
+    measure: Callable[[Path, argparse.Namespace], Measured]
+    """A checkpoint, on the test split."""
+
+    def configure(self, parser: argparse.ArgumentParser) -> None:
+        """Options that all comparisons have."""
+        parser.formatter_class = argparse.RawDescriptionHelpFormatter
+        parser.description = __doc__
+        parser.add_argument(
+            "recipes",
+            nargs="*",
+            type=Path,
+            help=f"TOML files (all of training/recipes/comparison/{self.slug} but base.toml)",
+        )
+        seeds = " ".join(map(str, self.seeds))
+        parser.add_argument(
+            "--seeds",
+            type=at_least(0),
+            nargs="+",
+            default=self.seeds,
+            metavar="N",
+            help=f"({seeds})",
+        )
+        parser.add_argument(
+            "--steps", type=at_least(1), metavar="N", help="steps of each run (the recipes' own)"
+        )
+        parser.add_argument(
+            "--minutes",
+            type=at_least(1),
+            metavar="N",
+            help="processor minutes of learning after which each run ends (the recipes' own)",
+        )
+        parser.add_argument(
+            "--also",
+            type=Path,
+            nargs="+",
+            default=[],
+            metavar="FILE",
+            help="checkpoints that were trained otherwise, to measure too",
+        )
+        parser.add_argument(
+            "--out",
+            type=output_folder,
+            default=f"runs/comparison-{self.slug}",
+            help="(%(default)s)",
+        )
+        parser.add_argument("--device", type=device, help="auto, cpu, cuda, cuda:1 ...")
+
+    def run(self, args: argparse.Namespace) -> int:
+        """Train what is not trained yet, measure, write the table.
+
+        Returns:
+            0, or 128 plus the signal when interrupted.
+        """
+        logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+        folder = Path(__file__).parent / "recipes" / "comparison" / self.slug
+        ours = sorted(path for path in folder.glob("*.toml") if path.stem != "base")
+        named = _by_name([*(args.recipes or ours), *args.also])
+        recipes = {
+            name: within_budget(self.with_options(load_recipe(path, self.kind), args), args)
+            for name, path in named.items()
+            if path not in args.also
+        }
+        chosen = competitors(recipes, args.seeds, args.out)
+        if (status := train_alike(chosen, self.train)) is not None:
+            return status
+        rows: list[dict[str, Any]] = []
+        found: dict[str, Measured] = {}
+        for one in chosen:
+            path = one.folder.path / f"{self.slug}.safetensors"
+            self.export(one.folder, path, None)
+            row = {"network": one.name, "seed": one.seed, "trained": trained_text(one)}
+            found[one.name] = self._measured(path, f"{one.name}-{one.seed}", args)
+            rows.append(row | found[one.name].metrics)
+        for path in args.also:
+            found[path.stem] = self._measured(path, path.stem, args)
+            rows.append({"network": path.stem, "trained": "-"} | found[path.stem].metrics)
+        runs = pd.DataFrame(rows)
+        write_text(args.out / "runs.csv", runs.to_csv(index=False))
+        text = self.table(runs, found) + "\n"
+        write_text(args.out / "comparison.md", text)
+        sys.stdout.write(text)
+        return 0
+
+    def table(self, runs: pd.DataFrame, found: Mapping[str, Measured]) -> str:
+        """A row a network, means and sample deviations over the seeds; then the baselines.
+
+        Args:
+            runs: Columns `network`, `trained` and the metrics.
+            found: One of the runs of each network, for costs and baselines.
+        """
+        first = next(iter(found.values()))
+        rows = []
+        for name, group in runs.groupby("network", sort=False):
+            cells = [
+                with_error(group[metric].mean(), group[metric].std() if len(group) > 1 else None)
+                for metric in self.metrics
+            ]
+            cost = found[str(name)].cost.values()
+            rows.append([str(name), group.trained.iloc[0], *cells, *cost])
+        for name, metrics in first.baselines.items():
+            cells = [with_error(metrics.get(metric), None) for metric in self.metrics]
+            rows.append([name, "-", *cells, *("-" for _ in first.cost)])
+        return markdown(["network", "trained", *self.metrics.values(), *first.cost], rows)
+
+    def _measured(self, path: Path, name: str, args: argparse.Namespace) -> Measured:
+        """From the file of an earlier call where the same weights were measured alike."""
+        cache = args.out / f"{name}.json"
+        measuring = {key: str(value) for key, value in vars(args).items() if key not in _TRAINING}
+        stamp = {"sha256": load_header(path).sha256, "measured": measuring}
+        if cache.exists() and (kept := json.loads(cache.read_text()))["stamp"] == stamp:
+            return Measured(**kept["found"])
+        sys.stderr.write(f"measuring {path}\n")
+        found = self.measure(path, args)
+        content = {"stamp": stamp, "found": found._asdict()}
+        write_text(cache, json.dumps(content, indent=2) + "\n")
+        return found
 
 
-def named(paths: Sequence[Path]) -> dict[str, Path]:
-    """Recipes' files by their names without the ending.
+_TRAINING = {"command", "what", "recipes", "seeds", "steps", "minutes", "also", "out", "device"}
+"""Arguments that do not change how a checkpoint is measured."""
+
+
+def _by_name(paths: Sequence[Path]) -> dict[str, Path]:
+    """Files by their names without the ending.
 
     Raises:
         InvalidInputError: Two have the same name.
@@ -42,76 +189,3 @@ def named(paths: Sequence[Path]) -> dict[str, Path]:
             "two recipes have the same file name; the table could not tell them"
         )
     return {path.stem: path for path in paths}
-
-
-def competitors(
-    recipes: Mapping[str, Recipe], seeds: Sequence[int], out: Path
-) -> list[Competitor[Recipe]]:
-    """Every recipe with every seed, each in a folder of its own.
-
-    Args:
-        recipes: By name.
-        seeds: Take the place of the recipes' own.
-        out: The folder of all.
-    """
-    found = []
-    for name, given in recipes.items():
-        for seed in seeds:
-            # mypy cannot see that a type with these properties is a dataclass.
-            recipe: Recipe = dataclasses.replace(given, seed=seed)  # type: ignore[type-var]
-            folder = RunFolder(out / f"{name}-{seed}")
-            found.append(Competitor(name, seed, recipe, folder))
-    return found
-
-
-def train_alike(
-    chosen: Sequence[Competitor[Recipe]], train: Callable[[Recipe, RunFolder], Outcome]
-) -> int | None:
-    """Train what is not trained yet, one after the other.
-
-    Args:
-        chosen: Of `competitors`.
-        train: Runs an experiment from wherever its folder says it is.
-
-    Returns:
-        None when all are trained; the exit status when one was interrupted: 128 plus the signal.
-
-    Raises:
-        InvalidInputError: A folder holds a run of another recipe, or a recipe names a device that
-            is not here.
-    """
-    for competitor in chosen:
-        check_device(competitor.recipe.device)
-    for competitor in chosen:
-        _open(competitor.folder.path, competitor.recipe)
-        if _is_finished(competitor.folder, competitor.recipe):
-            continue
-        sys.stderr.write(f"{competitor.name}, seed {competitor.seed}\n")
-        outcome = train(competitor.recipe, competitor.folder)
-        if not outcome.finished:
-            sys.stdout.write("stopped; the same command continues\n")
-            return 0 if outcome.signal is None else 128 + outcome.signal
-    return None
-
-
-def _open(path: Path, recipe: Experiment) -> None:
-    """A new run, or the one that was begun there with the same recipe."""
-    wanted = recipe_as_dict(recipe)
-    folder = RunFolder(path)
-    if not any(file.exists() for file in (folder.last, folder.previous)):
-        RunFolder.create(path, wanted)
-        return
-    stored = recipe_as_dict(
-        parse_recipe(folder.describe()["recipe"], type(recipe), str(folder.description))
-    )
-    if differing := sorted(key for key in wanted if stored[key] != wanted[key]):
-        raise InvalidInputError(
-            f"{path} was trained with another {', '.join(differing)}; choose another --out"
-        )
-
-
-def _is_finished(folder: RunFolder, recipe: Experiment) -> bool:
-    state = folder.load_last()
-    if state is None:
-        return False
-    return Standing.from_state(state).is_over(num_steps(recipe.stages), recipe.routine.patience)

@@ -3,7 +3,7 @@
 import argparse
 import logging
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Generic, Protocol, TypeVar
@@ -11,7 +11,7 @@ from typing import Generic, Protocol, TypeVar
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from model.checkpoint import CheckpointHeader, load_checkpoint
+from model.checkpoint import CheckpointHeader, TrainingPart, parse_lineage
 from model.errors import InvalidInputError
 from model.image import MINIMUM_SIDE
 from training.arguments import at_least, device, output_file, output_folder
@@ -47,6 +47,11 @@ class Experiment(Protocol):
         ...
 
     @property
+    def initial(self) -> str | None:
+        """Checkpoint that the weights start from."""
+        ...
+
+    @property
     def seed(self) -> int:
         """Of everything random."""
         ...
@@ -75,8 +80,6 @@ class Fitting(Generic[Recipe]):
     """An experiment from wherever its folder says it is."""
     export: Callable[[RunFolder, Path, int | None], None]
     """A run's best weights to a file, for pictures of the given size or of the last stage's."""
-    is_served: Callable[[Recipe], bool]
-    """Whether such an experiment makes a checkpoint."""
 
     def configure(self, parser: argparse.ArgumentParser) -> None:
         """Options that all capabilities have."""
@@ -125,22 +128,20 @@ class Fitting(Generic[Recipe]):
                 logging.getLogger().setLevel(logging.ERROR)
             with first_process_first():
                 if is_first() and not args.resume:
-                    RunFolder.create(args.out, recipe_as_dict(recipe))
+                    RunFolder.create(args.out, recipe_as_dict(recipe), recipe.initial)
             folder = RunFolder.open(args.out)
             outcome = self.train(recipe, folder)
             if is_first():
-                self._conclude(recipe, folder, outcome)
+                self._conclude(folder, outcome)
         return 0 if outcome.finished or outcome.signal is None else 128 + outcome.signal
 
-    def _conclude(self, recipe: Recipe, folder: RunFolder, outcome: Outcome) -> None:
+    def _conclude(self, folder: RunFolder, outcome: Outcome) -> None:
         """Say how a run ended, and export what it trained."""
         if not outcome.finished:
             sys.stdout.write(
                 f"stopped after step {outcome.step}; continue with\n"
                 f"  python -m training fit {self.slug} --out {folder.path} --resume\n"
             )
-        elif not self.is_served(recipe):
-            sys.stdout.write(f"trained {folder.best}; a baseline makes no checkpoint to serve\n")
         else:
             checkpoint = folder.path / f"{self.slug}.safetensors"
             self.export(folder, checkpoint, None)
@@ -198,40 +199,29 @@ def run_stages(
     )
 
 
-def learned_from(learned: str, initial: str, architectures: Sequence[str]) -> str:
-    """What weights have learned from that began with others: it goes along with the licence.
-
-    Args:
-        learned: What the run itself showed them, in words.
-        initial: Checkpoint that it began with.
-        architectures: Those that it may hold.
-    """
-    path = Path(initial)
-    if not path.exists():
-        return f"{learned}; began with the weights of {path.name}"
-    header, _ = load_checkpoint(path, *architectures)
-    if header.trained_on.startswith(learned):
-        return header.trained_on  # more of the same
-    return f"{learned}; began with weights that had learned from {header.trained_on}"
-
-
-def run_header(folder: RunFolder, trained_on: str) -> CheckpointHeader:
+def run_header(folder: RunFolder, data: str) -> CheckpointHeader:
     """What the checkpoint of a run's best weights says of itself, its network left out.
 
     Args:
         folder: Of the run.
-        trained_on: The data, in words.
+        data: What it learned from, in words.
 
     Raises:
         InvalidInputError: Nothing was judged yet.
+        CheckpointError: The lineage of what it started from is damaged.
     """
     description, best = folder.describe(), folder.load_best()
+    part = TrainingPart(
+        recipe=description["recipe"] | {"command": description["command"]},
+        commit=description["commit"],
+        data=data,
+        steps=best["step"],
+    )
+    before = description["lineage"]
     return CheckpointHeader(
         architecture="",
         config={},
-        trained_on=trained_on,
-        metrics=best["metrics"] | {"step": best["step"]},
-        recipe=description["recipe"] | {"command": description["command"]},
-        commit=description["commit"],
+        lineage=(*(parse_lineage(before, str(folder.description)) if before else ()), part),
+        metrics=best["metrics"],
         licence=LICENCE,
     )

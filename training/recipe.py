@@ -1,4 +1,8 @@
-"""An experiment: a TOML file whose keys are the fields of frozen dataclasses."""
+"""An experiment: a TOML file whose keys are the fields of frozen dataclasses.
+
+A file may begin with `extends = "other.toml"`, beside it: what it says itself then goes before what
+the other says, table by table.
+"""
 
 import dataclasses
 import json
@@ -22,14 +26,36 @@ def load_recipe(path: Path, kind: type[Recipe]) -> Recipe:
 
     Raises:
         FileNotFoundError: There is no such file.
-        InvalidInputError: It is not TOML, has a key that means nothing, lacks one, or a value does
-            not fit. The message names each key by its path.
+        InvalidInputError: It is not TOML, has a key that means nothing, lacks one, a value does
+            not fit, or files extend one another in a ring. The message names each key by its path.
     """
+    return parse_recipe(_read(path, ()), kind, str(path))
+
+
+def _read(path: Path, above: tuple[Path, ...]) -> dict[str, Any]:
+    """A file's content over that of the file that it extends."""
+    if path.resolve() in above:
+        raise InvalidInputError(f"{path} extends itself")
     try:
         content = tomllib.loads(path.read_text())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise InvalidInputError(f"{path} is not a TOML file: {error}") from error
-    return parse_recipe(content, kind, str(path))
+    extended = content.pop("extends", None)
+    if extended is None:
+        return content
+    if not isinstance(extended, str):
+        raise InvalidInputError(f"{path}: extends is {extended!r}; a file's name is needed")
+    return _merged(_read(path.parent / extended, (*above, path.resolve())), content)
+
+
+def _merged(under: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
+    """Tables key by key; anything else as a whole."""
+    both = {
+        key: _merged(under[key], value)
+        for key, value in over.items()
+        if isinstance(value, dict) and isinstance(under.get(key), dict)
+    }
+    return under | over | both
 
 
 def parse_recipe(content: dict[str, Any], kind: type[Recipe], source: str) -> Recipe:

@@ -14,7 +14,7 @@ import httpx
 import torch
 
 from app.predictors import BODY, CLOTHING, SILHOUETTE
-from model.checkpoint import CheckpointHeader
+from model.checkpoint import CheckpointHeader, TrainingPart
 from model.clothing.network import ClothingConfig, ClothingNetwork
 from model.clothing.predictor import save_clothing_checkpoint
 from model.silhouette.network import HourglassConfig, StackedHourglass
@@ -84,7 +84,9 @@ def running(folder: Path, settings: Mapping[str, str]) -> Iterator[Server]:
 def write_checkpoints(folder: Path) -> None:
     """Every capability: networks of random weights, and the body of this repository."""
     torch.manual_seed(0)
-    header = CheckpointHeader("", {}, "nothing", {}, {}, "random weights", "Apache-2.0")
+    header = CheckpointHeader(
+        "", {}, (TrainingPart({}, "random weights", "nothing", 0),), {}, "Apache-2.0"
+    )
     hourglass = StackedHourglass(HourglassConfig(num_stacks=1, num_features=8, depth=2))
     save_silhouette_checkpoint(folder / SILHOUETTE.checkpoint, hourglass, 64, header)
     unet = ClothingNetwork(ClothingConfig(network="unet", widths=(8, 16)))

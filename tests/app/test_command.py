@@ -18,12 +18,12 @@ from PIL import Image
 
 from model.body.asset import SmplAsset, save_asset
 from model.body.predictor import BodyPredictor
-from model.checkpoint import CheckpointHeader
+from model.checkpoint import CheckpointHeader, TrainingPart
 from model.silhouette.network import HourglassConfig, StackedHourglass
 from model.silhouette.predictor import save_silhouette_checkpoint
 from model.skeletons import SMPL_24_PARENTS
 
-HEADER = CheckpointHeader("", {}, "nothing", {}, {}, "abc", "Apache-2.0")
+HEADER = CheckpointHeader("", {}, (TrainingPart({}, "abc", "nothing", 0),), {}, "Apache-2.0")
 COMMAND = [sys.executable, "-m", "app"]
 FULL = Path("/dev/full")
 

@@ -23,7 +23,7 @@ import pytest
 from PIL import Image
 
 from app.predictors import Predictors
-from model.checkpoint import CheckpointHeader
+from model.checkpoint import CheckpointHeader, TrainingPart
 from model.silhouette.network import HourglassConfig, StackedHourglass
 from model.silhouette.predictor import (
     SilhouetteConfidence,
@@ -256,7 +256,7 @@ def server_process(tmp_path: Path, repo_root: Path) -> Iterator[subprocess.Popen
         tmp_path / "silhouette.safetensors",
         StackedHourglass(HourglassConfig(num_stacks=1, num_features=8, depth=2)),
         64,
-        CheckpointHeader("", {}, "nothing", {}, {}, "abc", "Apache-2.0"),
+        CheckpointHeader("", {}, (TrainingPart({}, "abc", "nothing", 0),), {}, "Apache-2.0"),
     )
     inherited = {name: value for name, value in os.environ.items() if "HABITUS_" not in name}
     with (tmp_path / "log").open("w") as log:

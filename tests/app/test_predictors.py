@@ -8,14 +8,16 @@ from app.predictors import CapabilityMissingError, Predictors
 from app.schemas.common import Capabilities
 from app.settings import ConfigurationError, Settings
 from model.body.asset import load_asset, save_asset
-from model.checkpoint import CheckpointHeader
+from model.checkpoint import CheckpointHeader, TrainingPart
 from model.clothing.network import ClothingConfig, ClothingNetwork
 from model.clothing.predictor import save_clothing_checkpoint
 from model.errors import CheckpointError
 from model.silhouette.network import HourglassConfig, StackedHourglass
 from model.silhouette.predictor import save_silhouette_checkpoint
 
-HEADER = CheckpointHeader("", {}, "nothing", {"iou": 0.5}, {}, "abc", "Apache-2.0")
+HEADER = CheckpointHeader(
+    "", {}, (TrainingPart({}, "abc", "nothing", 0),), {"iou": 0.5}, "Apache-2.0"
+)
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from app.metrics import Metrics
 from app.predictors import CAPABILITIES, Predictors
 from app.telemetry import request_id_of, trace_id_of
 from model.body.predictor import BodyMesh, BodyParameters, BodyPredictor
-from model.checkpoint import CheckpointHeader
+from model.checkpoint import CheckpointHeader, TrainingPart
 from model.silhouette.network import HourglassConfig, StackedHourglass
 from model.silhouette.predictor import SilhouetteConfidence, SilhouettePredictor
 
@@ -268,7 +268,9 @@ def test_without_any_capability_the_server_lives_and_is_not_ready(
 
 
 def test_the_checkpoint_of_each_capability_is_a_metric(tiny_body: BodyPredictor) -> None:
-    header = CheckpointHeader("smpl", {}, "nothing", {}, {}, "abc", "Apache-2.0", "0f1e")
+    header = CheckpointHeader(
+        "smpl", {}, (TrainingPart({}, "abc", "nothing", 0),), {}, "Apache-2.0", "0f1e"
+    )
     metrics = Metrics()
     metrics.describe(Predictors(body=BodyPredictor(tiny_body.smpl, header=header)).statuses())
     lines = metrics.text().decode().splitlines()

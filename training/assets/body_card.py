@@ -1,10 +1,16 @@
-"""The page beside the open body asset: what it is, how it was made, how well it measures."""
+"""The card beside the open body asset."""
 
 from model.body.asset import SmplAsset
 from model.checkpoint import CheckpointHeader
 from model.skeletons import SMPL_24_JOINT_NAMES
 
 _CARD = """\
+---
+license: [apache-2.0, cc0-1.0]
+library_name: habitus
+tags: [human-body, smpl, mesh]
+---
+
 # Body asset: neutral adult
 
 `{file}`: an SMPL-format body learnt from the open body model Anny. Metres, Y up, facing +Z, T-pose,
@@ -15,7 +21,7 @@ pelvis at the origin, left at +X. {num_vertices:,} vertices, {num_faces:,} trian
 |---|---|---|
 {tensors}
 
-## Made
+## Data and method
 
     {command} --num-bodies {num_bodies} --num-held-out {num_held_out} --seed {seed}
 
@@ -26,7 +32,9 @@ pelvis at the origin, left at +X. {num_vertices:,} vertices, {num_faces:,} trian
 * `J_regressor`: signed ridge regression of Anny's bone heads on 500 of the 2,500 nearest vertices.
 * `lbs_weights`: Anny's 104 bones merged into the 24 SMPL joints that move them.
 
-## Measured on the {num_held_out:,} held-out adults
+## Results
+
+On the {num_held_out:,} held-out adults:
 
 | | mean | | largest |
 |---|---|---|---|
@@ -68,6 +76,7 @@ def render_card(header: CheckpointHeader, asset: SmplAsset, file: str) -> str:
         asset: What is described.
         file: Name of the asset's file.
     """
+    recipe = header.lineage[-1].recipe
     heights = header.metrics["height_m"]
     explained = header.metrics["explained_variance"]
     counts = asset.lbs_weights.argmax(dim=1).bincount(minlength=len(SMPL_24_JOINT_NAMES)).tolist()
@@ -80,10 +89,10 @@ def render_card(header: CheckpointHeader, asset: SmplAsset, file: str) -> str:
             f"| `{name}` | {' x '.join(map(str, tensor.shape))} | {_MEANING[name]} |"
             for name, tensor in asset.tensors().items()
         ),
-        command=header.recipe["command"],
-        num_bodies=header.recipe["num_bodies"],
-        num_held_out=header.recipe["num_held_out"],
-        seed=header.recipe["seed"],
+        command=recipe["command"],
+        num_bodies=recipe["num_bodies"],
+        num_held_out=recipe["num_held_out"],
+        seed=recipe["seed"],
         commit=header.commit[:12],
         shape=header.metrics["shape_error_mm"],
         joint=header.metrics["joint_error_mm"],

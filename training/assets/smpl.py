@@ -16,7 +16,7 @@ import torch
 
 from model.body.asset import SmplAsset, load_asset, save_asset
 from model.body.metrics import check_metres
-from model.checkpoint import CheckpointHeader
+from model.checkpoint import CheckpointHeader, TrainingPart
 from model.errors import AssetError, CheckpointError, InvalidInputError
 from model.skeletons import SMPL_24_JOINT_NAMES, SMPL_24_PARENTS
 from training.arguments import at_least, output_file
@@ -73,14 +73,19 @@ def run(args: argparse.Namespace) -> int:
     header = CheckpointHeader(
         architecture="",
         config={},
-        trained_on="body scans of the SMPL authors",
+        lineage=(
+            TrainingPart(
+                recipe={
+                    "command": "python -m training assets smpl",
+                    "source": args.source.name,
+                    "source_sha256": hashlib.sha256(args.source.read_bytes()).hexdigest(),
+                },
+                commit=current_commit(),
+                data="body scans of the SMPL authors",
+                steps=0,
+            ),
+        ),
         metrics={},
-        recipe={
-            "command": "python -m training assets smpl",
-            "source": args.source.name,
-            "source_sha256": hashlib.sha256(args.source.read_bytes()).hexdigest(),
-        },
-        commit=current_commit(),
         licence=LICENCE,
     )
     save_asset(out, asset, header)

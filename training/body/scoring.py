@@ -33,7 +33,7 @@ class ScoringAsset:
         if self.predictor.header is None:
             return str(self.path)
         header = self.predictor.header
-        source = header.recipe.get("source", header.trained_on)
+        source = header.lineage[-1].recipe.get("source", header.trained_on)
         return f"{self.path} ({header.licence}, from {source})"
 
 

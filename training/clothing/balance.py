@@ -24,7 +24,7 @@ from jaxtyping import Float, Int64
 from torch import Tensor
 from tqdm import tqdm
 
-from model.checkpoint import load_checkpoint, save_checkpoint
+from model.checkpoint import TrainingPart, load_checkpoint, save_checkpoint
 from model.clothing.label_map import Placement
 from model.clothing.labels import FINE, GROUP_OF, GROUPED
 from model.clothing.predictor import ARCHITECTURE, ClothingPredictor
@@ -34,6 +34,7 @@ from training.clothing.losses import groups_of, in_groups
 from training.clothing.recipe import DataRecipe
 from training.clothing.scores import Confusion, score_of
 from training.clothing.sources import LabelledDataset, open_photos
+from training.engine.run import current_commit
 
 BIASES = "network.classify.bias"
 RARELY = 0.75
@@ -76,7 +77,17 @@ def run(args: argparse.Namespace) -> int:
     }
     biases = torch.tensor(factors)[torch.from_numpy(GROUP_OF.astype(np.int64))].log()
     moved = tensors | {BIASES: (tensors[BIASES].float() + biases).to(tensors[BIASES].dtype)}
-    header = dataclasses.replace(header, recipe=header.recipe | {"balance": chosen})
+    part = TrainingPart(
+        recipe={
+            "command": f"python -m training balance clothing {args.checkpoint} --data {args.data} "
+            f"--photos {args.photos} --out {args.out}",
+            "balance": chosen,
+        },
+        commit=current_commit(),
+        data=f"{args.photos} of the photos that were learned from",
+        steps=0,
+    )
+    header = dataclasses.replace(header, lineage=(*header.lineage, part), metrics={})
     save_checkpoint(args.out, moved, header)
     for name, factor in chosen.items():
         sys.stdout.write(f"{name:<12} {factor:g}\n")
@@ -86,7 +97,7 @@ def run(args: argparse.Namespace) -> int:
 
 def spread(dataset: LabelledDataset, num_photos: int) -> list[int]:
     """So many of the photos to learn from, at equal distances."""
-    numbers = dataset.training_numbers()
+    numbers = dataset.numbers_of("training")
     places = np.linspace(0, len(numbers) - 1, min(num_photos, len(numbers))).round().astype(int)
     return [numbers[place] for place in places]
 

@@ -1,6 +1,10 @@
-"""Measures a clothing checkpoint on photos kept out of training, beside a trivial baseline.
+"""Measures a clothing checkpoint on photos kept for reports, beside a trivial baseline.
 
     python -m training evaluate clothing --data ../shared/data/ccp --out runs/evaluation-clothing
+    python -m training evaluate clothing FILE --data ../shared/data/ccp --split validation
+
+What is measured here chooses nothing. To choose a step, a balance or a recipe, measure with
+`--split validation` (`training.datasets.splits`).
 
 Every photo goes through the predictor as a user's would, and its labels are compared at the
 photo's own size. The baseline says everywhere that nobody wears anything. Written into --out:
@@ -27,7 +31,6 @@ from training.clothing.card import clothing_card
 from training.clothing.charts import confusion_chart
 from training.clothing.measure import (
     MeasuredPhoto,
-    TrainingPhotos,
     cost,
     count_training_photos,
     measure,
@@ -43,6 +46,7 @@ from training.clothing.reports import (
 from training.clothing.scores import total
 from training.clothing.sheets import worst_sheet
 from training.clothing.sources import LabelledDataset, open_photos
+from training.datasets.splits import Split
 from training.engine.atomic import replacing, write_text
 from training.engine.precision import pick_device
 from training.reporting.record import record
@@ -61,15 +65,24 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--data", type=Path, required=True, metavar="DIR", help="folder of Clothing Co-Parsing"
     )
+    parser.add_argument(
+        "--split",
+        choices=("test", "validation"),
+        default="test",
+        help="`validation` to choose by, `test` to report (%(default)s)",
+    )
     parser.add_argument("--limit", type=at_least(1), metavar="N", help="so many photos at most")
     parser.add_argument(
         "--out", type=output_folder, metavar="DIR", help="write numbers, tables and figures there"
     )
     parser.add_argument(
         "--record",
-        metavar="SENTENCE",
+        action="store_true",
         help="write the numbers into the checkpoint's header, and its card and the worst photos "
-        "beside it; the sentence tells machine and hours of the training, GPU or cores",
+        "beside it",
+    )
+    parser.add_argument(
+        "--note", default="", metavar="SENTENCE", help="with --record: a caution for the card"
     )
     parser.add_argument(
         "--batch-size", type=at_least(1), default=4, metavar="N", help="(%(default)s)"
@@ -81,20 +94,21 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Measure; print the numbers and write what was asked for."""
+    if args.record and args.split != "test":
+        raise InvalidInputError("--record needs --split test: the card reports what chose nothing")
     predictor = ClothingPredictor.from_checkpoint(args.checkpoint, pick_device(args.device))
     dataset = open_photos(DataRecipe(photos=str(args.data)))
-    training = count_training_photos(dataset)
-    photos, found = evaluate(predictor, dataset, training, args.limit, args.batch_size)
+    photos, found = evaluate(predictor, dataset, args.split, args.limit, args.batch_size)
     report = {"checkpoint": args.checkpoint.name} | found
     sys.stdout.write(report_text(report))
-    if args.out is None and args.record is None:
+    if args.out is None and not args.record:
         return 0
     worst = worst_sheet(predictor, dataset, photos)
     if args.out is not None:
         _write(args.out, report, photos, worst)
-    if args.record is not None:
+    if args.record:
         card = functools.partial(
-            clothing_card, report=report, measured_by=_command(args), made_on=args.record
+            clothing_card, report=report, measured_by=_command(args), note=args.note
         )
         record(args.checkpoint, (ARCHITECTURE,), headline(report), worst, card)
     return 0
@@ -103,30 +117,28 @@ def run(args: argparse.Namespace) -> int:
 def evaluate(
     predictor: ClothingPredictor,
     dataset: LabelledDataset,
-    training: TrainingPhotos,
+    split: Split,
     limit: int | None = None,
     batch_size: int = 4,
 ) -> tuple[list[MeasuredPhoto], dict[str, Any]]:
-    """Every held-out photo's counts, and the report on all of them.
+    """Every photo's counts, and the report on all of them.
 
     Args:
         predictor: From a checkpoint.
         dataset: With the labels of `model.clothing.labels`.
-        training: What there is to learn from.
+        split: Of the photos.
         limit: So many photos at most.
         batch_size: Photos that the predictor is given at a time.
 
     Raises:
-        InvalidInputError: No photo is held out.
+        InvalidInputError: The split has no photo.
     """
-    numbers = dataset.validation_numbers()[:limit]
+    numbers = dataset.numbers_of(split)[:limit]
     if not numbers:
-        raise InvalidInputError(f"no held-out photo in {dataset.root}")
+        raise InvalidInputError(f"no {split} photo in {dataset.root}")
     photos = measure(predictor, dataset, numbers, batch_size)
-    report = clothing_report(photos, training)
-    spread = numbers[:: max(1, len(numbers) // 9)]
-    report["cost"] = cost(predictor, [dataset.read(number).image for number in spread])
-    return photos, without_nan(report)
+    report = {"split": split} | clothing_report(photos, count_training_photos(dataset))
+    return photos, without_nan(report | {"cost": cost(predictor)})
 
 
 def _write(

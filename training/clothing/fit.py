@@ -5,7 +5,7 @@ import dataclasses
 from pathlib import Path
 
 from model.clothing.network import ClothingNetwork
-from model.clothing.predictor import ARCHITECTURE, save_clothing_checkpoint
+from model.clothing.predictor import save_clothing_checkpoint
 from training.clothing.dataset import HeldOutSamples, TrainingSamples, photo_repeats
 from training.clothing.recipe import ClothingRecipe
 from training.clothing.sources import count_labels, packed_photos
@@ -15,7 +15,7 @@ from training.engine.distributed import first_process_first, is_first, num_proce
 from training.engine.loop import Outcome
 from training.engine.precision import pick_device
 from training.engine.run import RunFolder
-from training.fitting import Fitting, learned_from, run_header, run_stages
+from training.fitting import Fitting, run_header, run_stages
 from training.recipe import parse_recipe
 
 RECIPE = Path(__file__).parents[1] / "recipes" / "clothing_efficientnet_lite_unet.toml"
@@ -79,18 +79,16 @@ def export(folder: RunFolder, path: Path, input_size: int | None = None) -> None
     recipe = parse_recipe(description["recipe"], ClothingRecipe, str(folder.description))
     network = ClothingNetwork(recipe.network)
     network.load_state_dict(folder.load_best()["task"]["average"])
-    header = run_header(folder, _trained_on(recipe))
+    header = run_header(folder, _data(recipe))
     side = input_size or recipe.stages[-1].image_size
     save_clothing_checkpoint(path, network, side, header)
 
 
-def _trained_on(recipe: ClothingRecipe) -> str:
+def _data(recipe: ClothingRecipe) -> str:
     photos = "street photos of Clothing Co-Parsing (Apache-2.0)"
     if recipe.data.tagged is not None:
         photos += ", and those of its tagged photos that a network labelled by their tags"
-    if recipe.initial is None:
-        return photos + BEGINNINGS[recipe.weights]
-    return learned_from(photos, recipe.initial, (ARCHITECTURE,))
+    return photos + BEGINNINGS[recipe.weights]
 
 
 def with_data(recipe: ClothingRecipe, args: argparse.Namespace) -> ClothingRecipe:
@@ -112,5 +110,4 @@ FITTING = Fitting(
     with_options=_with_options,
     train=train,
     export=export,
-    is_served=lambda _: True,
 )

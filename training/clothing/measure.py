@@ -1,8 +1,6 @@
-"""From held-out photos to counts for each, and what the predictor costs."""
+"""From held-out photos to counts for each, and the size of the network."""
 
 import dataclasses
-import functools
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
@@ -16,12 +14,8 @@ from model.clothing.network import ClothingConfig, ClothingNetwork
 from model.clothing.predictor import ClothingPredictor, ClothingSegmentation
 from training.clothing.scores import Confusion
 from training.clothing.sources import LabelledDataset
-from training.engine.precision import device_name
-from training.reporting.cost import giga_flops, median_ms, num_threads
+from training.reporting.cost import giga_flops
 from training.reporting.read_ahead import read_ahead
-
-NUM_TIMED = 9
-"""Photos that the time is measured on."""
 
 
 class Predictor(Protocol):
@@ -77,7 +71,7 @@ def measure(
 
 def count_training_photos(dataset: LabelledDataset) -> TrainingPhotos:
     """In how many of the photos to learn from each label occurs."""
-    numbers = dataset.training_numbers()
+    numbers = dataset.numbers_of("training")
     fine, grouped = np.zeros(len(FINE), np.int64), np.zeros(len(GROUPED), np.int64)
     for number in tqdm(numbers, desc="labels to learn from", unit="photo"):
         counts = np.bincount(dataset.read(number).labels.ravel(), minlength=len(FINE))
@@ -87,35 +81,22 @@ def count_training_photos(dataset: LabelledDataset) -> TrainingPhotos:
     return TrainingPhotos(len(numbers), fine, grouped)
 
 
-def cost(predictor: ClothingPredictor, images: Sequence[np.ndarray]) -> dict[str, Any]:
-    """Size and speed of a predictor as it is served, without what only training needs.
+def cost(predictor: ClothingPredictor) -> dict[str, Any]:
+    """Size of a predictor's network as it is served, without what only training needs.
 
     Args:
         predictor: From a checkpoint.
-        images: Photos to take the time of; at least one.
 
     Returns:
-        `parameters`; `giga_macs`, multiply-adds in 10^9 for one photo at `input_size`; median
-        milliseconds from a photo to its labels: on a processor `ms_one_thread`, the processor's
-        time, so that other programs do not count, and `ms_all_threads`, the clock's, with
-        `num_threads`. On another device the clock's alone.
+        `parameters`; `giga_macs`, multiply-adds in 10^9 for one photo at `input_size`.
     """
     assert predictor.header is not None
     config = ClothingConfig.from_json(predictor.header.config["network"])
     # Nothing is computed on this device: operations are counted from shapes alone.
     with torch.device("meta"):
         network = ClothingNetwork(dataclasses.replace(config, auxiliary=False))
-    work = [functools.partial(predictor.predict_batch, [image]) for image in images[:NUM_TIMED]]
-    one_thread = None
-    if predictor.device.type == "cpu":
-        with num_threads(1):
-            one_thread = median_ms(work, time.process_time)
     return {
         "parameters": sum(parameter.numel() for parameter in network.parameters()),
         "giga_macs": giga_flops(network, predictor.input_size) / 2,
         "input_size": predictor.input_size,
-        "ms_one_thread": one_thread,
-        "ms_all_threads": median_ms(work),
-        "num_threads": torch.get_num_threads(),
-        "device": device_name(predictor.device),
     }

@@ -5,8 +5,8 @@ from typing import Any
 
 from model.clothing.labels import SCHEMES
 from training.clothing.measure import MeasuredPhoto, TrainingPhotos
-from training.clothing.scores import FREQUENT, Confusion, label_rows, summarise
-from training.reporting.tables import aligned, csv_text, markdown, number
+from training.clothing.scores import FREQUENT, Confusion, label_rows, standard_errors, summarise
+from training.reporting.tables import aligned, csv_text, markdown, number, with_error
 
 NETWORK, ALL_NULL = "network", "all null"
 NUM_WORST = 10
@@ -31,7 +31,10 @@ def confusions(photos: Sequence[MeasuredPhoto], scheme: str) -> list[Confusion]:
 
 
 def clothing_report(photos: Sequence[MeasuredPhoto], training: TrainingPhotos) -> dict[str, Any]:
-    """Numbers beside the baseline's, fine and grouped; every label; the worst photos."""
+    """Numbers beside the baseline's, fine and grouped; every label; the worst photos.
+
+    Standard errors are those of the network's numbers, over photos.
+    """
     report: dict[str, Any] = {"photos": len(photos), "training_photos": training.num_photos}
     for name, scheme in SCHEMES.items():
         found = confusions(photos, name)
@@ -40,6 +43,7 @@ def clothing_report(photos: Sequence[MeasuredPhoto], training: TrainingPhotos) -
         report[name] = {
             NETWORK: summarise(found, counts),
             ALL_NULL: summarise(baseline, counts),
+            "standard_errors": standard_errors(found, counts),
         }
         report[f"{name}_labels"] = label_rows(found, scheme.labels, counts)
     rows = [_photo_row(photo) for photo in photos]
@@ -80,10 +84,13 @@ def _photo_row(photo: MeasuredPhoto) -> dict[str, Any]:
 
 def report_text(report: Report) -> str:
     """For the terminal."""
-    lines = [f"{report['photos']} held-out photos"]
+    lines = [f"{report['photos']} photos, {report['split']} split"]
     for name in SCHEMES:
+        network, baseline, errors = (
+            report[name][who] for who in (NETWORK, ALL_NULL, "standard_errors")
+        )
         rows = [
-            [words, number(report[name][NETWORK][key]), number(report[name][ALL_NULL][key])]
+            [words, with_error(network[key], errors[key]), number(baseline[key])]
             for key, words in _COLUMNS.items()
         ]
         lines += aligned([name, NETWORK, ALL_NULL], rows)
@@ -101,16 +108,10 @@ def report_text(report: Report) -> str:
 
 
 def cost_text(cost: Report) -> str:
-    """Size and speed in a sentence."""
-    sentence = (
-        f"{cost['parameters'] / 1e6:.2f} million parameters, {cost['giga_macs']:.2f} GMAC at "
-        f"{cost['input_size']} px; median from a photo to its labels on {cost['device']}: "
-    )
-    if cost["ms_one_thread"] is None:
-        return f"{sentence}{cost['ms_all_threads']:.0f} ms"
+    """Size in a few words."""
     return (
-        f"{sentence}{cost['ms_one_thread']:.0f} ms of one thread's processor time, "
-        f"{cost['ms_all_threads']:.0f} ms by the clock with {cost['num_threads']} threads"
+        f"{cost['parameters'] / 1e6:.2f} million parameters, {cost['giga_macs']:.2f} GMAC at "
+        f"{cost['input_size']} px"
     )
 
 
@@ -124,9 +125,14 @@ def missed_groups(report: Report) -> str:
 
 
 def summary_markdown(summaries: Report) -> str:
-    """Network and baseline."""
+    """Network, with standard errors, and baseline."""
+    errors = {NETWORK: summaries["standard_errors"]}
     rows = [
-        [name, *(number(summary[key]) for key in _COLUMNS)] for name, summary in summaries.items()
+        [
+            name,
+            *(with_error(summaries[name][key], errors.get(name, {}).get(key)) for key in _COLUMNS),
+        ]
+        for name in (NETWORK, ALL_NULL)
     ]
     return markdown(["", *_COLUMNS.values()], rows)
 

@@ -9,6 +9,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from training.reporting.standard_error import bootstrap_standard_errors
+
 FREQUENT = 50
 """A label in so many photos to learn from, or more, can be expected to be learned."""
 
@@ -122,6 +124,9 @@ class LabelsFound(NamedTuple):
     """Their harmonic mean."""
 
 
+_LABEL_NAMES = tuple(f"label_{name}" for name in LabelsFound._fields)
+
+
 def summarise(photos: Sequence[Confusion], training_photos: np.ndarray) -> dict[str, Any]:
     """Numbers over all photos.
 
@@ -137,18 +142,37 @@ def summarise(photos: Sequence[Confusion], training_photos: np.ndarray) -> dict[
     """
     whole = total(photos)
     present, frequent = whole.true_pixels > 0, training_photos >= FREQUENT
-    worn = np.arange(len(present)) > 0
     found = np.mean([photo.labels_found() for photo in photos], 0).tolist()
+    return {
+        **_of_pixels(whole, training_photos),
+        **dict(zip(_LABEL_NAMES, found, strict=True)),
+        "num_labels": int(present.sum()),
+        "num_frequent": int((present & frequent).sum()),
+    }
+
+
+def standard_errors(photos: Sequence[Confusion], training_photos: np.ndarray) -> dict[str, float]:
+    """Of the numbers of `summarise`, by drawing photos anew, a mean IoU over the labels drawn."""
+    counts = np.array([photo.counts for photo in photos])
+    found = np.array([photo.labels_found() for photo in photos])
+
+    def all_of(times: np.ndarray) -> list[float]:
+        whole = Confusion(np.tensordot(times, counts, 1))
+        return [*_of_pixels(whole, training_photos).values(), *(times @ found / times.sum())]
+
+    names = [*_of_pixels(total(photos), training_photos), *_LABEL_NAMES]
+    return dict(zip(names, bootstrap_standard_errors(all_of, range(len(photos))), strict=True))
+
+
+def _of_pixels(whole: Confusion, training_photos: np.ndarray) -> dict[str, float]:
+    worn = np.arange(len(whole.counts)) > 0
     return {
         "pixel_accuracy": whole.pixel_accuracy(),
         "foreground_accuracy": whole.foreground_accuracy(),
         "mean_iou": whole.mean_iou(),
         "mean_iou_worn": whole.mean_iou(worn),
-        "frequent_mean_iou": whole.mean_iou(frequent),
+        "frequent_mean_iou": whole.mean_iou(training_photos >= FREQUENT),
         "frequency_weighted_iou": whole.frequency_weighted_iou(),
-        **dict(zip(("label_precision", "label_recall", "label_f1"), found, strict=True)),
-        "num_labels": int(present.sum()),
-        "num_frequent": int((present & frequent).sum()),
     }
 
 

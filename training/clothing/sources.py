@@ -18,6 +18,7 @@ from training.clothing.recipe import DataRecipe
 from training.datasets.ccp import CcpPhoto, ClothingCoParsing
 from training.datasets.ccp_kaggle import CcpKaggle
 from training.datasets.packed import PackedPictures, pack
+from training.datasets.splits import Split
 
 PACKING_VERSION = 1
 """Raised when photos would be packed differently, so that none are kept from before."""
@@ -38,15 +39,11 @@ class LabelledDataset(Protocol):
 
     @property
     def numbers(self) -> tuple[int, ...]:
-        """All photos but the test photos."""
+        """All photos but the reserved ones."""
         ...
 
-    def training_numbers(self) -> tuple[int, ...]:
-        """Photos to learn from."""
-        ...
-
-    def validation_numbers(self) -> tuple[int, ...]:
-        """Photos that are held out."""
+    def numbers_of(self, split: Split) -> tuple[int, ...]:
+        """Photos of a split."""
         ...
 
     def labels_path(self, number: int) -> Path:
@@ -125,14 +122,14 @@ def _open(root: Path) -> LabelledDataset:
 
 
 def packed_photos(recipe: DataRecipe, held_out: bool) -> PackedPictures:
-    """The photos to learn from, or the held-out ones.
+    """The photos to learn from, or the held-out ones to choose by.
 
     Raises:
         FileNotFoundError: The folder is not there.
         InvalidInputError: It holds no such photos, or one of them cannot be read.
     """
     dataset = open_photos(recipe)
-    numbers = dataset.validation_numbers() if held_out else dataset.training_numbers()
+    numbers = dataset.numbers_of("validation" if held_out else "training")
     if not numbers:
         kind = "held-out photo" if held_out else "photo to learn from"
         raise InvalidInputError(f"no {kind} in {recipe.photos}")

@@ -91,7 +91,7 @@ def usual_areas(dataset: ClothingCoParsing) -> np.ndarray:
     Of photos to learn from; 0 for a label that is in fewer than `FEW` of them.
     """
     shares: list[list[float]] = [[] for _ in LABELS]
-    for number in tqdm(dataset.training_numbers(), desc="usual areas", unit="photo"):
+    for number in tqdm(dataset.numbers_of("training"), desc="usual areas", unit="photo"):
         labels = dataset.read_labels(number)
         for label, pixels in enumerate(np.bincount(labels.ravel(), minlength=len(LABELS))):
             if pixels:

@@ -7,13 +7,12 @@
 Source: Yang, Luo, Lin, Clothing Co-Parsing by Joint Image Segmentation and Labeling, CVPR 2014;
 https://github.com/bearpaw/clothing-co-parsing (Apache-2.0).
 
-Numbers that end in 7 are the project's test photos: they never leave this reader. The others are
-split here, once for all capabilities.
+Numbers that end in 7 are reserved and never leave this reader. `training.datasets.splits` says
+which of the others are learned from, which choose, and which are only reported.
 
 H W a photo's size.
 """
 
-import hashlib
 import logging
 import re
 from dataclasses import dataclass
@@ -26,15 +25,13 @@ from scipy.io.matlab import MatReadError
 
 from model.errors import InvalidInputError
 from training.datasets.listing import LeftOut, file_of_number, files_by_number
+from training.datasets.splits import Split, is_reserved, photo_split
 
 logger = logging.getLogger(__name__)
 
 PHOTO_NAME = re.compile(r"(\d{1,9})\.(?:jpe?g|png)", re.IGNORECASE)
 LABELS_NAME = re.compile(r"(\d{1,9})\.mat", re.IGNORECASE)
 USUAL_PHOTO, USUAL_LABELS = "{:04d}.jpg", "{:04d}.mat"
-
-SPLIT_SEED = "habitus-ccp-1"
-VALIDATION_FRACTION = 0.1
 
 
 @dataclass(frozen=True)
@@ -55,7 +52,7 @@ class ClothingCoParsing:
     label_names: tuple[str, ...]
     """In the order of their ids."""
     numbers: tuple[int, ...]
-    """Photos with pixel labels that are not test photos, ascending."""
+    """Photos with pixel labels that are not reserved, ascending."""
 
     @classmethod
     def open(cls, root: Path) -> "ClothingCoParsing":
@@ -67,7 +64,7 @@ class ClothingCoParsing:
         """
         names = read_label_names(root)
         folder = root / "annotations" / "pixel-level"
-        numbers = tuple(n for n in photos_with_labels(root, folder) if not is_test(n))
+        numbers = tuple(n for n in photos_with_labels(root, folder) if not is_reserved(n))
         if not numbers:
             raise InvalidInputError(f"{root} holds no photo with pixel labels in {folder.name}")
         return cls(root, names, numbers)
@@ -82,13 +79,9 @@ class ClothingCoParsing:
             raise ValueError(f"no label {name!r}; there are {', '.join(self.label_names)}")
         return self.label_names.index(name)
 
-    def training_numbers(self) -> tuple[int, ...]:
-        """Photos to learn from."""
-        return tuple(number for number in self.numbers if not is_validation(number))
-
-    def validation_numbers(self) -> tuple[int, ...]:
-        """Photos to choose checkpoints and report numbers by; about a tenth."""
-        return tuple(number for number in self.numbers if is_validation(number))
+    def numbers_of(self, split: Split) -> tuple[int, ...]:
+        """Photos of a split, ascending."""
+        return tuple(number for number in self.numbers if photo_split(number) == split)
 
     def labels_path(self, number: int) -> Path:
         """The file with a photo's labels."""
@@ -104,9 +97,9 @@ class ClothingCoParsing:
         Raises:
             FileNotFoundError: The photo or its labels are not there.
             InvalidInputError: They cannot be read, differ in size, or hold an unknown label.
-            ValueError: It is a test photo.
+            ValueError: It is reserved.
         """
-        _refuse_test(number)
+        _refuse_reserved(number)
         image = read_photo(self.root, number)
         labels = self.read_labels(number)
         if labels.shape != image.shape[:2]:
@@ -122,9 +115,9 @@ class ClothingCoParsing:
         Raises:
             FileNotFoundError: They are not there.
             InvalidInputError: They cannot be read, or hold an unknown label.
-            ValueError: It is a test photo.
+            ValueError: It is reserved.
         """
-        _refuse_test(number)
+        _refuse_reserved(number)
         labels = load_mat(self.labels_path(number), "groundtruth")
         if labels.max() >= len(self.label_names):
             raise InvalidInputError(
@@ -134,22 +127,9 @@ class ClothingCoParsing:
         return labels.astype(np.uint8)
 
 
-def is_test(number: int) -> bool:
-    """Whether a photo is kept for the final test."""
-    return number % 10 == 7
-
-
-def _refuse_test(number: int) -> None:
-    if is_test(number):
-        raise ValueError(f"photo {number} is a test photo (its number ends in 7)")
-
-
-def is_validation(number: int) -> bool:
-    """Whether a photo is kept from training; fixed by the number alone, whatever else is there."""
-    if is_test(number):
-        return False
-    digest = hashlib.sha256(f"{SPLIT_SEED}/{number}".encode()).digest()
-    return int.from_bytes(digest[:8], "big") < VALIDATION_FRACTION * 2**64
+def _refuse_reserved(number: int) -> None:
+    if is_reserved(number):
+        raise ValueError(f"photo {number} is reserved (its number ends in 7)")
 
 
 def read_label_names(root: Path) -> tuple[str, ...]:
@@ -171,7 +151,7 @@ def photos_with_labels(root: Path, folder: Path) -> list[int]:
     photos = files_by_number(root / "photos", PHOTO_NAME, USUAL_PHOTO, left_out)
     labels = files_by_number(folder, LABELS_NAME, USUAL_LABELS, left_out)
     for number in labels.keys() - photos.keys():
-        if not is_test(number):
+        if not is_reserved(number):
             left_out.add("labels without their photo", labels[number])
     if left_out:
         logger.warning("%s: %s", root, left_out)

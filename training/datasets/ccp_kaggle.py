@@ -22,9 +22,10 @@ from PIL import Image
 
 from model.clothing.labels import LabelScheme
 from model.errors import InvalidInputError
-from training.datasets.ccp import CcpPhoto, is_test, is_validation
+from training.datasets.ccp import CcpPhoto
 from training.datasets.listing import LeftOut, is_hidden
 from training.datasets.photo import read_photo
+from training.datasets.splits import Split, is_reserved, photo_split
 
 logger = logging.getLogger(__name__)
 
@@ -42,7 +43,7 @@ class CcpKaggle:
     scheme: LabelScheme
     """Names in the order of the file, which is that of the original's ids, and their colours."""
     files: dict[int, tuple[Path, Path]]
-    """Photo and coloured labels by number, ascending, test photos left out."""
+    """Photo and coloured labels by number, ascending, reserved photos left out."""
 
     @staticmethod
     def is_in(root: Path) -> bool:
@@ -63,11 +64,11 @@ class CcpKaggle:
         photos = _by_number(root / "images", left_out)
         labels = _by_number(root / "labels" / "pixel_level_labels_colored", left_out)
         for number in labels.keys() - photos.keys():
-            if not is_test(number):
+            if not is_reserved(number):
                 left_out.add("labels without their photo", labels[number])
         if left_out:
             logger.warning("%s: %s", root, left_out)
-        both = sorted(number for number in photos.keys() & labels.keys() if not is_test(number))
+        both = sorted(number for number in photos.keys() & labels.keys() if not is_reserved(number))
         if not both:
             raise InvalidInputError(f"{root} holds no photo with coloured labels")
         return cls(root, scheme, {number: (photos[number], labels[number]) for number in both})
@@ -79,20 +80,16 @@ class CcpKaggle:
 
     @property
     def numbers(self) -> tuple[int, ...]:
-        """Photos with labels that are not test photos, ascending."""
+        """Photos with labels that are not reserved, ascending."""
         return tuple(self.files)
 
     def labels_path(self, number: int) -> Path:
         """The file with a photo's labels."""
         return self.files[number][1]
 
-    def training_numbers(self) -> tuple[int, ...]:
-        """Photos to learn from."""
-        return tuple(number for number in self.files if not is_validation(number))
-
-    def validation_numbers(self) -> tuple[int, ...]:
-        """Photos to choose checkpoints and report numbers by."""
-        return tuple(number for number in self.files if is_validation(number))
+    def numbers_of(self, split: Split) -> tuple[int, ...]:
+        """Photos of a split, ascending."""
+        return tuple(number for number in self.files if photo_split(number) == split)
 
     def read(self, number: int) -> CcpPhoto:
         """One photo and its labels.
@@ -100,10 +97,10 @@ class CcpKaggle:
         Raises:
             FileNotFoundError: A file is not there.
             InvalidInputError: One cannot be read, they differ in size, or a colour has no label.
-            ValueError: It is a test photo.
+            ValueError: It is reserved.
         """
-        if is_test(number):
-            raise ValueError(f"photo {number} is a test photo (its number ends in 7)")
+        if is_reserved(number):
+            raise ValueError(f"photo {number} is reserved (its number ends in 7)")
         photo_path, labels_path = self.files[number]
         image, coloured = read_photo(photo_path), _read_labels(labels_path)
         if image.shape != coloured.shape:

@@ -4,7 +4,7 @@ The file `ccp_keypoints.npz` beside this one was made by
 
     python -m training data keypoints --ccp DIR --model pose_landmarker_full.task --out FILE
 
-with MediaPipe's Pose Landmarker (full; Apache-2.0) from the photos with pixel labels, test photos
+with MediaPipe's Pose Landmarker (full; Apache-2.0) from the photos with pixel labels, reserved ones
 left out, of Clothing Co-Parsing (Apache-2.0). It holds points only, no pixels. Nobody needs
 MediaPipe to train with it.
 

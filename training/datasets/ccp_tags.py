@@ -14,13 +14,13 @@ import numpy as np
 
 from model.errors import InvalidInputError
 from training.datasets.ccp import (
-    is_test,
     labels_path,
     load_mat,
     photos_with_labels,
     read_label_names,
     read_photo,
 )
+from training.datasets.splits import is_reserved
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class TaggedPhotos:
     label_names: tuple[str, ...]
     """In the order of their ids."""
     numbers: tuple[int, ...]
-    """Photos with tags that are not test photos, ascending."""
+    """Photos with tags that are not reserved, ascending."""
 
     @classmethod
     def open(cls, root: Path) -> "TaggedPhotos":
@@ -53,7 +53,7 @@ class TaggedPhotos:
         """
         names = read_label_names(root)
         folder = root / "annotations" / "image-level"
-        numbers = tuple(n for n in photos_with_labels(root, folder) if not is_test(n))
+        numbers = tuple(n for n in photos_with_labels(root, folder) if not is_reserved(n))
         if not numbers:
             raise InvalidInputError(f"{root} holds no photo with tags in {folder.name}")
         return cls(root, names, numbers)
@@ -64,10 +64,10 @@ class TaggedPhotos:
         Raises:
             FileNotFoundError: The photo or its tags are not there.
             InvalidInputError: They cannot be read.
-            ValueError: It is a test photo.
+            ValueError: It is reserved.
         """
-        if is_test(number):
-            raise ValueError(f"photo {number} is a test photo (its number ends in 7)")
+        if is_reserved(number):
+            raise ValueError(f"photo {number} is reserved (its number ends in 7)")
         image = read_photo(self.root, number)
         path = labels_path(self.root / "annotations" / "image-level", number)
         tags = np.unique(load_mat(path, "tags"))

@@ -83,7 +83,7 @@ def detect_all(
     """Add the photos that are missing; the file is brought up to date as the work goes on.
 
     Args:
-        dataset: Its photos with pixel labels, test photos excepted.
+        dataset: Its photos with pixel labels, reserved ones excepted.
         detect: Finds the person in a picture.
         keypoints: What is known already.
         out: Where everything is stored.

@@ -45,6 +45,9 @@ class Routine:
     """Judgements without progress after which the run ends early; 0 never ends it."""
     min_delta: float = 0.0
     """By how much the score must rise to count as progress."""
+    processor_minutes: float = 0.0
+    """Processor time of this process after which the run ends, held-out judgement not counted; 0
+    sets no limit. Samples count where `num_workers` is 0."""
     max_gap: float = 0.0
     """How far the judged loss may be above the learned one; as far or farther, a judgement counts
     as one without progress, whatever its score. 0 sets no limit."""
@@ -59,7 +62,7 @@ class Routine:
         for name in ("judge_every", "save_every", "log_every"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be positive")
-        for name in ("num_workers", "patience", "min_delta", "max_gap"):
+        for name in ("num_workers", "patience", "min_delta", "max_gap", "processor_minutes"):
             if not getattr(self, name) >= 0:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must not be negative")
         if self.max_gap and self.log_every > self.judge_every:
@@ -76,7 +79,8 @@ class Outcome:
     step: int
     """Steps done."""
     finished: bool
-    """By its last step or for lack of progress; else it was interrupted, and can be continued."""
+    """By its last step, for lack of progress or at the end of its processor time; else it was
+    interrupted, and can be continued."""
     metrics: dict[str, float]
     """Of the best weights so far; in the first process."""
     signal: Signals | None = None
@@ -116,7 +120,8 @@ def fit(
     first = is_first()
     if first:
         run.clear_away()
-    finished = standing.is_over(num_steps, routine.patience)
+    limits = (num_steps, routine.patience, 60 * routine.processor_minutes)
+    finished = standing.is_over(*limits)
     interrupted = 0
     with (
         Interruption() as interruption,
@@ -124,11 +129,15 @@ def fit(
         progress_bar(num_steps, standing.step, shown=first) as bar,
     ):
         logged_at, num_samples = time.perf_counter(), 0
+        since = time.process_time()
         for batch in () if finished else batches_from(standing.step):
             seed_step(seed, standing.step, rank())
             scalars = task.learn(batch)
             standing.step += 1
-            step, is_last = standing.step, standing.step == num_steps
+            if routine.processor_minutes:
+                spent, since = time.process_time() - since, time.process_time()
+                standing.processor_seconds = from_first(standing.processor_seconds + spent)
+            step, is_last = standing.step, standing.is_over(*limits)
             num_samples += len(batch[0]) * num_processes()
             bar.update()
             if step % routine.log_every == 0 or is_last:
@@ -152,7 +161,8 @@ def fit(
                     if improved:
                         run.save_best({"task": task.state_dict(), "step": step, "metrics": judged})
                 logged_at, num_samples = time.perf_counter(), 0
-            finished = standing.is_over(num_steps, routine.patience)
+                since = time.process_time()
+            finished = standing.is_over(*limits)
             interrupted = largest(interruption.signal or 0)
             over = finished or interrupted > 0
             if first and (over or step % routine.save_every == 0):
@@ -204,10 +214,12 @@ def _report(standing: Standing, num_steps: int, finished: bool) -> None:
         )
     elif standing.step < num_steps:
         logger.info(
-            "no progress in %d judgements; ended after step %d of %d",
-            standing.unimproved,
+            "ended after step %d of %d: %d judgements without progress, %.1f minutes of processor "
+            "time",
             standing.step,
             num_steps,
+            standing.unimproved,
+            standing.processor_seconds / 60,
         )
 
 

@@ -1,5 +1,6 @@
 """The folder of a run: what was asked, what came out, and where to continue."""
 
+import dataclasses
 import json
 import logging
 import platform
@@ -13,6 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from model.checkpoint import load_header
 from model.errors import CheckpointError, InvalidInputError
 from training.engine.atomic import leftovers, write_text
 from training.engine.distributed import num_processes
@@ -49,11 +51,19 @@ class RunFolder:
         return self.path / "run.json"
 
     @classmethod
-    def create(cls, path: Path, recipe: dict[str, Any]) -> "RunFolder":
+    def create(cls, path: Path, recipe: dict[str, Any], initial: str | None = None) -> "RunFolder":
         """Begin a run. One that failed before anything was saved is begun anew.
+
+        Args:
+            path: The folder.
+            recipe: Of the run.
+            initial: Checkpoint that the weights start from. Its lineage is kept, since the file may
+                be another one when the run ends.
 
         Raises:
             InvalidInputError: There is a run in the folder already.
+            FileNotFoundError: There is no such checkpoint.
+            CheckpointError: It is damaged.
         """
         folder = cls(path)
         if any(file.exists() for file in (folder.last, folder.previous, folder.best)):
@@ -64,6 +74,10 @@ class RunFolder:
             "recipe": recipe,
             "commit": current_commit(),
             "command": "python -m training " + shlex.join(sys.argv[1:]),
+            "lineage": [
+                dataclasses.asdict(part)
+                for part in (load_header(Path(initial)).lineage if initial else ())
+            ],
             "python": platform.python_version(),
             "torch": torch.__version__,
             "numpy": np.__version__,

@@ -21,6 +21,8 @@ class Standing:
     """Score of the last judgement that counted as progress."""
     unimproved: int = 0
     """Judgements since."""
+    processor_seconds: float = 0.0
+    """Spent on learning so far, by the first process; counted where that is limited."""
     learned_sum: float = 0.0
     """Of the losses that were logged since the last judgement."""
     learned_count: int = 0
@@ -73,11 +75,16 @@ class Standing:
             return True
         return False
 
-    def is_over(self, num_steps: int, patience: int) -> bool:
-        """Whether the last step is done, or progress has failed to come for too long.
+    def is_over(self, num_steps: int, patience: int, processor_seconds: float) -> bool:
+        """Whether the last step is done, progress has failed to come, or the time is spent.
 
         Args:
             num_steps: Of the whole run.
             patience: Judgements without progress that are too many; 0 for no such limit.
+            processor_seconds: That may be spent on learning; 0 for no such limit.
         """
-        return self.step >= num_steps or 0 < patience <= self.unimproved
+        return (
+            self.step >= num_steps
+            or 0 < patience <= self.unimproved
+            or 0 < processor_seconds <= self.processor_seconds
+        )

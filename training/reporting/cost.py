@@ -1,9 +1,4 @@
-"""What a network costs: operations, and time."""
-
-import contextlib
-import statistics
-import time
-from collections.abc import Callable, Iterator, Sequence
+"""What a network costs in operations."""
 
 import torch
 from torch import nn
@@ -19,33 +14,3 @@ def giga_flops(network: nn.Module, side: int = 256) -> float:
         network(torch.zeros(1, 3, side, side, device=device))
     network.train(was_training)
     return float(counter.get_total_flops()) / 1e9
-
-
-def median_ms(
-    work: Sequence[Callable[[], object]], clock: Callable[[], float] = time.perf_counter
-) -> float:
-    """Median time of the calls, each made once; the first is made once more before, to warm up.
-
-    Args:
-        work: At least one.
-        clock: In seconds. `time.process_time` leaves out what other programs take, but adds up all
-            threads of this one.
-    """
-    work[0]()
-    times = []
-    for call in work:
-        begun = clock()
-        call()
-        times.append(clock() - begun)
-    return 1000 * statistics.median(times)
-
-
-@contextlib.contextmanager
-def num_threads(count: int) -> Iterator[None]:
-    """A block in which torch computes with so many threads."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

@@ -7,13 +7,13 @@ from typing import Any
 
 from PIL import Image
 
-from model.checkpoint import CheckpointHeader, load_checkpoint, save_checkpoint
+from model.checkpoint import CheckpointHeader, TrainingPart, load_checkpoint, save_checkpoint
 from training.engine.atomic import replacing, write_text
 from training.reporting.contact_sheet import jpeg_within
+from training.reporting.tables import markdown
 
-WriteCard = Callable[[CheckpointHeader, str, str | None], str]
-"""The card from the header with the report in it, the name of the picture beside the card, and what
-`compare` found, as Markdown, if there is such a file."""
+WriteCard = Callable[[CheckpointHeader, str], str]
+"""The card from the header with the report in it and the name of the picture beside the card."""
 
 
 def record(
@@ -25,13 +25,10 @@ def record(
 ) -> None:
     """Write all three; the tensors stay as they are.
 
-    What `compare` wrote, put beside the checkpoint as `<name>_comparison.md`, becomes a part of the
-    card.
-
     Args:
         path: The checkpoint.
         architectures: Those that it may hold.
-        report: Takes the place of the header's metrics, but for the step.
+        report: Takes the place of the header's metrics.
         worst: Contact sheet of the worst pictures.
         write_card: Puts the card into words.
 
@@ -40,13 +37,27 @@ def record(
         CheckpointError: It is damaged, or of another architecture.
     """
     header, tensors = load_checkpoint(path, *architectures)
-    step = header.metrics.get("step")
     metrics = {name: value for name, value in report.items() if name != "checkpoint"}
-    header = dataclasses.replace(header, metrics=metrics | {"step": step})
+    header = dataclasses.replace(header, metrics=metrics)
     save_checkpoint(path, tensors, header)
     picture = path.with_name(f"{path.stem}_worst.jpg")
     with replacing(picture) as temporary:
         temporary.write_bytes(jpeg_within(worst))
-    table = path.with_name(f"{path.stem}_comparison.md")
-    comparison = table.read_text() if table.exists() else None
-    write_text(path.with_suffix(".md"), write_card(header, picture.name, comparison))
+    write_text(path.with_suffix(".md"), write_card(header, picture.name))
+
+
+def lineage_markdown(lineage: Sequence[TrainingPart]) -> str:
+    """A row for each part of a training: what it learned from, how long, by which command."""
+    rows = []
+    for part, before in zip(lineage, (None, *lineage), strict=False):
+        data = "the same" if before is not None and part.data == before.data else part.data
+        steps = f"{part.steps:,}" if part.steps else "-"
+        rows.append([f"`{_short(part)}`", steps, data, part.commit[:7]])
+    return markdown(["part", "steps", "data", "commit"], rows)
+
+
+def _short(part: TrainingPart) -> str:
+    """The command without paths: what was done, and the recipe's name."""
+    words = part.recipe.get("command", "unknown").removeprefix("python -m training ").split()
+    recipe = next((Path(word).stem for word in words if word.endswith(".toml")), None)
+    return " ".join([*words[:2], *([recipe] if recipe else [])])

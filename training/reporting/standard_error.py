@@ -1,6 +1,6 @@
-"""How far a mean over pictures would move with other people in them."""
+"""How far a number over pictures would move with other people in them."""
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 
 import numpy as np
 
@@ -34,3 +34,34 @@ def clustered_standard_error(values: Sequence[float], clusters: Sequence[Hashabl
     sums = np.bincount(of_value, numbers - numbers.mean())
     correction = len(places) / (len(places) - 1)
     return float(np.sqrt(correction * np.square(sums).sum()) / len(numbers))
+
+
+def bootstrap_standard_errors(
+    statistic: Callable[[np.ndarray], Sequence[float]],
+    clusters: Sequence[Hashable],
+    num_draws: int = 1000,
+) -> list[float]:
+    """Standard errors of any numbers over pictures, by drawing clusters anew with replacement.
+
+    Source: Efron, Tibshirani, An Introduction to the Bootstrap, 1993, chapter 6, with whole
+    clusters drawn. The draws are the same each time.
+
+    Args:
+        statistic: From how often each picture counts, (N,) int64, to the numbers.
+        clusters: Whose picture it is; N of them.
+        num_draws: As many as the deviation is taken over.
+
+    Returns:
+        In the numbers' units; NaN for fewer than two clusters.
+    """
+    _, of_value = np.unique([str(cluster) for cluster in clusters], return_inverse=True)
+    num = int(of_value.max(initial=-1)) + 1
+    if num < 2:
+        return [float("nan")] * len(statistic(np.ones(len(clusters), np.int64)))
+    drawn = np.random.default_rng(0).multinomial(num, np.full(num, 1 / num), num_draws)
+    values = np.array([statistic(counts[of_value]) for counts in drawn], np.float64)
+    return [_deviation(column[np.isfinite(column)]) for column in values.T]
+
+
+def _deviation(values: np.ndarray) -> float:
+    return float(values.std(ddof=1)) if len(values) > 1 else float("nan")

@@ -1,16 +1,22 @@
-"""Numbers as text: tables of Markdown, lines for the terminal, CSV, JSON, settings."""
+"""Numbers as text: tables of Markdown, lines for the terminal, CSV, JSON."""
 
 import csv
 import io
-import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 
 def number(value: float | None, digits: int = 3) -> str:
     """A number, or a dash where there is none."""
-    return "-" if value is None else f"{value:.{digits}f}"
+    return "-" if value is None or math.isnan(value) else f"{value:.{digits}f}"
+
+
+def with_error(value: float | None, standard_error: float | None, digits: int = 3) -> str:
+    """A number and its standard error, as `0.950 ± 0.001`, where there is one."""
+    if value is None or standard_error is None or math.isnan(standard_error):
+        return number(value, digits)
+    return f"{value:.{digits}f} ± {standard_error:.{digits}f}"
 
 
 def markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -21,8 +27,10 @@ def markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def aligned(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     """Lines for the terminal: the first column to the left, the others to the right."""
+    widths = [max(8, *map(len, column)) for column in zip(head, *rows, strict=True)]
     return [
-        f"{first:<28}" + "".join(f"{cell:>10}" for cell in others)
+        f"{first:<{widths[0]}}"
+        + "".join(f"  {cell:>{width}}" for cell, width in zip(others, widths[1:], strict=True))
         for first, *others in (head, *rows)
     ]
 
@@ -44,12 +52,3 @@ def without_nan(content: Any) -> Any:
     if isinstance(content, list | tuple):
         return [without_nan(value) for value in content]
     return None if isinstance(content, float) and not math.isfinite(content) else content
-
-
-def settings(recipe: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
-    """A line for each setting, nested ones with a dotted name."""
-    for name, value in recipe.items():
-        if isinstance(value, Mapping):
-            yield from settings(value, f"{prefix}{name}.")
-        else:
-            yield f"{prefix}{name} = {json.dumps(value)}"

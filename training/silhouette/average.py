@@ -17,10 +17,17 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from model.checkpoint import CheckpointHeader, in_half_precision, load_checkpoint, save_checkpoint
+from model.checkpoint import (
+    CheckpointHeader,
+    TrainingPart,
+    in_half_precision,
+    load_checkpoint,
+    save_checkpoint,
+)
 from model.errors import InvalidInputError
 from model.silhouette.architectures import ARCHITECTURES
 from training.arguments import output_file
+from training.engine.run import current_commit
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -75,24 +82,17 @@ def mean_of(weights: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
 
 
 def _header(headers: Sequence[CheckpointHeader], args: argparse.Namespace) -> CheckpointHeader:
-    """The last one's, with the command, and each one's digest and run; nothing is measured yet."""
-    last = headers[-1]
-    averaged = [
-        {"sha256": header.sha256, "commit": header.commit, "command": header.recipe.get("command")}
-        for header in headers
-    ]
+    """Every part of every one's training once, then the averaging; nothing is measured yet."""
+    parts = [part for header in headers for part in header.lineage]
     names = " ".join(map(str, args.checkpoints))
-    command = f"python -m training average silhouette {names} --out {args.out}"
-    return dataclasses.replace(
-        last,
-        trained_on="; averaged with weights that had learned from ".join(
-            [last.trained_on] + [data for data in _distinct(headers) if data not in last.trained_on]
-        ),
-        metrics={"step": last.metrics.get("step")},
-        recipe=last.recipe | {"command": command, "average_of": averaged},
+    mean = TrainingPart(
+        recipe={
+            "command": f"python -m training average silhouette {names} --out {args.out}",
+            "average_of": [header.sha256 for header in headers],
+        },
+        commit=current_commit(),
+        data=f"the mean of the weights of {len(headers)} checkpoints",
+        steps=0,
     )
-
-
-def _distinct(headers: Sequence[CheckpointHeader]) -> list[str]:
-    """What each has learned from, once."""
-    return list(dict.fromkeys(header.trained_on for header in headers))
+    distinct = [part for number, part in enumerate(parts) if part not in parts[:number]]
+    return dataclasses.replace(headers[-1], lineage=(*distinct, mean), metrics={})

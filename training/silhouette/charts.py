@@ -50,7 +50,7 @@ def breakdown_chart(report: Report) -> Figure:
         rows = report[name]
         places = np.arange(len(rows))
         for shift, (who, colour) in zip((-0.27, 0, 0.27), _COLOURS.items(), strict=True):
-            errors = [row["scores"][who]["cloth_error"] for row in rows]
+            errors = [row["scores"][who]["mae_cloth"] for row in rows]
             panel.bar(places + shift, errors, 0.25, label=who, color=colour)
         panel.set_xticks(places, [f"{row['name']}\n{row['pictures']} pictures" for row in rows])
         panel.set_title(title)

@@ -28,6 +28,12 @@ class LevelCounts:
         levels = np.flatnonzero(counted)
         return cls(levels.astype(np.uint16), counted[levels].astype(np.int64))
 
+    def histogram(self) -> np.ndarray:
+        """(LEVELS + 1,) counts of every thousandth."""
+        counted = np.zeros(LEVELS + 1)
+        self.add_to(counted)
+        return counted
+
     def add_to(self, total: np.ndarray) -> None:
         """Add to counts of every thousandth, in place."""
         total[self.levels] += self.counts

@@ -11,11 +11,27 @@ from PIL import Image
 from model.errors import InvalidInputError
 from model.silhouette.predictor import SilhouettePredictor
 from training.datasets.ccp import ClothingCoParsing
+from training.datasets.people import PersonPhotos
+from training.datasets.splits import Split
 from training.engine.atomic import replacing, write_text
+from training.reporting.tables import csv_text
 from training.silhouette import reports, sheets
 from training.silhouette.charts import breakdown_chart, reliability_chart
-from training.silhouette.heldout import FolderPeople, HeldOut, StreetPhotos, SyntheticPeople
-from training.silhouette.measure import VERSION, measure, photo_score, rendered_score
+from training.silhouette.heldout import (
+    FolderPeople,
+    HeldOut,
+    PeopleFromElsewhere,
+    StreetPhotos,
+    SyntheticPeople,
+)
+from training.silhouette.measure import (
+    VERSION,
+    measure,
+    person_score,
+    photo_score,
+    rendered_score,
+)
+from training.silhouette.person_scores import PersonScore, person_report
 from training.silhouette.photo_scores import PhotoScore
 from training.silhouette.scores import RenderedScore
 from training.silhouette.shards import WHOLE, Rows, Shard
@@ -71,9 +87,9 @@ class Evaluation:
             self._predictor, people, indices, pictures
         )
 
-    def measure_photos(self, dataset: ClothingCoParsing) -> None:
+    def measure_photos(self, dataset: ClothingCoParsing, split: Split) -> None:
         """Street photos, likewise."""
-        street = StreetPhotos(dataset)
+        street = StreetPhotos(dataset, split)
         indices = self._chosen(street)
         rows = Rows(self._folder, "photos", self._shard)
         score, size = photo_score(dataset), self._batch_size
@@ -89,6 +105,19 @@ class Evaluation:
         self.sheets["worst_photos"] = lambda: sheets.photo_sheet(
             self._predictor, dataset, street, indices, photos
         )
+
+    def measure_elsewhere(self, photos: PersonPhotos) -> None:
+        """Photos of people from elsewhere, likewise."""
+        people = PeopleFromElsewhere(photos)
+        indices = self._chosen(people)
+        rows = Rows(self._folder, "people", self._shard)
+        size = self._batch_size
+        measure(self._predictor, people, indices, person_score, rows, size, "people elsewhere")
+        if self._shard.total > 1:
+            return
+        found = [(key, PersonScore(**content)) for key, content in _kept(rows, people, indices)]
+        self.report |= {"people": person_report([score for _, score in found])}
+        self.tables["people"] = csv_text([{"photo": key} | s.as_json() for key, s in found])
 
     def write(self, folder: Path, report: dict[str, Any]) -> None:
         """Tables, charts and contact sheets."""

@@ -4,21 +4,18 @@ import argparse
 import dataclasses
 from pathlib import Path
 
-from model.errors import InvalidInputError
-from model.silhouette.architectures import ARCHITECTURES, SilhouetteNetwork
 from model.silhouette.predictor import save_silhouette_checkpoint
 from training.engine.batches import check_shares
 from training.engine.distributed import first_process_first, is_first, num_processes
 from training.engine.loop import Outcome
 from training.engine.run import RunFolder
-from training.fitting import Fitting, learned_from, run_header, run_stages
+from training.fitting import Fitting, run_header, run_stages
 from training.recipe import parse_recipe
 from training.silhouette.dataset import HeldOutSamples, TrainingSamples
 from training.silhouette.networks import build_network
 from training.silhouette.recipe import SilhouetteRecipe
 from training.silhouette.sources import packed_pairs, packed_photos
 from training.silhouette.task import build
-from training.silhouette.weights import CLOTHING
 
 BEGINNINGS = {
     "none": "",
@@ -83,28 +80,23 @@ def export(folder: RunFolder, path: Path, input_size: int | None = None) -> None
             discrepancy, NeurIPS 2019).
 
     Raises:
-        InvalidInputError: Nothing was judged yet, or the network is a baseline.
+        InvalidInputError: Nothing was judged yet.
     """
     description = folder.describe()
     recipe = parse_recipe(description["recipe"], SilhouetteRecipe, str(folder.description))
-    if recipe.baseline is not None:
-        raise InvalidInputError(f"{folder.path} trained a baseline, which is not served")
     network = build_network(recipe)
-    assert isinstance(network, SilhouetteNetwork)
     network.load_state_dict(folder.load_best()["task"]["average"])
-    header = run_header(folder, _trained_on(recipe))
+    header = run_header(folder, _data(recipe))
     side = input_size or recipe.stages[-1].image_size
     save_silhouette_checkpoint(path, network, side, header)
 
 
-def _trained_on(recipe: SilhouetteRecipe) -> str:
+def _data(recipe: SilhouetteRecipe) -> str:
     learned = "rendered people in the SHADER layout"
     if recipe.data.photos is not None:
         learned += "; street photos of Clothing Co-Parsing (Apache-2.0)"
         if recipe.data.bone_weight:
             learned += " with bones between the landmarks that MediaPipe (Apache-2.0) finds in them"
-    if recipe.initial is not None:
-        return learned_from(learned, recipe.initial, (*ARCHITECTURES, CLOTHING))
     return learned + BEGINNINGS[recipe.weights]
 
 
@@ -129,5 +121,4 @@ FITTING = Fitting(
     with_options=_with_options,
     train=train,
     export=export,
-    is_served=lambda recipe: recipe.baseline is None,
 )

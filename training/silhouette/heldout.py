@@ -14,6 +14,7 @@ import numpy as np
 from model.errors import InvalidInputError
 from model.silhouette.confidence import silhouette_mask
 from training.datasets.ccp import CcpPhoto, ClothingCoParsing
+from training.datasets.people import PersonPhoto, PersonPhotos
 from training.datasets.shader import (
     ShaderSubject,
     iter_subjects,
@@ -22,13 +23,10 @@ from training.datasets.shader import (
     read_truth,
     truth_path,
 )
+from training.datasets.splits import TEST_SEED, Split, subject_split
 from training.silhouette.breakdown import azimuth_deg
-from training.silhouette.sources import is_held_out
 from training.synthetic.scene import Synthesizer
 from training.synthetic.stream import generator_digest
-
-SYNTHETIC_SEED = 1_907_301_977
-"""Of the people that are rendered to be measured on. Recipes and `data synth` count from 0."""
 
 Item_co = TypeVar("Item_co", covariant=True)
 
@@ -63,12 +61,14 @@ class RenderedPicture(NamedTuple):
 class FolderPeople:
     """Frames of folders in the SHADER layout."""
 
-    def __init__(self, folders: Sequence[Path], fraction: float) -> None:
-        """List the frames of held-out subjects.
+    def __init__(self, folders: Sequence[Path], fraction: float | None, split: Split) -> None:
+        """List the frames of the subjects of a split.
 
         Args:
             folders: In the SHADER layout.
-            fraction: Share of subjects that training held out; 1 for folders that it did not see.
+            fraction: Share of subjects that training held out; None for folders that it did not
+                see, whose subjects all count.
+            split: Of the held-out subjects.
 
         Raises:
             FileNotFoundError: A folder is not there.
@@ -78,12 +78,12 @@ class FolderPeople:
             (folder, subject, frame)
             for folder in folders
             for subject in iter_subjects(folder)
-            if is_held_out(subject, fraction)
+            if fraction is None or subject_split(subject.key, fraction) == split
             for frame in subject.frames
         )
         if not self._frames:
             raise InvalidInputError(
-                f"no held-out subject in {', '.join(map(str, folders))}; with --all-subjects every "
+                f"no {split} subject in {', '.join(map(str, folders))}; with --all-subjects every "
                 "subject counts"
             )
         # Frames of a subject follow one another, and their ground truth is one file.
@@ -138,7 +138,7 @@ class SyntheticSettings:
     """Pictures of each."""
     size: int = 256
     """Side of the pictures in pixels."""
-    seed: int = SYNTHETIC_SEED
+    seed: int = TEST_SEED
 
 
 class SyntheticPeople:
@@ -180,16 +180,16 @@ class SyntheticPeople:
 class StreetPhotos:
     """Photos of Clothing Co-Parsing that are kept out of training."""
 
-    def __init__(self, dataset: ClothingCoParsing) -> None:
-        """List them.
+    def __init__(self, dataset: ClothingCoParsing, split: Split) -> None:
+        """List those of a split.
 
         Raises:
             InvalidInputError: There are none.
         """
         self.dataset = dataset
-        self._numbers = dataset.validation_numbers()
+        self._numbers = dataset.numbers_of(split)
         if not self._numbers:
-            raise InvalidInputError(f"no held-out photo in {dataset.root}")
+            raise InvalidInputError(f"no {split} photo in {dataset.root}")
 
     def __len__(self) -> int:
         return len(self._numbers)
@@ -206,6 +206,28 @@ class StreetPhotos:
     def __getitem__(self, index: int) -> CcpPhoto:
         """Decode one photo and its labels."""
         return self.dataset.read(self._numbers[index])
+
+
+class PeopleFromElsewhere:
+    """Photos of people with masks that no training has seen."""
+
+    def __init__(self, photos: PersonPhotos) -> None:
+        self._photos = photos
+
+    def __len__(self) -> int:
+        return len(self._photos.names)
+
+    def key(self, index: int) -> str:
+        """The photo's name."""
+        return f"people/{self._photos.names[index]}"
+
+    def stamp(self, index: int) -> str:
+        """Sizes and times of the photo and its mask."""
+        return _stamp(*self._photos.paths(self._photos.names[index]))
+
+    def __getitem__(self, index: int) -> PersonPhoto:
+        """Decode one photo and its mask."""
+        return self._photos.read(self._photos.names[index])
 
 
 def _stamp(*paths: Path) -> str:

@@ -22,7 +22,7 @@ def hourglass_loss(
 ) -> Tensor:
     """Squared error of both channels of every stack, the second one inverted.
 
-    For each stack, at its own resolution, with c the confidence and n the mask:
+    For each output, at its own resolution, with c the confidence and n the mask:
     mean((c n - p1)^2) + mean((c n - (1 - p2))^2); summed over the stacks. A network of one channel
     has the first part alone.
 

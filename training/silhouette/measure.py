@@ -8,13 +8,15 @@ from tqdm import tqdm
 
 from model.silhouette.predictor import SilhouetteConfidence
 from training.datasets.ccp import CcpPhoto, ClothingCoParsing
+from training.datasets.people import PersonPhoto
 from training.reporting.read_ahead import read_ahead
 from training.silhouette.heldout import HeldOut, RenderedPicture
+from training.silhouette.person_scores import PersonScore, score_person
 from training.silhouette.photo_scores import GARMENTS, PhotoScore, score_photo
 from training.silhouette.scores import RenderedScore, score_rendered
 from training.silhouette.shards import Rows
 
-VERSION = 1
+VERSION = 2
 """Raised when a score of the same map would come out differently."""
 
 
@@ -58,6 +60,11 @@ def photo_score(dataset: ClothingCoParsing) -> Callable[[CcpPhoto, np.ndarray], 
         return score_photo(confidence, photo.labels == skin, photo.labels == null, worn)
 
     return score
+
+
+def person_score(picture: PersonPhoto, confidence: np.ndarray) -> PersonScore:
+    """Of a photo with a person's mask."""
+    return score_person(confidence, picture.mask)
 
 
 def measure(

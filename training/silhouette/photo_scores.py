@@ -7,13 +7,18 @@ known, but its course is: cloth near the outer edge is further from the body tha
 H W a photo's size.
 """
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.ndimage import distance_transform_edt
 
 from model.silhouette.confidence import sigma_for
-from training.silhouette.counts import LEVELS, LevelCounts, area_under_curve
+from training.reporting.standard_error import (
+    bootstrap_standard_errors,
+    clustered_standard_error,
+)
+from training.silhouette.counts import LevelCounts, area_under_curve
 
 GARMENTS = ("skirt", "dress", "coat")
 """Labels of clothes that hang or stand off the body. Exactly these, without look-alikes such as
@@ -120,21 +125,19 @@ class PhotoTotals:
         self._background: list[float] = []
         self._garments: list[tuple[float, float]] = []
         self._num_with_garment = 0
-        self._person_values = np.zeros(LEVELS + 1)
-        self._background_values = np.zeros(LEVELS + 1)
+        self._person_values: list[np.ndarray] = []
+        self._background_values: list[np.ndarray] = []
 
     def add(self, score: PhotoScore) -> None:
         """One photo more."""
         self.num_photos += 1
-        if score.skin is not None:
-            self._skin.append(score.skin)
-        if score.background is not None:
-            self._background.append(score.background)
+        self._skin.append(float("nan") if score.skin is None else score.skin)
+        self._background.append(float("nan") if score.background is None else score.background)
         self._num_with_garment += score.has_garment
         if score.garment_edge is not None and score.garment_middle is not None:
             self._garments.append((score.garment_edge, score.garment_middle))
-        score.person_values.add_to(self._person_values)
-        score.background_values.add_to(self._background_values)
+        self._person_values.append(score.person_values.histogram())
+        self._background_values.append(score.background_values.histogram())
 
     def summary(self) -> dict[str, float]:
         """What the photos say; NaN where none says anything.
@@ -150,7 +153,9 @@ class PhotoTotals:
             "photos": self.num_photos,
             "median_skin": _median(self._skin),
             "median_background": _median(self._background),
-            "auroc": area_under_curve(self._person_values, self._background_values),
+            "auroc": area_under_curve(
+                np.sum(self._person_values, 0), np.sum(self._background_values, 0)
+            ),
             "garment_photos": len(lower),
             "garment_unclear": self._num_with_garment - len(lower),
             "garment_edge_lower": float(np.mean(lower)) if lower else float("nan"),
@@ -158,10 +163,33 @@ class PhotoTotals:
             "median_garment_middle": _median([middle for _, middle in self._garments]),
         }
 
+    def standard_errors(self) -> dict[str, float]:
+        """Of the summary's main numbers, by drawing photos anew."""
+        person, background = np.array(self._person_values), np.array(self._background_values)
+        lower = [float(edge < middle) for edge, middle in self._garments]
+
+        def others(times: np.ndarray) -> list[float]:
+            return [
+                _median(np.repeat(self._skin, times)),
+                _median(np.repeat(self._background, times)),
+                area_under_curve(times @ person, times @ background),
+            ]
+
+        skin, null, auroc = bootstrap_standard_errors(others, range(self.num_photos))
+        return {
+            "median_skin": skin,
+            "median_background": null,
+            "auroc": auroc,
+            "garment_edge_lower": clustered_standard_error(lower, range(len(lower))),
+        }
+
 
 def _mean(values: np.ndarray, where: np.ndarray) -> float | None:
     return float(values[where].mean(dtype=np.float64)) if where.any() else None
 
 
-def _median(values: list[float]) -> float:
-    return float(np.median(values)) if values else float("nan")
+def _median(values: Sequence[float] | np.ndarray) -> float:
+    """Of those that are numbers; NaN where none is."""
+    known = np.asarray(values, np.float64)
+    known = known[np.isfinite(known)]
+    return float(np.median(known)) if known.size else float("nan")

@@ -48,7 +48,8 @@ class DataRecipe:
     """File of `data keypoints` that the bones come from; without it, the one that comes with the
     package, for the photos with pixel labels."""
     validation_fraction: float = 0.1
-    """Share of rendered subjects that are held out."""
+    """Share of rendered subjects that are held out: half of them to choose the best step by, half
+    for `evaluate` to report."""
     max_validation: int = 256
     """Most held-out pictures of each kind that are judged during the run."""
     pair_side: int = 256
@@ -120,12 +121,15 @@ class SilhouetteRecipe:
     data: DataRecipe = field(default_factory=DataRecipe)
     network: HourglassConfig = field(default_factory=HourglassConfig)
     lite: LiteConfig | None = None
-    """Trained in the place of the hourglass, with the refinement's loss."""
+    """Trained in the place of the hourglass."""
     augmentation: Augmentation = field(default_factory=Augmentation)
     optimisation: Optimisation = field(default_factory=Optimisation)
     routine: Routine = field(default_factory=Routine)
     loss_mask: Literal["dressed", "naked"] = "dressed"
     """The n of the loss; with `naked`, as in the notebook, the decay in cloth is not learned."""
+    objective: Literal["overlap", "squared_error"] = "overlap"
+    """What maps at the input's own resolution learn by: cross-entropy and overlap; or, as in the
+    notebook, the squared error that all maps of the hourglass's stacks learn by."""
     outline_weight: float = 0.0
     """What the overlap of the parts above a half counts in the loss of a map at the input's own
     resolution, beside the overlap of the maps; 0 leaves it out."""
@@ -133,10 +137,6 @@ class SilhouetteRecipe:
     """What the disagreement of each picture's map with that of the same picture mirrored counts in
     the loss, for such a map. The network then sees every batch both ways round: twice as many
     pictures as the stage says. 0 leaves it out, and the mirrored pictures too."""
-    baseline: Literal["unet-efficientnet-b0"] | None = None
-    """Trained in the place of the network, with the refinement's loss, to compare with."""
-    baseline_decoder: tuple[int, ...] = (256, 128, 64, 32, 16)
-    """Channels of the baseline's decoder, the coarsest first; the cost grows with them."""
     weights: Literal["none", "package"] = "none"
     """What the weights start from where there is no `initial`: drawn from the seed; or, for `lite`,
     an encoder trained on ImageNet from an installed package."""
@@ -148,12 +148,11 @@ class SilhouetteRecipe:
     """auto, cpu, cuda, cuda:1 ..."""
 
     def __post_init__(self) -> None:
-        """Refuse an experiment without steps, with two networks, or with two beginnings.
+        """Refuse an experiment without steps, or with two beginnings.
 
         Raises:
             ValueError: There is no stage, `outline_weight` or `mirror_weight` is negative or has no
-                map to count for, `initial` or `lite` is given beside `baseline`, `weights` without
-                `lite` or beside `initial`, or the baseline's decoder has not five levels.
+                map to count for, or `weights` is given without `lite` or beside `initial`.
         """
         if not self.stages:
             raise ValueError("at least one stage is needed")
@@ -161,21 +160,12 @@ class SilhouetteRecipe:
             weight = getattr(self, name)
             if not weight >= 0:
                 raise ValueError(f"{name} is {weight}; 0 or more is needed")
-            if weight and not (self.lite or self.baseline or self.network.refinement_width):
+            if weight and not (self.lite or self.network.refinement_width):
                 raise ValueError(
                     f"{name} is {weight}; an hourglass without refinement has no map at the "
                     "input's own resolution that it could count for"
                 )
-        if self.baseline is not None and self.initial is not None:
-            raise ValueError("a baseline cannot start from a checkpoint of another network")
-        if self.baseline is not None and self.lite is not None:
-            raise ValueError("lite and baseline are two networks; name one")
         if self.weights != "none" and self.lite is None:
             raise ValueError(f"weights = {self.weights!r} are those of a lite network")
         if self.weights != "none" and self.initial is not None:
             raise ValueError(f"initial and weights = {self.weights!r} are two beginnings; name one")
-        if len(self.baseline_decoder) != 5 or min(self.baseline_decoder) < 1:
-            raise ValueError(
-                f"baseline_decoder is {list(self.baseline_decoder)}; "
-                "five positive widths are needed"
-            )

@@ -3,7 +3,12 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from training.reporting.standard_error import clustered_standard_error
+import numpy as np
+
+from training.reporting.standard_error import (
+    bootstrap_standard_errors,
+    clustered_standard_error,
+)
 from training.reporting.tables import csv_text
 from training.silhouette.breakdown import Breakdown, looseness_name, view_name
 from training.silhouette.calibration import Reliability
@@ -30,7 +35,7 @@ class Photo(NamedTuple):
 def rendered_report(pictures: Sequence[Rendered]) -> dict[str, Any]:
     """Errors beside the baselines', over all and by looseness and view; calibration.
 
-    The standard error of the network's overlap is over people.
+    Standard errors are those of the network's numbers, over people.
     """
     totals, breakdown = RenderedTotals(), Breakdown()
     everywhere, in_cloth = Reliability.empty(), Reliability.empty()
@@ -43,10 +48,8 @@ def rendered_report(pictures: Sequence[Rendered]) -> dict[str, Any]:
     return {
         "rendered": summary,
         "rendered_pictures": len(pictures),
-        "overlap_standard_error": clustered_standard_error(
-            [score.overlaps.network for _, score in pictures],
-            [_subject_and_frame(key)[0] for key, _ in pictures],
-        ),
+        "rendered_people": len({_subject_and_frame(key)[0] for key, _ in pictures}),
+        "rendered_standard_errors": _standard_errors(pictures),
         "cloth_ratio": cloth_ratio(summary),
         "by_looseness": breakdown.by_looseness(),
         "by_view": breakdown.by_view(),
@@ -54,6 +57,24 @@ def rendered_report(pictures: Sequence[Rendered]) -> dict[str, Any]:
             name: {"ece": table.expected_calibration_error(), "bins": table.table()}
             for name, table in (("picture", everywhere), ("cloth", in_cloth))
         },
+    }
+
+
+def _standard_errors(pictures: Sequence[Rendered]) -> dict[str, float]:
+    people = [_subject_and_frame(key)[0] for key, _ in pictures]
+    scores = [score for _, score in pictures]
+    errors = np.array([score.network for score in scores])
+    pixels = np.array([score.pixels for score in scores])
+
+    def pooled(times: np.ndarray) -> list[float]:
+        means: list[float] = ((times @ errors) / np.maximum(1, times @ pixels)).tolist()
+        return means
+
+    maes = bootstrap_standard_errors(pooled, people)
+    return {
+        **dict(zip(("mae", "mae_cloth", "mae_band"), maes, strict=True)),
+        "iou_body": clustered_standard_error([s.iou_body.network for s in scores], people),
+        "iou_target": clustered_standard_error([s.iou_target.network for s in scores], people),
     }
 
 
@@ -66,12 +87,16 @@ def photo_report(photos: Sequence[Photo]) -> dict[str, Any]:
         {"photo": key, "skin": score.skin, "background": score.background}
         for key, score in (photos[index] for index in worst_photos(photos))
     ]
-    return {"photos": totals.summary(), "worst_photos": worst}
+    return {
+        "photos": totals.summary(),
+        "photo_standard_errors": totals.standard_errors(),
+        "worst_photos": worst,
+    }
 
 
 def worst_rendered(pictures: Sequence[Rendered]) -> list[int]:
-    """Places of the pictures with the least overlap, the worst first."""
-    ranked = sorted(range(len(pictures)), key=lambda n: pictures[n].score.overlaps.network)
+    """Places of the pictures with the least IoU with the body, the worst first."""
+    ranked = sorted(range(len(pictures)), key=lambda n: pictures[n].score.iou_body.network)
     return ranked[:NUM_WORST]
 
 
@@ -104,16 +129,18 @@ def _rendered_row(key: str, score: RenderedScore) -> dict[str, Any]:
         "azimuth_deg": score.azimuth_deg,
         "view": view_name(score),
         "cloth_pixels": int(pixels.cloth),
-        "mean_error": score.network.picture / pixels.picture,
-        "cloth_error": score.network.cloth / pixels.cloth if pixels.cloth else None,
-        "band_error": score.network.band / pixels.band if pixels.band else None,
-        "overlap": score.overlaps.network,
+        "mae": score.network.picture / pixels.picture,
+        "mae_cloth": score.network.cloth / pixels.cloth if pixels.cloth else None,
+        "mae_band": score.network.band / pixels.band if pixels.band else None,
+        "iou_body": score.iou_body.network,
+        "iou_target": score.iou_target.network,
         "ece": score.reliability.expected_calibration_error(),
-        "dressed_mean_error": score.dressed.picture / pixels.picture,
-        "dressed_cloth_error": score.dressed.cloth / pixels.cloth if pixels.cloth else None,
-        "dressed_band_error": score.dressed.band / pixels.band if pixels.band else None,
-        "dressed_overlap": score.overlaps.dressed,
-        "body_overlap": score.overlaps.body,
+        "dressed_mae": score.dressed.picture / pixels.picture,
+        "dressed_mae_cloth": score.dressed.cloth / pixels.cloth if pixels.cloth else None,
+        "dressed_mae_band": score.dressed.band / pixels.band if pixels.band else None,
+        "dressed_iou_body": score.iou_body.dressed,
+        "dressed_iou_target": score.iou_target.dressed,
+        "body_iou_target": score.iou_target.body,
     }
 
 

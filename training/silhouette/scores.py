@@ -30,12 +30,14 @@ class Regions(NamedTuple):
     """Near the body's outline, on either side of it; see `boundary_band`."""
 
 
-class Overlaps(NamedTuple):
-    """Intersection over union with what the target has above a half."""
+class Ious(NamedTuple):
+    """Intersection over union of what each map has above a half with one truth."""
 
     network: float
     dressed: float
+    """Of the dressed silhouette as the map."""
     body: float
+    """Of the body as the map."""
 
 
 class RenderedScore(NamedTuple):
@@ -46,7 +48,10 @@ class RenderedScore(NamedTuple):
     """Sums of absolute errors."""
     dressed: Regions
     """Likewise, of the dressed silhouette as the map."""
-    overlaps: Overlaps
+    iou_body: Ious
+    """With the body."""
+    iou_target: Ious
+    """With what the target has above a half, which reaches a little into cloth."""
     cloth_targets: LevelCounts
     band_targets: LevelCounts
     """Of the cloth inside the band."""
@@ -72,7 +77,8 @@ class RenderedScore(NamedTuple):
             pixels=Regions(*content["pixels"]),
             network=Regions(*content["network"]),
             dressed=Regions(*content["dressed"]),
-            overlaps=Overlaps(*content["overlaps"]),
+            iou_body=Ious(*content["iou_body"]),
+            iou_target=Ious(*content["iou_target"]),
             cloth_targets=LevelCounts.from_json(content["cloth_targets"]),
             band_targets=LevelCounts.from_json(content["band_targets"]),
             reliability=Reliability.from_json(content["reliability"]),
@@ -98,6 +104,9 @@ def score_rendered(
     cloth, band = dressed & ~naked, boundary_band(naked)
     body_area = int(naked.sum())
 
+    def ious(truth: np.ndarray) -> Ious:
+        return Ious(*(iou(found, truth) for found in (predicted > 0.5, dressed, naked)))
+
     def sums(values: np.ndarray) -> Regions:
         picture = float(values.sum(dtype=np.float64))
         cloth_sum = float(values[cloth].sum(dtype=np.float64))
@@ -107,7 +116,8 @@ def score_rendered(
         pixels=sums(np.ones(size)),
         network=sums(np.abs(predicted - target)),
         dressed=sums(np.abs(dressed - target)),
-        overlaps=Overlaps(*(overlap(m, target > 0.5) for m in (predicted > 0.5, dressed, naked))),
+        iou_body=ious(naked),
+        iou_target=ious(target > 0.5),
         cloth_targets=LevelCounts.of(target[cloth]),
         band_targets=LevelCounts.of(target[cloth & band]),
         reliability=Reliability.of(predicted, target),
@@ -135,13 +145,13 @@ def boundary_band(naked: np.ndarray) -> np.ndarray:
 
 
 class RenderedTotals:
-    """Errors and overlaps over pictures: the network's, and the two baselines'."""
+    """Errors and IoUs over pictures: the network's, and the two baselines'."""
 
     def __init__(self) -> None:
         self.num_pictures = 0
         self._pixels = np.zeros(3)
         self._errors = {NETWORK: np.zeros(3), DRESSED: np.zeros(3)}
-        self._overlaps = np.zeros(3)
+        self._ious = np.zeros((2, 3))
         self._cloth_targets = np.zeros(LEVELS + 1)
         self._band_targets = np.zeros(LEVELS + 1)
 
@@ -151,44 +161,48 @@ class RenderedTotals:
         self._pixels += score.pixels
         self._errors[NETWORK] += score.network
         self._errors[DRESSED] += score.dressed
-        self._overlaps += score.overlaps
+        self._ious += (score.iou_body, score.iou_target)
         score.cloth_targets.add_to(self._cloth_targets)
         score.band_targets.add_to(self._band_targets)
 
     def summary(self) -> dict[str, dict[str, float]]:
-        """Mean errors over all pixels, cloth pixels and the band's; mean overlap over pictures."""
-        overlaps = Overlaps(*(self._overlaps / max(1, self.num_pictures)))
+        """Mean absolute errors over all pixels, cloth pixels and the band's; mean IoU of pictures.
+
+        `iou_body` is with the body, `iou_target` with what the target has above a half.
+        """
+        means = self._ious / max(1, self.num_pictures)
+        network, dressed, body = (means[:, column] for column in range(3))
         constant = median(self._cloth_targets)
         in_cloth = absolute_error(self._cloth_targets, constant)
         in_band = absolute_error(self._band_targets, constant)
         rows = {
-            NETWORK: self._row(self._errors[NETWORK], overlaps.network),
-            DRESSED: self._row(self._errors[DRESSED], overlaps.dressed),
+            NETWORK: self._row(self._errors[NETWORK], network),
+            DRESSED: self._row(self._errors[DRESSED], dressed),
             CONSTANT: self._row(
-                np.array([in_cloth, in_cloth, in_band]),
-                overlaps.dressed if constant > 0.5 else overlaps.body,
+                np.array([in_cloth, in_cloth, in_band]), dressed if constant > 0.5 else body
             ),
         }
         rows[CONSTANT]["constant"] = constant
         return rows
 
-    def _row(self, errors: np.ndarray, mean_overlap: float) -> dict[str, float]:
+    def _row(self, errors: np.ndarray, ious: np.ndarray) -> dict[str, float]:
         means = Regions(*(errors / np.maximum(1, self._pixels)).tolist())
         return {
-            "mean_error": means.picture,
-            "cloth_error": means.cloth,
-            "band_error": means.band,
-            "overlap": float(mean_overlap),
+            "mae": means.picture,
+            "mae_cloth": means.cloth,
+            "mae_band": means.band,
+            "iou_body": float(ious[0]),
+            "iou_target": float(ious[1]),
         }
 
 
 def cloth_ratio(summary: dict[str, dict[str, float]]) -> float:
     """The network's error in cloth over the better baseline's; NaN where a baseline has none."""
-    baseline = min(summary[DRESSED]["cloth_error"], summary[CONSTANT]["cloth_error"])
-    return summary[NETWORK]["cloth_error"] / baseline if baseline else float("nan")
+    baseline = min(summary[DRESSED]["mae_cloth"], summary[CONSTANT]["mae_cloth"])
+    return summary[NETWORK]["mae_cloth"] / baseline if baseline else float("nan")
 
 
-def overlap(one: np.ndarray, other: np.ndarray) -> float:
+def iou(one: np.ndarray, other: np.ndarray) -> float:
     """Intersection over union of two bool maps; 1 where both are empty."""
     union = int((one | other).sum())
     return int((one & other).sum()) / union if union else 1.0

@@ -44,7 +44,7 @@ def rendered_sheet(
         (result,) = predictor.predict_batch([picture.image])
         panels = (picture.image, _magma(target), _magma(result.confidence))
         name = "/".join(key.split("/")[-3:])
-        tiles.append(Tile(f"{name}: overlap {score.overlaps.network:.3f}", panels))
+        tiles.append(Tile(f"{name}: IoU {score.iou_body.network:.3f}", panels))
     return contact_sheet(tiles)
 
 

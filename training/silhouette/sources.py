@@ -20,8 +20,9 @@ from training.datasets.ccp import ClothingCoParsing
 from training.datasets.ccp_keypoints import STORED, CcpKeypoints
 from training.datasets.frame_index import FrameIndex, FrameList
 from training.datasets.packed import PackedPictures, pack
-from training.datasets.shader import ShaderSubject, read_pair_in
+from training.datasets.shader import read_pair_in
 from training.datasets.shader_scan import scan_shader
+from training.datasets.splits import VALIDATION_SEED, subject_split
 from training.engine.seeding import sample_generator
 from training.silhouette.recipe import ON_THE_FLY, DataRecipe
 from training.synthetic.stream import RenderedStream, generator_digest
@@ -47,8 +48,6 @@ PAINT_VERSION = 1
 """Raised when painted-over photos would come out differently, so that none are kept from before."""
 BONES_VERSION = 1
 """Raised likewise when bones would be drawn differently."""
-_JUDGED_PEOPLE = 1_907_301_978
-"""Seed of the people that a run on the fly is judged on; recipes count from 0."""
 
 Item = TypeVar("Item")
 
@@ -133,18 +132,8 @@ def shrink(layers: np.ndarray, side: int) -> np.ndarray:
     return np.stack(channels, axis=-1)
 
 
-def is_held_out(subject: ShaderSubject, fraction: float) -> bool:
-    """Whether a subject is kept from training; fixed by its name, whatever else there is."""
-    return _is_held_out(subject.key, fraction)
-
-
-def _is_held_out(key: str, fraction: float) -> bool:
-    digest = hashlib.sha256(f"habitus-subjects-1/{key}".encode()).digest()
-    return int.from_bytes(digest[:8], "big") < fraction * 2**64
-
-
 def rendered_frames(recipe: DataRecipe, held_out: bool) -> FrameList:
-    """All frames of the subjects to learn from, or of the held-out ones.
+    """All frames of the subjects to learn from, or of the held-out ones to choose by.
 
     Raises:
         FileNotFoundError: A folder is not there.
@@ -153,11 +142,11 @@ def rendered_frames(recipe: DataRecipe, held_out: bool) -> FrameList:
     if not recipe.pairs:
         raise InvalidInputError("no rendered pairs: name their folder in data.pairs, or by --data")
     scans = [scan_shader(Path(folder), Path(recipe.cache)) for folder in recipe.pairs]
-    fraction = recipe.validation_fraction
+    fraction, wanted = recipe.validation_fraction, "validation" if held_out else "training"
     frames = FrameList.gather(
         (
             scan,
-            np.array([_is_held_out(key, fraction) == held_out for key in scan.subjects.tolist()]),
+            np.array([subject_split(key, fraction) == wanted for key in scan.subjects.tolist()]),
         )
         for scan in scans
     )
@@ -211,8 +200,8 @@ def _pairs_on_the_fly(recipe: DataRecipe, held_out: bool) -> Pictures:
     if not held_out:
         return RenderedStream(recipe.people_seed, 2**40, num_frames, side)
     num_subjects = -(-recipe.max_validation // num_frames)
-    people = RenderedStream(_JUDGED_PEOPLE, num_subjects, num_frames, side)
-    parts = [str(number) for number in (_JUDGED_PEOPLE, num_subjects, num_frames, side)]
+    people = RenderedStream(VALIDATION_SEED, num_subjects, num_frames, side)
+    parts = [str(number) for number in (VALIDATION_SEED, num_subjects, num_frames, side)]
     return _packed(people, recipe, "held-out people", [*parts, generator_digest()])
 
 
@@ -241,7 +230,7 @@ def packed_photos(recipe: DataRecipe, held_out: bool) -> PackedPictures | None:
     if recipe.photos is None:
         return None
     dataset = ClothingCoParsing.open(Path(recipe.photos))
-    numbers = dataset.validation_numbers() if held_out else dataset.training_numbers()
+    numbers = dataset.numbers_of("validation" if held_out else "training")
     if held_out:
         numbers = spread(numbers, recipe.max_validation)
     if not numbers:

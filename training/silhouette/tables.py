@@ -3,55 +3,74 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from training.reporting.tables import aligned, markdown, number
+from training.reporting.tables import aligned, markdown, number, with_error
+from training.silhouette.person_scores import WHOLE
 from training.silhouette.scores import CONSTANT, DRESSED, NETWORK
 
 Row = Mapping[str, Any]
 
-_COLUMNS = ("mean_error", "cloth_error", "band_error", "overlap")
+RENDERED = {
+    "iou_body": "IoU, body",
+    "iou_target": "IoU, target",
+    "mae": "MAE",
+    "mae_cloth": "MAE, cloth",
+    "mae_band": "MAE, band",
+}
+PHOTOS = {
+    "median_skin": "confidence on skin, median",
+    "median_background": "confidence on background, median",
+    "auroc": "AUROC, person against background",
+    "garment_edge_lower": "skirts, dresses, coats less sure at the outer edge than in the middle",
+}
+PEOPLE = {
+    "recall": "recall",
+    "mass_on_person": "mass on the person",
+    "iou": "IoU",
+    "iou_below_half": "photos with IoU below 0.5",
+}
 
 
 def rendered_text(report: Row) -> str:
     """Network and baselines, over all pictures and bin by bin."""
-    lines = [f"{report['rendered_pictures']} rendered pictures of held-out people"]
-    lines += aligned(["", "error", "in cloth", "in band", "overlap"], _score_cells(report))
+    lines = [
+        f"{report['rendered_pictures']} pictures of {report['rendered_people']} rendered people, "
+        f"{report['split']} split"
+    ]
+    lines += aligned(["", *RENDERED.values()], _rendered_cells(report))
+    ece = report["calibration"]
     lines.append(
-        f"the network's overlap is {number(report['rendered'][NETWORK]['overlap'], 4)}, "
-        f"its standard error over people {number(report['overlap_standard_error'], 4)}"
+        f"MAE in cloth over the better baseline's {number(report['cloth_ratio'])}; "
+        f"ECE {number(ece['picture']['ece'])}, in cloth {number(ece['cloth']['ece'])}"
     )
-    lines.append(
-        f"error in cloth over the better baseline's {number(report['cloth_ratio'])}; expected "
-        f"calibration error {number(report['calibration']['picture']['ece'])}, "
-        f"in cloth {number(report['calibration']['cloth']['ece'])}"
-    )
-    head = ["pictures", "in cloth", "dressed", "constant", "ratio", "overlap"]
+    head = ["pictures", "MAE, cloth", "dressed", "constant", "ratio", "IoU, body"]
     for title, name in (("by looseness", "by_looseness"), ("by view", "by_view")):
         lines += aligned([title, *head], [_bin_cells(row) for row in report[name]])
     return "\n".join(lines) + "\n"
 
 
-def photo_text(photos: Row) -> str:
+def photo_text(report: Row) -> str:
     """Confidence by label."""
-    return (
-        f"{photos['photos']} held-out street photos\n"
-        f"median confidence on skin        {number(photos['median_skin'])}\n"
-        f"median confidence on background  {number(photos['median_background'])}\n"
-        f"person against background, AUROC {number(photos['auroc'], 4)}\n"
-        f"outer edge below middle in       {number(photos['garment_edge_lower'])} "
-        f"of {photos['garment_photos']} photos with a skirt, dress or coat "
-        f"({photos['garment_unclear']} more do not show both)\n"
-    )
+    photos = report["photos"]
+    lines = [f"{photos['photos']} street photos, {report['split']} split"]
+    lines += [f"{words:<74}{value}" for words, value in _photo_cells(report)]
+    return "\n".join(lines) + "\n"
+
+
+def people_text(people: Row) -> str:
+    """Of photos from elsewhere."""
+    lines = [f"{people['photos']} photos of people from elsewhere"]
+    lines += aligned(["", *PEOPLE.values()], _people_cells(people))
+    return "\n".join(lines) + "\n"
 
 
 def rendered_markdown(report: Row) -> str:
     """Network and baselines."""
-    head = "error, whole picture", "error, cloth pixels", "error, band", "overlap (IoU) above 0.5"
-    return markdown(["", *head], _score_cells(report))
+    return markdown(["", *RENDERED.values()], _rendered_cells(report))
 
 
 def bins_markdown(title: str, rows: Sequence[Row]) -> str:
     """Bins by looseness or view."""
-    head = "pictures", "error, cloth pixels", "dressed silhouette", "constant", "ratio", "overlap"
+    head = "pictures", "MAE, cloth", "dressed silhouette", "constant", "ratio", "IoU, body"
     return markdown([title, *head], [_bin_cells(row) for row in rows])
 
 
@@ -63,21 +82,14 @@ def reliability_markdown(calibration: Row) -> str:
     return markdown(head, [[_limits(one), *_filled(one), *_filled(other)] for one, other in pairs])
 
 
-def photos_markdown(photos: Row) -> str:
+def photos_markdown(report: Row) -> str:
     """Confidence by label."""
-    garment = "share of photos with a skirt, dress or coat whose outer edge is less sure than its "
-    unclear = f"such photos ({photos['garment_unclear']} more do not show both parts)"
-    skin, background = "mean confidence on skin", "mean confidence on background"
-    rows = [
-        [f"median over photos of the {skin}", number(photos["median_skin"])],
-        [f"median over photos of the {background}", number(photos["median_background"])],
-        ["area under the ROC curve, person against background", number(photos["auroc"])],
-        [f"{garment}middle", number(photos["garment_edge_lower"])],
-        [unclear, str(photos["garment_photos"])],
-        ["median of the mean confidence at that edge", number(photos["median_garment_edge"])],
-        ["and in that middle", number(photos["median_garment_middle"])],
-    ]
-    return markdown(["", ""], rows)
+    return markdown(["", ""], _photo_cells(report))
+
+
+def people_markdown(people: Row) -> str:
+    """Of photos from elsewhere."""
+    return markdown(["", *PEOPLE.values()], _people_cells(people))
 
 
 def worst_markdown(photos: Sequence[Row]) -> str:
@@ -86,18 +98,40 @@ def worst_markdown(photos: Sequence[Row]) -> str:
     return markdown(["photo", "confidence on skin", "on background"], rows)
 
 
-def _score_cells(report: Row) -> list[list[str]]:
+def _rendered_cells(report: Row) -> list[list[str]]:
+    """A row for each, the network's with standard errors."""
+    errors = {NETWORK: report["rendered_standard_errors"]}
     return [
-        [name, *(number(row[column]) for column in _COLUMNS)]
+        [name, *(with_error(row[key], errors.get(name, {}).get(key)) for key in RENDERED)]
         for name, row in report["rendered"].items()
+    ]
+
+
+def _photo_cells(report: Row) -> list[list[str]]:
+    photos, errors = report["photos"], report["photo_standard_errors"]
+    cells = [[words, with_error(photos[key], errors[key])] for key, words in PHOTOS.items()]
+    unclear = photos["garment_unclear"]
+    return [
+        *cells,
+        [f"such photos ({unclear} more do not show both parts)", str(photos["garment_photos"])],
+        ["confidence at that edge, median", number(photos["median_garment_edge"])],
+        ["confidence in that middle, median", number(photos["median_garment_middle"])],
+    ]
+
+
+def _people_cells(people: Row) -> list[list[str]]:
+    errors = people["standard_errors"]
+    return [
+        [NETWORK, *(with_error(people[NETWORK][key], errors[key]) for key in PEOPLE)],
+        [f"1 in the {WHOLE}", *(number(people[WHOLE][key]) for key in PEOPLE)],
     ]
 
 
 def _bin_cells(row: Row) -> list[str]:
     scores = row["scores"]
-    errors = [number(scores[name]["cloth_error"]) for name in (NETWORK, DRESSED, CONSTANT)]
-    ratio, overlap = number(row["cloth_ratio"]), number(scores[NETWORK]["overlap"])
-    return [row["name"], str(row["pictures"]), *errors, ratio, overlap]
+    errors = [number(scores[name]["mae_cloth"]) for name in (NETWORK, DRESSED, CONSTANT)]
+    ratio, iou = number(row["cloth_ratio"]), number(scores[NETWORK]["iou_body"])
+    return [row["name"], str(row["pictures"]), *errors, ratio, iou]
 
 
 def _limits(row: Row) -> str:

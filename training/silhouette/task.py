@@ -35,10 +35,12 @@ def build(recipe: SilhouetteRecipe) -> SupervisedTask[SilhouetteBatch]:
         mask = batch.dressed if recipe.loss_mask == "dressed" else batch.naked
         truth = (batch.confidence, mask, batch.weight)
         losses = {}
-        if coarse := num_stacks(recipe):
+        coarse = num_stacks(recipe) if recipe.objective == "overlap" else len(outputs)
+        if coarse:
             losses["stacks"] = hourglass_loss(outputs[:coarse], *truth)
         if is_refined(recipe):
-            losses["refinement"] = refinement_loss(outputs[-1], *truth)
+            if recipe.objective == "overlap":
+                losses["refinement"] = refinement_loss(outputs[-1], *truth)
             if recipe.outline_weight:
                 losses["outline"] = recipe.outline_weight * outline_loss(outputs[-1], *truth)
             if recipe.mirror_weight:
@@ -58,14 +60,15 @@ def build(recipe: SilhouetteRecipe) -> SupervisedTask[SilhouetteBatch]:
 
 
 def judge_maps(network: nn.Module, batches: Iterable[SilhouetteBatch]) -> dict[str, float]:
-    """Errors and overlap on rendered people, contrast on photos, at the input's resolution.
+    """Errors and IoU on rendered people, contrast on photos, at the input's resolution.
 
-    `score` is the mean of what is available: the rendered people's mean overlap, and the photos'
-    median confidence on skin less that on background.
+    `iou_target` is with what the true map has above a half. `score` is the mean of what is
+    available: the rendered people's mean IoU, and the photos' median confidence on skin less that
+    on background.
     """
     errors: list[float] = []
     cloth_errors: list[float] = []
-    overlaps: list[float] = []
+    ious: list[float] = []
     skin: list[float] = []
     background: list[float] = []
     for batch in batches:
@@ -82,15 +85,15 @@ def judge_maps(network: nn.Module, batches: Iterable[SilhouetteBatch]) -> dict[s
             cloth = (batch.dressed[index] > 0.5) & ~body
             if cloth.any():
                 cloth_errors.append(float((predicted - truth).abs()[cloth].mean()))
-            overlaps.append(overlap(predicted > 0.5, truth > 0.5))
+            ious.append(iou(predicted > 0.5, truth > 0.5))
     judged = {
-        "mean_error": _mean(errors),
-        "cloth_error": _mean(cloth_errors),
-        "overlap": _mean(overlaps),
+        "mae": _mean(errors),
+        "mae_cloth": _mean(cloth_errors),
+        "iou_target": _mean(ious),
         "skin": _median(skin),
         "background": _median(background),
     }
-    parts = [judged["overlap"], judged["skin"] - judged["background"]]
+    parts = [judged["iou_target"], judged["skin"] - judged["background"]]
     return judged | {"score": float(np.nanmean(parts))}
 
 
@@ -100,7 +103,7 @@ def predicted_maps(network: nn.Module, images: Tensor) -> Tensor:
     return F.interpolate(maps, images.shape[-2:], mode="bilinear", antialias=True)
 
 
-def overlap(one: Tensor, other: Tensor) -> float:
+def iou(one: Tensor, other: Tensor) -> float:
     """Intersection over union of two bool maps; 1 where both are empty."""
     union = int((one | other).sum())
     return int((one & other).sum()) / union if union else 1.0

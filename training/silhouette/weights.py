@@ -13,8 +13,6 @@ from model.silhouette.lite import LiteSilhouette
 from model.silhouette.network import HourglassConfig, StackedHourglass
 from training.pretrained import load_package_weights
 
-__all__ = ["CLOTHING", "start_from"]
-
 
 def start_from(network: nn.Module, weights: str, initial: str | None) -> None:
     """Put weights into a fresh network, or leave those that were drawn.

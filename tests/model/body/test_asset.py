@@ -6,10 +6,10 @@ import torch
 from torch import Tensor
 
 from model.body.asset import SmplAsset, load_asset, save_asset
-from model.checkpoint import CheckpointHeader, save_checkpoint
+from model.checkpoint import CheckpointHeader, TrainingPart, save_checkpoint
 from model.errors import AssetError, CheckpointError
 
-HEADER = CheckpointHeader("", {}, "nothing", {}, {}, "none", "CC0-1.0")
+HEADER = CheckpointHeader("", {}, (TrainingPart({}, "none", "nothing", 0),), {}, "CC0-1.0")
 
 
 def test_an_asset_comes_back_from_its_file(tmp_path: Path, asset: SmplAsset) -> None:

@@ -7,7 +7,7 @@ import torch
 from model.body.asset import SmplAsset
 from model.body.predictor import BodyParameters, BodyPredictor
 from model.body.smpl import Smpl
-from model.checkpoint import CheckpointHeader, save_checkpoint
+from model.checkpoint import CheckpointHeader, TrainingPart, save_checkpoint
 from model.errors import CheckpointError, InvalidInputError
 
 
@@ -78,7 +78,7 @@ def test_every_vertex_belongs_to_the_part_that_moves_it_most(predictor: BodyPred
 def test_a_missing_file_and_a_file_of_another_kind_are_told_apart(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         BodyPredictor.from_checkpoint(tmp_path / "none.safetensors")
-    header = CheckpointHeader("stacked-hourglass", {}, "", {}, {}, "", "")
+    header = CheckpointHeader("stacked-hourglass", {}, (TrainingPart({}, "", "", 0),), {}, "")
     save_checkpoint(tmp_path / "other.safetensors", {"a": torch.zeros(1)}, header)
     with pytest.raises(CheckpointError, match="smpl-body"):
         BodyPredictor.from_checkpoint(tmp_path / "other.safetensors")
@@ -122,7 +122,7 @@ def test_the_committed_card_s_numbers_keep_their_promise(committed_asset: Path) 
     assert header is not None
     assert header.metrics["shape_error_mm"]["mean"] < 1
     assert header.metrics["joint_error_mm"]["mean"] < 2
-    assert header.recipe["num_bodies"] >= 2000
+    assert header.lineage[-1].recipe["num_bodies"] >= 2000
     card = committed_asset.with_suffix(".md").read_text()
     for number in (
         f"{header.metrics['shape_error_mm']['mean']:.2f} mm",

@@ -7,7 +7,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from model.checkpoint import CheckpointHeader, load_checkpoint, save_checkpoint
+from model.checkpoint import CheckpointHeader, TrainingPart, load_checkpoint, save_checkpoint
 from model.clothing.labels import FINE, GROUP_OF, GROUPED
 from model.clothing.network import ClothingConfig, ClothingNetwork
 from model.clothing.predictor import (
@@ -19,15 +19,7 @@ from model.clothing.predictor import (
 )
 from model.errors import CheckpointError, InvalidInputError
 
-HEADER = CheckpointHeader(
-    architecture="",
-    config={},
-    trained_on="nothing",
-    metrics={},
-    recipe={},
-    commit="abc",
-    licence="Apache-2.0",
-)
+HEADER = CheckpointHeader("", {}, (TrainingPart({}, "abc", "nothing", 0),), {}, "Apache-2.0")
 
 
 def tiny() -> ClothingNetwork:

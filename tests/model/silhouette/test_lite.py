@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from model.checkpoint import CheckpointHeader, load_checkpoint, save_checkpoint
+from model.checkpoint import CheckpointHeader, TrainingPart, load_checkpoint, save_checkpoint
 from model.errors import CheckpointError
 from model.silhouette.architectures import ARCHITECTURES, HOURGLASS, LITE, architecture_of
 from model.silhouette.inference import InferenceNetwork
@@ -16,7 +16,7 @@ from model.silhouette.network import HourglassConfig, StackedHourglass
 from model.silhouette.predictor import SilhouettePredictor, save_silhouette_checkpoint
 
 SMALL = LiteConfig(0, (16, 8, 8, 8))
-HEADER = CheckpointHeader("", {}, "nothing", {}, {}, "abc", "Apache-2.0")
+HEADER = CheckpointHeader("", {}, (TrainingPart({}, "abc", "nothing", 0),), {}, "Apache-2.0")
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from model.checkpoint import CheckpointHeader, load_checkpoint, save_checkpoint
+from model.checkpoint import CheckpointHeader, TrainingPart, load_checkpoint, save_checkpoint
 from model.errors import CheckpointError, InvalidInputError
 from model.silhouette.network import HourglassConfig, StackedHourglass
 from model.silhouette.predictor import (
@@ -17,15 +17,7 @@ from model.silhouette.predictor import (
     save_silhouette_checkpoint,
 )
 
-HEADER = CheckpointHeader(
-    architecture="",
-    config={},
-    trained_on="nothing",
-    metrics={},
-    recipe={},
-    commit="abc",
-    licence="Apache-2.0",
-)
+HEADER = CheckpointHeader("", {}, (TrainingPart({}, "abc", "nothing", 0),), {}, "Apache-2.0")
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from model.body.asset import load_asset, save_asset
 from model.body.smpl import Smpl
-from model.checkpoint import CheckpointHeader
+from model.checkpoint import CheckpointHeader, TrainingPart
 from training.__main__ import main
 from training.assets import body
 from training.assets.body import build_body_asset
@@ -77,7 +77,7 @@ def test_height_ranges_are_those_of_the_asset() -> None:
 
 
 def test_the_same_seed_makes_the_same_bytes_and_another_does_not(tmp_path: Path) -> None:
-    header = CheckpointHeader("", {}, "", {}, {}, "", "")
+    header = CheckpointHeader("", {}, (TrainingPart({}, "", "", 0),), {}, "")
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
         asset, _ = build_body_asset(FewVertices(), 100, 10, seed)
         save_asset(tmp_path / name, asset, header)

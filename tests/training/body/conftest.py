@@ -9,7 +9,7 @@ import torch
 
 from model.body.asset import SmplAsset, save_asset
 from model.body.predictor import BodyPredictor
-from model.checkpoint import CheckpointHeader
+from model.checkpoint import CheckpointHeader, TrainingPart
 from model.skeletons import SMPL_24_PARENTS
 from training.body.scoring import ScoringAsset
 
@@ -36,8 +36,8 @@ def write_asset(path: Path, seed: int) -> Path:
             "faces": torch.randint(NUM_VERTICES, (90, 3), generator=generator),
         }
     )
-    recipe = {"source": f"{path.stem.upper()}.pkl"}
-    save_asset(path, asset, CheckpointHeader("", {}, "", {}, recipe, "", "LicenseRef-SMPL-Body"))
+    part = TrainingPart({"source": f"{path.stem.upper()}.pkl"}, "", "", 0)
+    save_asset(path, asset, CheckpointHeader("", {}, (part,), {}, "LicenseRef-SMPL-Body"))
     return path
 
 

@@ -6,14 +6,16 @@ import numpy as np
 import pytest
 import torch
 
-from model.checkpoint import CheckpointHeader, load_checkpoint
+from model.checkpoint import CheckpointHeader, TrainingPart, load_checkpoint
 from model.clothing.labels import GROUP_OF, GROUPED, LABELS
 from model.clothing.network import ClothingConfig, ClothingNetwork
 from model.clothing.predictor import ARCHITECTURE, ClothingPredictor, save_clothing_checkpoint
 from training.__main__ import main
 from training.clothing.balance import BIASES, choose_factors
 
-HEADER = CheckpointHeader("", {}, "photos", {}, {"seed": 1}, "abc", "Apache-2.0")
+HEADER = CheckpointHeader(
+    "", {}, (TrainingPart({"seed": 1}, "abc", "photos", 0),), {}, "Apache-2.0"
+)
 
 
 def cells(rows: list[tuple[str, dict[str, float], int]]) -> tuple[torch.Tensor, torch.Tensor]:
@@ -68,8 +70,10 @@ def test_the_factors_go_into_the_biases_and_the_header(
     command = ["balance", "clothing", str(given), "--data", str(clothing_folder)]
     assert main([*command, "--out", str(made), "--photos", "3"]) == 0
     (_, before), (header, after) = (load_checkpoint(path, ARCHITECTURE) for path in (given, made))
-    chosen = header.recipe["balance"]
-    assert header.recipe["seed"] == 1
+    before_it, part = header.lineage
+    chosen = part.recipe["balance"]
+    assert before_it == HEADER.lineage[0]
+    assert part.steps == 0
     said = capsys.readouterr().out
     assert chosen
     assert all(f"{name:<12} {factor:g}\n" in said for name, factor in chosen.items())

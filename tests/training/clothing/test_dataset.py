@@ -23,7 +23,7 @@ from training.clothing.dataset import (
 )
 from training.clothing.recipe import Augmentation, ClothingRecipe, DataRecipe
 from training.clothing.sources import count_labels, open_photos, packed_photos, shrink_labelled
-from training.datasets.ccp import is_test, is_validation
+from training.datasets.splits import photo_split
 from training.engine.batches import SampleKey
 
 PLAIN = Augmentation(
@@ -167,8 +167,8 @@ def test_held_out_photos_are_placed_as_the_predictor_places_pictures(
 def test_in_a_square_the_network_sees_what_the_predictor_shows_it(recipe: ClothingRecipe) -> None:
     photos = packed_photos(recipe.data, held_out=True)
     assert sample_size(32) == (32, 32)
-    shown, _ = preprocess(np.array(photos[1][..., :3]), 32)
-    learned = HeldOutSamples(photos, 32)[1].images
+    shown, _ = preprocess(np.array(photos[0][..., :3]), 32)
+    learned = HeldOutSamples(photos, 32)[0].images
     torch.testing.assert_close(learned, shown[0], rtol=0, atol=0)
 
 
@@ -193,9 +193,9 @@ def test_the_kaggle_re_pack_gives_what_the_original_gives(
     data = dataclasses.replace(recipe.data, photos=str(root))
     for held_out in (False, True):
         numbers = (
-            open_photos(data).validation_numbers()
+            open_photos(data).numbers_of("validation")
             if held_out
-            else open_photos(data).training_numbers()
+            else open_photos(data).numbers_of("training")
         )
         photos = packed_photos(data, held_out)
         assert len(photos) == len(numbers)
@@ -215,10 +215,9 @@ def test_held_out_photos_that_do_not_fit_have_an_unknown_border(recipe: Clothing
 def test_photos_and_labels_are_paired_by_number(recipe: ClothingRecipe) -> None:
     dataset = open_photos(recipe.data)
     photos = packed_photos(recipe.data, held_out=False)
-    assert len(photos) == len(dataset.training_numbers())
-    for place, number in enumerate(dataset.training_numbers()):
-        assert not is_test(number)
-        assert not is_validation(number)
+    assert len(photos) == len(dataset.numbers_of("training"))
+    for place, number in enumerate(dataset.numbers_of("training")):
+        assert photo_split(number) == "training"
         photo = dataset.read(number)
         assert np.array_equal(photos[place][..., :3], photo.image)
         assert np.array_equal(photos[place][..., 3], photo.labels)
@@ -228,11 +227,11 @@ def test_labels_are_counted(recipe: ClothingRecipe) -> None:
     dataset = open_photos(recipe.data)
     expected = sum(
         np.bincount(dataset.read(number).labels.ravel(), minlength=59)
-        for number in dataset.training_numbers()
+        for number in dataset.numbers_of("training")
     )
     counted = count_labels(packed_photos(recipe.data, held_out=False))
     assert np.array_equal(counted.sum(0), expected)
-    assert len(counted) == len(dataset.training_numbers())
+    assert len(counted) == len(dataset.numbers_of("training"))
 
 
 def test_shrinking_keeps_proportions_and_makes_no_new_label() -> None:
@@ -258,9 +257,10 @@ def test_without_a_folder_of_photos_nothing_is_trained(tmp_path: Path) -> None:
 
 
 def test_a_batch_is_its_samples(recipe: ClothingRecipe) -> None:
-    held_out = HeldOutSamples(packed_photos(recipe.data, held_out=True), 64)
+    photos = packed_photos(recipe.data, held_out=False)
+    held_out = HeldOutSamples(photos, 64)
     batches = list(held_out.batches(batch_size=2))
-    assert sum(len(batch.images) for batch in batches) == len(held_out)
+    assert sum(len(batch.images) for batch in batches) == len(held_out) == len(photos)
     assert isinstance(batches[0], ClothingBatch)
     torch.testing.assert_close(batches[0].labels[1], held_out[1].labels)
 

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 from torch import nn
 
-from model.checkpoint import CheckpointHeader
+from model.checkpoint import CheckpointHeader, TrainingPart
 from model.clothing.labels import FINE, GROUP_OF, GROUPED, LABELS
 from model.clothing.network import ClothingConfig, ClothingNetwork
 from model.clothing.predictor import (
@@ -20,24 +20,29 @@ from model.clothing.predictor import (
     save_clothing_checkpoint,
 )
 from training.__main__ import main
-from training.clothing.card import clothing_card
 from training.clothing.measure import cost, count_training_photos, measure
 from training.clothing.reports import clothing_report, missed_groups, worst_photos
-from training.datasets.ccp import ClothingCoParsing, is_test, is_validation
+from training.datasets.ccp import ClothingCoParsing
+from training.datasets.splits import photo_split
 
 SIDE = 64
 HEADER = CheckpointHeader(
-    architecture="",
-    config={},
-    trained_on="nothing at all",
-    metrics={"step": 12},
-    recipe={
-        "weights": "package",
-        "data": {"photos": "some/photos"},
-        "command": "python -m training fit clothing some/recipe.toml",
-    },
-    commit="0123456789abcdef",
-    licence="Apache-2.0",
+    "",
+    {},
+    (
+        TrainingPart(
+            {
+                "weights": "package",
+                "data": {"photos": "some/photos"},
+                "command": "python -m training fit clothing some/recipe.toml",
+            },
+            "0123456789abcdef",
+            "nothing at all",
+            12,
+        ),
+    ),
+    {},
+    "Apache-2.0",
 )
 
 
@@ -76,18 +81,17 @@ class EverythingIs:
         return found
 
 
-def test_numbers_are_those_of_the_predictors_maps_on_held_out_photos(
-    checkpoint: Path, dataset: ClothingCoParsing, tmp_path: Path
+@pytest.mark.parametrize("split", ["validation", "test"])
+def test_numbers_are_those_of_the_predictors_maps_on_the_splits_photos(
+    checkpoint: Path, dataset: ClothingCoParsing, tmp_path: Path, split: str
 ) -> None:
     out = tmp_path / "out"
     command = ["evaluate", "clothing", str(checkpoint), "--data", str(dataset.root)]
-    assert main([*command, "--out", str(out)]) == 0
+    assert main([*command, "--out", str(out), "--split", split]) == 0
     report = json.loads((out / "report.json").read_text())
-    numbers = [n for n in range(1, 41) if is_validation(n)]
-    assert report["photos"] == len(numbers) > 1
-    assert report["training_photos"] == sum(
-        not is_validation(n) and not is_test(n) for n in range(1, 41)
-    )
+    numbers = [n for n in range(1, 41) if photo_split(n) == split]
+    assert report["photos"] == len(numbers) == 1
+    assert report["training_photos"] == 34
     predictor = ClothingPredictor.from_checkpoint(checkpoint)
     photos = [dataset.read(number) for number in numbers]
     found = [predictor.predict_batch([photo.image])[0] for photo in photos]
@@ -115,7 +119,7 @@ def test_the_folder_holds_a_row_for_each_photo_and_label_and_figures(
     for stem in ("photos", "fine", "grouped"):
         with (out / f"{stem}.csv").open() as file:
             rows[stem] = list(csv.DictReader(file))
-    assert [int(row["photo"]) for row in rows["photos"]] == list(dataset.validation_numbers()[:2])
+    assert [int(row["photo"]) for row in rows["photos"]] == list(dataset.numbers_of("test"))
     assert tuple(row["label"] for row in rows["fine"]) == FINE.labels
     assert tuple(row["label"] for row in rows["grouped"]) == GROUPED.labels
     assert rows["fine"][LABELS.index("swimwear")]["iou"] == ""
@@ -123,7 +127,7 @@ def test_the_folder_holds_a_row_for_each_photo_and_label_and_figures(
         with Image.open(out / f"{stem}.png") as figure:
             assert min(figure.size) > 100
     printed = capsys.readouterr().out
-    assert "2 held-out photos" in printed
+    assert "1 photos, test split" in printed
     assert "million parameters" in printed
     assert not checkpoint.with_suffix(".md").exists()
 
@@ -132,30 +136,28 @@ def test_recorded_numbers_are_in_the_header_and_on_the_card(
     checkpoint: Path, dataset: ClothingCoParsing, tmp_path: Path
 ) -> None:
     before = ClothingPredictor.from_checkpoint(checkpoint)
-    (tmp_path / "clothing_comparison.md").write_text("| a network | 0.123 |\n")
     out = tmp_path / "out"
     command = ["evaluate", "clothing", str(checkpoint), "--data", str(dataset.root)]
-    assert main([*command, "--out", str(out), "--record", "By hand."]) == 0
+    assert main([*command, "--out", str(out), "--record", "--note", "Looked at before."]) == 0
     report = json.loads((out / "report.json").read_text())
     after = ClothingPredictor.from_checkpoint(checkpoint)
     assert before.header is not None
     assert after.header is not None
     assert after.header.sha256 == before.header.sha256
     kept = {key: value for key, value in report.items() if key not in ("checkpoint", "fine_labels")}
-    assert after.header.metrics == kept | {"step": 12}
+    assert after.header.metrics == kept
+    assert after.header.lineage == before.header.lineage
     card = checkpoint.with_suffix(".md").read_text()
     for scheme in ("fine", "grouped"):
-        for summary in report[scheme].values():
+        for summary in (report[scheme]["network"], report[scheme]["all null"]):
             for key in ("pixel_accuracy", "foreground_accuracy", "mean_iou", "label_f1"):
                 assert f"{summary[key]:.3f}" in card
     for row in report["grouped_labels"]:
         assert (f"\n| {row['label']} |" in card) == bool(row["photos"] or row["training_photos"])
-    assert "0123456789ab`, best of the run at step 12" in card
-    assert "By hand." in card
-    assert "EfficientNet-Lite's weights" in card
-    assert "\n| a network | 0.123 |\n" in card
+    assert card.startswith("---\nlicense: apache-2.0\n")
+    assert "| `fit clothing recipe` | 12 | nothing at all | 0123456 |" in card
+    assert "\nLooked at before.\n" in card
     assert f"\n    python -m training {' '.join(command)}\n" in card
-    assert '\n    data.photos = "some/photos"\n' in card
     assert "](clothing_worst.jpg)" in card
     picture = tmp_path / "clothing_worst.jpg"
     assert picture.stat().st_size <= 400_000
@@ -178,7 +180,9 @@ def test_photos_are_given_in_batches_and_scored_one_by_one(dataset: ClothingCoPa
 
 def test_photos_to_learn_from_are_counted_once_a_label(dataset: ClothingCoParsing) -> None:
     found = count_training_photos(dataset)
-    labels = [set(np.unique(dataset.read(n).labels).tolist()) for n in dataset.training_numbers()]
+    labels = [
+        set(np.unique(dataset.read(n).labels).tolist()) for n in dataset.numbers_of("training")
+    ]
     assert found.num_photos == len(labels)
     assert found.fine.tolist() == [sum(n in there for there in labels) for n in range(len(FINE))]
     groups = [{int(GROUP_OF[label]) for label in there} for there in labels]
@@ -203,11 +207,9 @@ def test_the_worst_photos_come_first_and_missed_groups_are_named(
     assert set(missed) == worn - {"dress"}
 
 
-def test_costs_are_those_of_the_served_network(
-    checkpoint: Path, dataset: ClothingCoParsing
-) -> None:
+def test_costs_are_those_of_the_served_network(checkpoint: Path) -> None:
     predictor = ClothingPredictor.from_checkpoint(checkpoint)
-    found = cost(predictor, [dataset.read(dataset.numbers[0]).image])
+    found = cost(predictor)
     network = ClothingNetwork(ClothingConfig(network="unet", widths=(8, 16))).eval()
     assert found["parameters"] == sum(p.numel() for p in network.parameters())
     counted = 0
@@ -223,41 +225,27 @@ def test_costs_are_those_of_the_served_network(
         module.register_forward_hook(count)
     network(torch.zeros(1, 3, SIDE, SIDE))
     assert found["giga_macs"] == pytest.approx(counted / 1e9)
-    assert found["ms_all_threads"] > 0
-    assert torch.get_num_threads() == found["num_threads"]
 
 
-def test_an_auxiliary_head_costs_nothing_when_it_is_served(dataset: ClothingCoParsing) -> None:
+def test_an_auxiliary_head_costs_nothing_when_it_is_served() -> None:
     parameters = []
     for auxiliary in (False, True):
         config = ClothingConfig(network="deeplabv3_mobilenet_v3_large", auxiliary=auxiliary)
         network = ClothingNetwork(config)
         header = dataclasses.replace(HEADER, config={"network": dataclasses.asdict(config)})
         predictor = ClothingPredictor(network, 32, header=header, dtype=torch.float32)
-        found = cost(predictor, [dataset.read(dataset.numbers[0]).image])
+        found = cost(predictor)
         parameters.append((found["parameters"], found["giga_macs"]))
     assert parameters[0] == parameters[1]
 
 
-def test_a_card_says_what_the_weights_began_with(
-    checkpoint: Path, dataset: ClothingCoParsing
+def test_a_card_reports_no_photos_that_chose(
+    checkpoint: Path, dataset: ClothingCoParsing, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    predictor = ClothingPredictor.from_checkpoint(checkpoint)
-    assert predictor.header is not None
-    photos = measure(predictor, dataset, dataset.validation_numbers(), batch_size=4)
-    report = clothing_report(photos, count_training_photos(dataset))
-    report["cost"] = cost(predictor, [dataset.read(dataset.numbers[0]).image])
-    for recipe, words in (
-        ({"weights": "none"}, "from these photos alone"),
-        ({"weights": "coco"}, "weights for COCO"),
-        ({"weights": "none", "initial": "x.safetensors"}, "weights of x.safetensors"),
-    ):
-        header = dataclasses.replace(predictor.header, recipe=recipe | {"command": "fit"})
-        card = clothing_card(
-            header, "worst.jpg", None, report=report, measured_by="m", made_on="On paper."
-        )
-        assert words in card
-        assert "Beside other networks" not in card
+    command = ["evaluate", "clothing", str(checkpoint), "--data", str(dataset.root)]
+    assert main([*command, "--record", "--split", "validation"]) == 1
+    assert "--record needs --split test" in capsys.readouterr().err
+    assert not checkpoint.with_suffix(".md").exists()
 
 
 def test_a_dataset_of_other_labels_is_refused(

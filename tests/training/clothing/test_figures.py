@@ -6,7 +6,7 @@ import pytest
 import torch
 from PIL import Image
 
-from model.checkpoint import CheckpointHeader
+from model.checkpoint import CheckpointHeader, TrainingPart
 from model.clothing.labels import FINE, GROUPED
 from model.clothing.network import ClothingConfig, ClothingNetwork
 from model.clothing.predictor import ClothingPredictor, save_clothing_checkpoint
@@ -25,7 +25,9 @@ def test_a_photos_figure_names_the_labels_found(
     network = ClothingNetwork(ClothingConfig(network="unet", widths=(4, 8)))
     with torch.no_grad():
         network.get_parameter("network.classify.weight").mul_(300)
-    header = CheckpointHeader("", {}, "nothing", {}, {}, "unknown", "Apache-2.0")
+    header = CheckpointHeader(
+        "", {}, (TrainingPart({}, "unknown", "nothing", 0),), {}, "Apache-2.0"
+    )
     checkpoint = tmp_path / "clothing.safetensors"
     save_clothing_checkpoint(checkpoint, network, 64, header)
     photo, out = clothing_folder / "photos" / "0001.jpg", tmp_path / "figures" / "out.png"

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import nn
 
-from model.checkpoint import CheckpointHeader
+from model.checkpoint import CheckpointHeader, TrainingPart
 from model.clothing.network import ClothingConfig, ClothingNetwork
 from model.clothing.predictor import ClothingPredictor, save_clothing_checkpoint
 from model.errors import InvalidInputError
@@ -130,8 +130,8 @@ def test_saying_null_everywhere_is_judged_by_nulls_share(recipe: ClothingRecipe)
             return [logits]
 
     held_out = HeldOutSamples(packed_photos(recipe.data, held_out=True), 64)
-    labels = torch.stack([sample.labels for sample in map(held_out.__getitem__, range(2))])
-    first = next(held_out.batches(2))
+    labels = held_out[0].labels
+    first = next(held_out.batches(1))
     judged = begin(recipe).judgement(Null(), [first])
     known = labels[labels != 255]
     assert judged["pixel_accuracy"] == pytest.approx(float((known == 0).float().mean()))
@@ -148,8 +148,10 @@ def test_fit_writes_a_checkpoint_that_knows_where_it_comes_from(
     assert header is not None
     assert predictor.input_size == 64
     description = json.loads((run / "run.json").read_text())
-    assert header.recipe == description["recipe"] | {"command": description["command"]}
-    assert header.recipe["data"]["photos"] == str(clothing_folder)
+    (part,) = header.lineage
+    assert part.recipe == description["recipe"] | {"command": description["command"]}
+    assert part.recipe["data"]["photos"] == str(clothing_folder)
+    assert part.steps > 0
     assert "Clothing Co-Parsing" in header.trained_on
     assert header.licence == "Apache-2.0"
     assert 0 <= header.metrics["pixel_accuracy"] <= 1
@@ -208,7 +210,7 @@ def test_a_run_can_start_from_a_checkpoint(recipe: ClothingRecipe, tmp_path: Pat
     torch.manual_seed(7)
     network = ClothingNetwork(recipe.network)
     path = tmp_path / "start.safetensors"
-    header = CheckpointHeader("", {}, "nothing", {}, {}, "abc", "Apache-2.0")
+    header = CheckpointHeader("", {}, (TrainingPart({}, "abc", "nothing", 0),), {}, "Apache-2.0")
     save_clothing_checkpoint(path, network, 64, header)
     started = begin(dataclasses.replace(recipe, initial=str(path))).network.state_dict()
     for name, tensor in network.state_dict().items():
@@ -275,17 +277,21 @@ def test_data_are_prepared_beforehand(
     assert main([*command, "--cache", str(tmp_path / "cache")]) == 0
     learned, held_out = capsys.readouterr().out.splitlines()
     assert learned.split(" photos")[0] == "34"
-    assert held_out.split(" photos")[0] == "2"
+    assert held_out.split(" photos")[0] == "1"
     folders = sorted((tmp_path / "cache").iterdir())
     assert [folder.name.rpartition("-")[0] for folder in folders] == ["held-out-photos", "photos"]
 
 
 def test_what_earlier_weights_had_learned_from_goes_along(fit: list[str], tmp_path: Path) -> None:
     config = ClothingConfig("unet", widths=(4, 8))
-    header = CheckpointHeader("", {}, "pictures of a museum", {}, {}, "abc", "Apache-2.0")
+    header = CheckpointHeader(
+        "", {}, (TrainingPart({}, "abc", "pictures of a museum", 0),), {}, "Apache-2.0"
+    )
     path = tmp_path / "earlier.safetensors"
     save_clothing_checkpoint(path, ClothingNetwork(config), 64, header)
     assert main([*fit, "--initial", str(path)]) == 0
     made = ClothingPredictor.from_checkpoint(tmp_path / "run" / "clothing.safetensors").header
     assert made is not None
-    assert "pictures of a museum" in made.trained_on
+    assert made.lineage[0] == header.lineage[0]
+    assert len(made.lineage) == 2
+    assert made.trained_on == f"{made.lineage[1].data}; pictures of a museum"

@@ -7,7 +7,7 @@ import pytest
 import torch
 from scipy.io import savemat
 
-from model.checkpoint import CheckpointHeader
+from model.checkpoint import CheckpointHeader, TrainingPart
 from model.clothing.labels import LABELS
 from model.clothing.network import ClothingConfig, ClothingNetwork
 from model.clothing.predictor import ClothingPredictor, save_clothing_checkpoint
@@ -88,7 +88,7 @@ def test_usual_areas_are_lower_quartiles_of_photos_that_have_the_label(
     clothing_folder: Path,
 ) -> None:
     dataset = ClothingCoParsing.open(clothing_folder)
-    maps = [dataset.read_labels(number) for number in dataset.training_numbers()]
+    maps = [dataset.read_labels(number) for number in dataset.numbers_of("training")]
     areas = usual_areas(dataset)
     for label in range(len(LABELS)):
         shares = sorted(float((labels == label).mean()) for labels in maps if label in labels)
@@ -113,7 +113,7 @@ def test_what_comes_out_is_a_folder_to_learn_from(clothing_folder: Path, tmp_pat
     for number in (1, 2, 7):
         savemat(folder / f"{number:04d}.mat", {"tags": np.array([[0, 14, 19, 41]], np.uint8)})
     checkpoint = tmp_path / "clothing.safetensors"
-    header = CheckpointHeader("", {}, "nothing", {}, {}, "abc", "Apache-2.0")
+    header = CheckpointHeader("", {}, (TrainingPart({}, "abc", "nothing", 0),), {}, "Apache-2.0")
     save_clothing_checkpoint(checkpoint, network(), 64, header)
     options = ["--ccp", str(clothing_folder), "--checkpoint", str(checkpoint)]
     command = ["data", "tagged", *options, "--out", str(tmp_path / "out")]

@@ -1,5 +1,6 @@
 import shutil
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -7,7 +8,8 @@ from PIL import Image
 from scipy.io import savemat
 
 from model.errors import InvalidInputError
-from training.datasets.ccp import ClothingCoParsing, is_test, is_validation
+from training.datasets.ccp import ClothingCoParsing
+from training.datasets.splits import Split
 from training.silhouette.sources import CLOSE_LABELS
 
 
@@ -36,26 +38,23 @@ def test_fine_labels_are_the_files_own(ccp_folder: Path) -> None:
         assert np.array_equal(photo.image, np.asarray(picture))
 
 
-def test_test_photos_are_never_given_out(ccp_folder: Path) -> None:
+def test_reserved_photos_are_never_given_out(ccp_folder: Path) -> None:
     dataset = ClothingCoParsing.open(ccp_folder)
     assert len(dataset.numbers) == 36
     assert not any(number % 10 == 7 for number in dataset.numbers)
-    assert not any(is_validation(number) for number in range(7, 2000, 10))
-    with pytest.raises(ValueError, match="photo 7 is a test photo"):
+    with pytest.raises(ValueError, match="photo 7 is reserved"):
         dataset.read(7)
 
 
 def test_the_split_is_a_matter_of_the_number_alone(ccp_folder: Path) -> None:
     dataset = ClothingCoParsing.open(ccp_folder)
-    before = dataset.validation_numbers()
-    assert sorted(before + dataset.training_numbers()) == list(dataset.numbers)
+    before = {split: dataset.numbers_of(split) for split in get_args(Split)}
+    assert sorted(sum(before.values(), ())) == list(dataset.numbers)
     (ccp_folder / "photos" / "0001.jpg").unlink()
     after = ClothingCoParsing.open(ccp_folder)
     assert 1 not in after.numbers
-    assert set(after.validation_numbers()) == set(before) - {1}
-    everything = [number for number in range(1, 5001) if not is_test(number)]
-    share = sum(is_validation(number) for number in everything) / len(everything)
-    assert share == pytest.approx(0.1, abs=0.015)
+    for split, numbers in before.items():
+        assert set(after.numbers_of(split)) == set(numbers) - {1}
 
 
 def test_photos_without_pixel_labels_are_left_out(ccp_folder: Path) -> None:
@@ -148,7 +147,9 @@ def test_the_real_dataset_is_as_its_authors_say(shared_data: Path) -> None:
     assert len(dataset.label_names) == 59
     assert dataset.label_names[dataset.label_id("skin")] == "skin"
     assert len(dataset.numbers) == 904
-    assert 70 <= len(dataset.validation_numbers()) <= 110
+    assert len(dataset.numbers_of("training")) == 822
+    assert len(dataset.numbers_of("validation")) == 42
+    assert len(dataset.numbers_of("test")) == 40
     photo = dataset.read(dataset.numbers[0])
     assert Image.fromarray(photo.image).width == 550
     assert dataset.label_names[0] == "null"

@@ -5,8 +5,8 @@ import pytest
 from PIL import Image
 
 from model.errors import InvalidInputError
-from training.datasets.ccp import is_validation
 from training.datasets.ccp_kaggle import CcpKaggle
+from training.datasets.splits import photo_split
 
 COLOURS = {"none": (69, 6, 90), "hair": (1, 2, 3), "skin": (200, 100, 0)}
 
@@ -49,9 +49,11 @@ def test_photos_and_labels_are_paired_by_number(folder: Path) -> None:
 def test_the_split_is_the_originals(folder: Path) -> None:
     dataset = CcpKaggle.open(folder)
     assert dataset.numbers == tuple(n for n in range(1, 21) if n % 10 != 7)
-    assert all(is_validation(number) for number in dataset.validation_numbers())
-    assert not any(is_validation(number) for number in dataset.training_numbers())
-    with pytest.raises(ValueError, match="photo 17 is a test photo"):
+    for number in dataset.numbers:
+        split = photo_split(number)
+        assert split is not None
+        assert number in dataset.numbers_of(split)
+    with pytest.raises(ValueError, match="photo 17 is reserved"):
         dataset.read(17)
 
 

@@ -42,7 +42,7 @@ def test_tags_and_photos_are_opened_by_the_names_that_were_listed(tagged: Path) 
 
 
 def test_a_test_photo_is_not_read(tagged: Path) -> None:
-    with pytest.raises(ValueError, match="test photo"):
+    with pytest.raises(ValueError, match="reserved"):
         TaggedPhotos.open(tagged).read(47)
 
 

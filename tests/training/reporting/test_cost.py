@@ -1,30 +1,12 @@
 import pytest
 import torch
 
-from training.reporting.cost import median_ms, num_threads
+from model.silhouette.network import ResidualBlock
+from training.reporting.cost import giga_flops
 
 
-def test_the_median_is_of_calls_after_one_to_warm_up() -> None:
-    seconds = [5.0, 0.001, 0.004, 0.002]
-    now, calls = 0.0, 0
-
-    def call() -> None:
-        nonlocal now, calls
-        now += seconds[calls]
-        calls += 1
-
-    assert median_ms([call] * 3, clock=lambda: now) == pytest.approx(2)
-    assert calls == 4
-
-
-def test_threads_are_as_before_after_a_failure_too() -> None:
-    before = torch.get_num_threads()
-
-    def fail() -> None:
-        with num_threads(before + 1):
-            assert torch.get_num_threads() == before + 1
-            raise ValueError("on the way")
-
-    with pytest.raises(ValueError, match="on the way"):
-        fail()
-    assert torch.get_num_threads() == before
+def test_operations_are_counted_as_written_out_for_a_convolution() -> None:
+    """Two for each multiply-add of a 1x1, 3x3, 1x1 block on 8 x 8 pixels."""
+    block = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 1), ResidualBlock(4, 4))
+    multiply_adds = 64 * (3 * 4 + 4 * 2 + 2 * 2 * 9 + 2 * 4)
+    assert giga_flops(block, 8) == pytest.approx(2 * multiply_adds / 1e9)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from model.checkpoint import CheckpointHeader, load_checkpoint
+from model.checkpoint import CheckpointHeader, TrainingPart, load_checkpoint, load_header
 from model.silhouette.architectures import ARCHITECTURES
 from model.silhouette.lite import LiteConfig, LiteSilhouette
 from model.silhouette.predictor import SilhouettePredictor, save_silhouette_checkpoint
@@ -15,7 +15,11 @@ from training.__main__ import main
 
 SMALL = LiteConfig(0, (16, 8, 8, 8))
 HEADER = CheckpointHeader(
-    "", {}, "pictures", {"step": 7}, {"seed": 1, "command": "fit it"}, "abc", "Apache-2.0"
+    "",
+    {},
+    (TrainingPart({"seed": 1, "command": "fit it"}, "abc", "pictures", 0),),
+    {"iou_body": 0.5},
+    "Apache-2.0",
 )
 
 
@@ -73,34 +77,21 @@ def test_the_mean_of_a_checkpoint_with_itself_is_that_checkpoint_and_is_served(
     np.testing.assert_allclose(one, mean, atol=1e-5)
 
 
-def test_the_header_says_what_was_averaged_and_what_all_of_it_learned_from(tmp_path: Path) -> None:
-    checkpoint(tmp_path / "one", 1, commit="def")
-    checkpoint(tmp_path / "other", 2, trained_on="people; before from pictures")
-    checkpoint(tmp_path / "third", 3, trained_on="streets", metrics={"step": 9, "rendered": {}})
-    assert average(tmp_path, "one", "other", "third") == 0
-    header, _ = load_checkpoint(tmp_path / "mean", *ARCHITECTURES)
-    one, _ = load_checkpoint(tmp_path / "one", *ARCHITECTURES)
-    assert header.trained_on == (
-        "streets; averaged with weights that had learned from pictures; averaged with weights that "
-        "had learned from people; before from pictures"
-    )
-    # Nothing that was measured of one of them is said of the mean.
-    assert header.metrics == {"step": 9}
-    assert header.recipe["command"].startswith("python -m training average silhouette ")
-    assert header.recipe["average_of"][0] == {
-        "sha256": one.sha256,
-        "commit": "def",
-        "command": "fit it",
-    }
-    assert len(header.recipe["average_of"]) == 3
-
-
-def test_what_all_learned_from_is_said_once(tmp_path: Path) -> None:
-    checkpoint(tmp_path / "one", 1)
-    checkpoint(tmp_path / "other", 2, trained_on="people; began with pictures")
+def test_the_header_has_every_part_of_every_training_once_and_then_the_mean(tmp_path: Path) -> None:
+    first = TrainingPart({"seed": 1}, "abc", "pictures", 3)
+    second, third = (TrainingPart({"seed": n}, "def", "people", 5) for n in (2, 3))
+    checkpoint(tmp_path / "one", 1, lineage=(first, second))
+    checkpoint(tmp_path / "other", 2, lineage=(first, second, third))
     assert average(tmp_path, "one", "other") == 0
-    header, _ = load_checkpoint(tmp_path / "mean", *ARCHITECTURES)
-    assert header.trained_on == "people; began with pictures"
+    header = load_header(tmp_path / "mean")
+    assert header.lineage[:-1] == (first, second, third)
+    mean = header.lineage[-1]
+    assert mean.recipe["command"].startswith("python -m training average silhouette ")
+    digests = [load_header(tmp_path / name).sha256 for name in ("one", "other")]
+    assert mean.recipe["average_of"] == digests
+    assert mean.steps == 0
+    # Nothing that was measured of one of them is said of the mean.
+    assert header.metrics == {}
 
 
 @pytest.mark.parametrize(

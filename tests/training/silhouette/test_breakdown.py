@@ -43,7 +43,7 @@ def test_every_bin_has_its_own_pictures_and_baselines() -> None:
     assert (tight["name"], tight["pictures"]) == ("tight", 2)
     assert (loose["name"], loose["pictures"]) == ("loose", 1)
     gap = {
-        row["name"]: row["scores"][NETWORK]["mean_error"] - row["scores"][DRESSED]["mean_error"]
+        row["name"]: row["scores"][NETWORK]["mae"] - row["scores"][DRESSED]["mae"]
         for row in breakdown.by_view()
     }
     # One wrong pixel of 1600 in the picture that shows the side; both are alike elsewhere.

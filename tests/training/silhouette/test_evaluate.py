@@ -1,4 +1,5 @@
 import csv
+import dataclasses
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,7 +10,13 @@ import pytest
 import torch
 from PIL import Image
 
-from model.checkpoint import CheckpointHeader
+from model.checkpoint import (
+    CheckpointHeader,
+    TrainingPart,
+    load_checkpoint,
+    save_checkpoint,
+)
+from model.silhouette.architectures import ARCHITECTURES
 from model.silhouette.network import HourglassConfig, StackedHourglass
 from model.silhouette.predictor import (
     SilhouetteConfidence,
@@ -35,16 +42,21 @@ def write_checkpoint(path: Path, seed: int) -> Path:
     with torch.no_grad():
         network.get_parameter("outputs.0.bias").fill_(0.5)
     header = CheckpointHeader(
-        architecture="",
-        config={},
-        trained_on="nothing at all",
-        metrics={"step": 12},
-        recipe={
-            "data": {"pairs": ["some/pairs"], "photos": "some/photos"},
-            "command": "python -m training fit silhouette some/recipe.toml",
-        },
-        commit="0123456789abcdef",
-        licence="Apache-2.0",
+        "",
+        {},
+        (
+            TrainingPart(
+                {
+                    "data": {"pairs": ["some/pairs"], "photos": "some/photos"},
+                    "command": "python -m training fit silhouette some/recipe.toml",
+                },
+                "0123456789abcdef",
+                "nothing at all",
+                12,
+            ),
+        ),
+        {},
+        "Apache-2.0",
     )
     save_silhouette_checkpoint(path, network, 32, header)
     return path
@@ -77,19 +89,20 @@ def test_recorded_numbers_are_in_the_header_and_on_the_card(
 ) -> None:
     before = SilhouettePredictor.from_checkpoint(checkpoint)
     arguments += ["--json", str(tmp_path / "report.json"), "--limit", "6"]
-    (tmp_path / "silhouette_comparison.md").write_text("| a network | 0.123 |\n")
-    assert main([*arguments, "--record", "By hand."]) == 0
+    assert main([*arguments, "--record", "--note", "Looked at before."]) == 0
     report = json.loads((tmp_path / "report.json").read_text())
     after = SilhouettePredictor.from_checkpoint(checkpoint)
     assert after.header is not None
     assert before.header is not None
     assert report.pop("checkpoint") == "silhouette.safetensors"
-    assert after.header.metrics == report | {"step": 12}
+    assert after.header.metrics == report
+    assert after.header.lineage == before.header.lineage
     assert after.header.sha256 == before.header.sha256
     card = checkpoint.with_suffix(".md").read_text()
+    for name, value in report["rendered"]["network"].items():
+        assert f"{value:.3f} ± {report['rendered_standard_errors'][name]:.3f}" in card
     for number in (
-        report["rendered"]["network"]["overlap"],
-        report["rendered"]["network"]["band_error"],
+        report["photos"]["auroc"],
         report["cloth_ratio"],
         report["calibration"]["picture"]["ece"],
         report["photos"]["median_skin"],
@@ -97,14 +110,11 @@ def test_recorded_numbers_are_in_the_header_and_on_the_card(
         *(row["cloth_ratio"] for row in report["by_looseness"]),
     ):
         assert f"{number:.3f}" in card
-    assert f"standard error over people of {report['overlap_standard_error']:.4f}" in card
-    assert "0123456789ab`, best of the run at step 12" in card
-    assert "By hand." in card
-    assert "### Beside other networks" in card
-    assert "\n| a network | 0.123 |\n" in card
-    assert "\n    python -m training fit silhouette some/recipe.toml\n" in card
+    assert card.startswith("---\nlicense: apache-2.0\n")
+    assert "| `fit silhouette recipe` | 12 | nothing at all | 0123456 |" in card
+    assert "\nLooked at before.\n" in card
+    assert "people from elsewhere" not in card
     assert f"\n    python -m training {' '.join(arguments[:2] + arguments[4:6])}" in card
-    assert '\n    data.pairs = ["some/pairs"]\n' in card
     picture = tmp_path / "silhouette_worst.jpg"
     assert "](silhouette_worst.jpg)" in card
     assert picture.stat().st_size <= 400_000
@@ -112,18 +122,67 @@ def test_recorded_numbers_are_in_the_header_and_on_the_card(
         assert sheet.format == "JPEG"
 
 
-def test_the_card_of_a_mean_names_the_runs_that_it_is_of(
+def test_photos_of_people_from_elsewhere_are_measured_and_on_the_card(
+    checkpoint: Path, arguments: list[str], tmp_path: Path
+) -> None:
+    for name in ("photos", "masks"):
+        (tmp_path / "people" / name).mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    for number in (1, 2):
+        pixels = rng.integers(0, 256, (40, 30, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(tmp_path / "people" / "photos" / f"{number}.jpg")
+        mask = Image.new("L", (30, 40))
+        mask.paste(255, (10, 10, 20, 35))
+        mask.save(tmp_path / "people" / "masks" / f"{number}.png")
+    arguments += ["--people", str(tmp_path / "people"), "--out", str(tmp_path / "out")]
+    assert main([*arguments, "--record"]) == 0
+    people = json.loads((tmp_path / "out" / "report.json").read_text())["people"]
+    with (tmp_path / "out" / "people.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["photo"] for row in rows] == ["people/1", "people/2"]
+    assert people["network"]["iou"] == pytest.approx(np.mean([float(r["iou"]) for r in rows]), 1e-4)
+    assert people["whole picture"]["iou"] == pytest.approx(250 / 1200)
+    card = checkpoint.with_suffix(".md").read_text()
+    assert "2 photos that are not street fashion" in card
+    assert f"{people['network']['recall']:.3f} ± {people['standard_errors']['recall']:.3f}" in card
+
+
+def test_the_card_of_a_mean_has_all_parts_of_the_training(
     checkpoint: Path, arguments: list[str]
 ) -> None:
-    one, other = str(checkpoint), str(checkpoint)
-    average = ["average", "silhouette", one, other, "--out", str(checkpoint)]
+    other = write_checkpoint(checkpoint.with_name("other.safetensors"), seed=1)
+    average = ["average", "silhouette", str(checkpoint), str(other), "--out", str(checkpoint)]
     assert main(average) == 0
-    assert main([*arguments, "--limit", "6", "--record", "By hand."]) == 0
-    made = checkpoint.with_suffix(".md").read_text().split("## Measured")[0]
-    assert f"\n    python -m training {' '.join(average)}\n" in made
-    assert "mean of those of 2 checkpoints" in made
-    assert made.count("    python -m training fit silhouette some/recipe.toml\n") == 2
-    assert "best of the run at step 12" in made
+    assert main([*arguments, "--limit", "6", "--record"]) == 0
+    card = checkpoint.with_suffix(".md").read_text()
+    assert card.count("| `fit silhouette recipe` | 12 |") == 1
+    assert "| `average silhouette` | - | the mean of the weights of 2 checkpoints |" in card
+
+
+def test_each_split_has_its_own_people_and_photos(
+    checkpoint: Path, shader_folder: Path, ccp_folder: Path, tmp_path: Path
+) -> None:
+    found = {}
+    for split in ("validation", "test"):
+        out = tmp_path / split
+        data = ["--data", str(shader_folder), "--ccp", str(ccp_folder)]
+        command = ["evaluate", "silhouette", "--checkpoint", str(checkpoint), *data]
+        header, tensors = load_checkpoint(checkpoint, *ARCHITECTURES)
+        recipe = {"command": "", "data": {"validation_fraction": 1.0}}
+        part = TrainingPart(recipe, "abc", "nothing", 3)
+        save_checkpoint(checkpoint, tensors, dataclasses.replace(header, lineage=(part,)))
+        assert main([*command, "--split", split, "--out", str(out)]) == 0
+        assert json.loads((out / "report.json").read_text())["split"] == split
+        keys = []
+        for stem, column in (("rendered", "subject"), ("photos", "photo")):
+            with (out / f"{stem}.csv").open() as file:
+                keys += [row[column] for row in csv.DictReader(file)]
+        found[split] = set(keys)
+    assert not found["validation"] & found["test"]
+    assert {"ccp/0038"} < found["validation"]
+    assert {"ccp/0019"} < found["test"]
+    # Eight subjects, all of them held out.
+    assert len(found["validation"] | found["test"]) == 8 + 2
 
 
 def test_the_folder_holds_the_numbers_a_row_for_each_picture_and_figures(
@@ -138,14 +197,17 @@ def test_the_folder_holds_the_numbers_a_row_for_each_picture_and_figures(
         photos = list(csv.DictReader(file))
     assert len(rendered) == report["rendered_pictures"] == 16
     assert len(photos) == report["photos"]["photos"]
-    overlaps = [float(row["overlap"]) for row in rendered]
-    assert np.mean(overlaps) == pytest.approx(report["rendered"]["network"]["overlap"], rel=1e-5)
+    for name, mean in report["rendered"]["network"].items():
+        if name in ("iou_body", "iou_target", "mae"):
+            assert np.mean([float(row[name]) for row in rendered]) == pytest.approx(mean, rel=1e-5)
+    ious = [float(row["iou_body"]) for row in rendered]
     people: dict[str, list[float]] = {row["subject"]: [] for row in rendered}
-    for row, overlap in zip(rendered, overlaps, strict=True):
-        people[row["subject"]].append(overlap)
+    for row, iou in zip(rendered, ious, strict=True):
+        people[row["subject"]].append(iou)
     assert {len(pictures) for pictures in people.values()} == {16 // len(people)}
     error = np.std([np.mean(o) for o in people.values()], ddof=1) / len(people) ** 0.5
-    assert report["overlap_standard_error"] == pytest.approx(error, rel=1e-4)
+    assert report["rendered_standard_errors"]["iou_body"] == pytest.approx(error, rel=1e-4)
+    assert report["rendered_people"] == len(people)
     assert {row["view"] for row in rendered} == {"front"}
     assert rendered[0]["subject"].endswith("shader/femaleBatch001/0000")
     assert rendered[1]["frame"] == "1"
@@ -203,14 +265,14 @@ def test_rows_of_another_checkpoint_are_not_used(
     first = json.loads((out / "report.json").read_text())
     write_checkpoint(checkpoint, seed=1)
     assert main(arguments) == 0
-    assert num_lines(out, "photos") == 4
+    assert num_lines(out, "photos") == 2
     assert json.loads((out / "report.json").read_text())["photos"] != first["photos"]
 
 
 def test_a_run_goes_on_after_the_last_whole_row_in_batches(
     shader_folder: Path, tmp_path: Path
 ) -> None:
-    people = FolderPeople([shader_folder], fraction=1.0)
+    people = FolderPeople([shader_folder], None, "test")
     predictor = BrightIsBody()
     indices = list(range(10))
     for chosen in (indices[:3], indices):
@@ -232,7 +294,7 @@ def test_a_run_goes_on_after_the_last_whole_row_in_batches(
 
 
 def test_a_picture_that_was_replaced_is_measured_again(shader_folder: Path, tmp_path: Path) -> None:
-    people = FolderPeople([shader_folder], fraction=1.0)
+    people = FolderPeople([shader_folder], None, "test")
     rows, predictor = Rows(tmp_path / "rows", "rendered"), BrightIsBody()
     measure(predictor, people, [0, 1], rendered_score, rows, 4, "people")
     path = shader_folder / "femaleBatch001" / "0000" / "dressed" / "Image0000.png"
@@ -266,18 +328,19 @@ def test_people_can_be_rendered_instead_of_read(
     report = json.loads((tmp_path / "report.json").read_text())
     assert report["rendered_pictures"] == 2
     assert sum(row["pictures"] for row in report["by_view"]) == 2
-    assert "2 rendered pictures of held-out people" in capsys.readouterr().out
+    assert "2 pictures of 1 rendered people, test split" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
         ([], "nothing to measure on"),
-        (["--data", "x", "--record", "By hand."], "needs both --data and --ccp"),
+        (["--data", "x", "--record"], "needs both --data and --ccp"),
+        (["--data", "x", "--ccp", "y", "--record", "--split", "validation"], "needs --split test"),
         (["--data", "x", "--shard", "1/2"], "--shard needs --out"),
         (["--data", "x", "--shard", "1/2", "--out", "y", "--json", "z"], "need the whole"),
         (["--data", "x", "synthetic"], "not both"),
-        (["--data", "x", "--seed", "3"], "--seed go with --data synthetic only"),
+        (["--data", "x", "--subjects", "3"], "--subjects go with --data synthetic only"),
     ],
 )
 def test_what_cannot_be_done_is_refused_at_once(

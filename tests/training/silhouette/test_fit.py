@@ -12,7 +12,7 @@ import pytest
 import torch
 from PIL import Image
 
-from model.checkpoint import CheckpointHeader, load_checkpoint
+from model.checkpoint import CheckpointHeader, TrainingPart, load_checkpoint
 from model.errors import InvalidInputError
 from model.silhouette.network import HourglassConfig, StackedHourglass
 from model.silhouette.predictor import (
@@ -136,13 +136,14 @@ def test_fit_writes_a_checkpoint_that_knows_where_it_comes_from(
     assert header is not None
     assert predictor.input_size == 32
     description = json.loads((run / "run.json").read_text())
-    assert header.recipe == description["recipe"] | {"command": description["command"]}
-    assert header.recipe["command"].startswith("python -m training ")
-    assert header.recipe["data"]["pairs"] == [str(tmp_path / "shader")]
+    (part,) = header.lineage
+    assert part.recipe == description["recipe"] | {"command": description["command"]}
+    assert part.recipe["command"].startswith("python -m training ")
+    assert part.recipe["data"]["pairs"] == [str(tmp_path / "shader")]
     assert header.licence == "Apache-2.0"
     assert "Clothing Co-Parsing" in header.trained_on
-    assert header.metrics["step"] in (2, 4)
-    assert 0 <= header.metrics["overlap"] <= 1
+    assert part.steps in (2, 4)
+    assert 0 <= header.metrics["iou_target"] <= 1
     assert len(header.commit) >= 40 or header.commit == "unknown"
     average = load_state(run / "best.safetensors")["task"]["average"]
     _, tensors = load_checkpoint(run / "silhouette.safetensors", *ARCHITECTURES)
@@ -229,12 +230,13 @@ def test_a_checkpoint_is_measured_beside_its_baselines(
         "body and a constant in cloth",
     }
     for row in report["rendered"].values():
-        assert 0 <= row["mean_error"] <= row["cloth_error"] + row["mean_error"] <= 2
-        assert 0 <= row["overlap"] <= 1
+        assert 0 <= row["mae"] <= row["mae_cloth"] + row["mae"] <= 2
+        assert 0 <= row["iou_body"] <= 1
+        assert 0 <= row["iou_target"] <= 1
     assert report["photos"]["photos"] >= 1
     assert "AUROC" in capsys.readouterr().out
     assert main([*command, *where, "--all-subjects", "--limit", "3"]) == 0
-    assert "3 rendered pictures of held-out people" in capsys.readouterr().out
+    assert "3 pictures of 3 rendered people, test split" in capsys.readouterr().out
     assert main(command) == 1
     assert "nothing to measure on" in capsys.readouterr().err
 
@@ -264,7 +266,7 @@ def test_a_run_can_start_from_a_checkpoint(recipe: SilhouetteRecipe, tmp_path: P
     torch.manual_seed(7)
     network = StackedHourglass(recipe.network)
     path = tmp_path / "start.safetensors"
-    header = CheckpointHeader("", {}, "nothing", {}, {}, "abc", "Apache-2.0")
+    header = CheckpointHeader("", {}, (TrainingPart({}, "abc", "nothing", 0),), {}, "Apache-2.0")
     save_silhouette_checkpoint(path, network, 32, header)
     started = build(dataclasses.replace(recipe, initial=str(path)))
     for name, tensor in network.state_dict().items():
@@ -282,7 +284,7 @@ def test_a_refinement_can_be_put_on_a_plain_checkpoint_and_not_be_taken_off(
     recipe: SilhouetteRecipe, tmp_path: Path
 ) -> None:
     path = tmp_path / "checkpoint.safetensors"
-    header = CheckpointHeader("", {}, "", {}, {}, "", "")
+    header = CheckpointHeader("", {}, (TrainingPart({}, "", "", 0),), {}, "")
     plain = StackedHourglass(recipe.network)
     save_silhouette_checkpoint(path, plain, 48, header)
     network = dataclasses.replace(recipe.network, refinement_width=4)

@@ -12,7 +12,7 @@ from training.silhouette.scores import (
     RenderedTotals,
     boundary_band,
     cloth_ratio,
-    overlap,
+    iou,
     score_rendered,
 )
 
@@ -25,9 +25,9 @@ def disc(side: int, radius: float) -> np.ndarray:
 
 def test_overlap_is_intersection_over_union() -> None:
     one, other = np.array([1, 1, 0, 0], bool), np.array([0, 1, 1, 0], bool)
-    assert overlap(one, other) == pytest.approx(1 / 3)
-    assert overlap(one, one) == 1
-    assert overlap(~one & one, ~one & one) == 1
+    assert iou(one, other) == pytest.approx(1 / 3)
+    assert iou(one, one) == 1
+    assert iou(~one & one, ~one & one) == 1
 
 
 def test_the_band_is_within_a_64th_of_the_side_of_a_discs_edge() -> None:
@@ -67,33 +67,46 @@ def test_totals_are_those_of_a_loop_over_all_pixels(rng: np.random.Generator) ->
     errors = [abs(p - t) for p, t, *_ in pictures]
     cloths, bands = [c for *_, c, _ in pictures], [b for *_, b in pictures]
     network = summary[NETWORK]
-    assert network["mean_error"] == pytest.approx(mean(*errors))
-    for name, parts in (("cloth_error", cloths), ("band_error", bands)):
+    assert network["mae"] == pytest.approx(mean(*errors))
+    for name, parts in (("mae_cloth", cloths), ("mae_band", bands)):
         found = [e[part] for e, part in zip(errors, parts, strict=True)]
         assert network[name] == pytest.approx(mean(*found))
-    assert network["overlap"] == pytest.approx(
-        np.mean([overlap(p > 0.5, t > 0.5) for p, t, *_ in pictures])
+    assert network["iou_target"] == pytest.approx(
+        np.mean([iou(p > 0.5, t > 0.5) for p, t, *_ in pictures])
+    )
+    naked = disc(64, 10)
+    assert network["iou_body"] == pytest.approx(
+        np.mean([iou(p > 0.5, naked) for p, *_ in pictures])
+    )
+    assert summary[DRESSED]["iou_body"] == pytest.approx(
+        np.mean([naked.sum() / disc(64, radius).sum() for radius in (12, 15, 20)])
     )
     dressed_error = mean(*[(1 - t)[c] for _, t, _, c, _ in pictures])
-    assert summary[DRESSED]["cloth_error"] == pytest.approx(dressed_error)
+    assert summary[DRESSED]["mae_cloth"] == pytest.approx(dressed_error)
     values = np.concatenate([t[c] for _, t, _, c, _ in pictures])
     in_band = np.concatenate([t[c & b] for _, t, _, c, b in pictures])
     best = min(np.linspace(0, 1, 1001), key=lambda k: np.abs(values - k).mean())
     constant, least = summary[CONSTANT], np.abs(values - best).mean()
     # Targets are counted to the nearest thousandth.
-    assert constant["cloth_error"] == pytest.approx(least, abs=5e-4)
+    assert constant["mae_cloth"] == pytest.approx(least, abs=5e-4)
     num_pixels, num_band = 3 * 64 * 64, sum(int(b.sum()) for b in bands)
-    assert constant["mean_error"] == pytest.approx(least * len(values) / num_pixels, abs=5e-4)
+    assert constant["mae"] == pytest.approx(least * len(values) / num_pixels, abs=5e-4)
     band_error = np.abs(in_band - constant["constant"]).sum() / num_band
-    assert constant["band_error"] == pytest.approx(band_error, abs=5e-4)
+    assert constant["mae_band"] == pytest.approx(band_error, abs=5e-4)
     better = min(dressed_error, float(least))
-    assert cloth_ratio(summary) == pytest.approx(network["cloth_error"] / better, rel=2e-3)
+    assert cloth_ratio(summary) == pytest.approx(network["mae_cloth"] / better, rel=2e-3)
 
 
-def test_a_perfect_map_has_no_error_and_whole_overlap() -> None:
+def test_a_perfect_map_has_no_error_and_is_all_of_the_target() -> None:
     naked, dressed = disc(64, 10), disc(64, 20)
     totals = RenderedTotals()
     target = silhouette_confidence(naked, dressed, sigma_for((64, 64)))
     totals.add(score_rendered(target, dressed, naked, None))
     network = totals.summary()[NETWORK]
-    assert network == {"mean_error": 0, "cloth_error": 0, "band_error": 0, "overlap": 1}
+    assert network == {
+        "mae": 0,
+        "mae_cloth": 0,
+        "mae_band": 0,
+        "iou_body": iou(target > 0.5, naked),
+        "iou_target": 1,
+    }

@@ -15,6 +15,7 @@ from training.datasets.ccp import ClothingCoParsing
 from training.datasets.ccp_keypoints import CcpKeypoints, Pose
 from training.datasets.packed import PackedPictures, pack
 from training.datasets.shader import iter_subjects
+from training.datasets.splits import subject_split
 from training.engine.batches import SampleKey
 from training.silhouette.dataset import HeldOutSamples, TrainingSamples
 from training.silhouette.recipe import DataRecipe, SilhouetteRecipe
@@ -23,7 +24,6 @@ from training.silhouette.sources import (
     CLOSE,
     UNKNOWN,
     RenderedPairs,
-    is_held_out,
     packed_pairs,
     packed_photos,
     rendered_frames,
@@ -40,11 +40,18 @@ def test_held_out_subjects_are_never_learned_from(recipe: SilhouetteRecipe) -> N
     assert learned
     assert held_out
     assert not learned & held_out
-    assert len(learned | held_out) == 8
-    # `evaluate` asks by subject: the same people, by the same rule.
+    # `evaluate` asks by subject: the same people, by the same rule, and others to report.
     (root,) = recipe.data.pairs
-    asked = {str(s.folder) for s in iter_subjects(Path(root)) if is_held_out(s, 0.5)}
-    assert asked == held_out
+    by_split = {
+        split: {
+            str(s.folder) for s in iter_subjects(Path(root)) if subject_split(s.key, 0.5) == split
+        }
+        for split in ("training", "validation", "test")
+    }
+    assert by_split["training"] == learned
+    assert by_split["validation"] == held_out
+    assert by_split["test"]
+    assert len(learned | held_out | by_split["test"]) == 8
 
 
 def test_packed_pictures_are_the_decoded_ones(recipe: SilhouetteRecipe) -> None:

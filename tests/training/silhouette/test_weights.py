@@ -7,23 +7,21 @@ from pathlib import Path
 import pytest
 import torch
 
-from model.checkpoint import CheckpointHeader
+from model.checkpoint import CheckpointHeader, TrainingPart, load_header
 from model.clothing.network import ClothingConfig, ClothingNetwork
 from model.clothing.predictor import save_clothing_checkpoint
 from model.errors import CheckpointError, InvalidInputError
-from model.silhouette.architectures import ARCHITECTURES
 from model.silhouette.lite import LiteConfig, LiteSilhouette
 from model.silhouette.network import HourglassConfig, StackedHourglass
 from model.silhouette.predictor import SilhouettePredictor, save_silhouette_checkpoint
 from training.__main__ import main
 from training.engine.batches import Stage
-from training.fitting import learned_from
 from training.silhouette.recipe import SilhouetteRecipe
 from training.silhouette.weights import start_from
 
 SMALL = LiteConfig(0, (16, 8, 8, 8))
 STAGES = (Stage(32, steps=1, batch_size=1),)
-HEADER = CheckpointHeader("", {}, "other pictures", {}, {}, "abc", "Apache-2.0")
+HEADER = CheckpointHeader("", {}, (TrainingPart({}, "abc", "other pictures", 0),), {}, "Apache-2.0")
 FIT = """
 [lite]
 variant = 0
@@ -115,7 +113,6 @@ def test_the_encoder_can_come_from_a_package() -> None:
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"lite": SMALL, "baseline": "unet-efficientnet-b0"}, "two networks"),
         ({"weights": "package"}, "those of a lite network"),
         ({"outline_weight": -1.0}, "0 or more is needed"),
         ({"outline_weight": 1.0}, "without refinement has no map"),
@@ -150,21 +147,22 @@ def test_fit_trains_it_and_says_what_it_began_with(
     predictor = SilhouettePredictor.from_checkpoint(tmp_path / "run" / "silhouette.safetensors")
     assert predictor.network.config == SMALL
     assert predictor.header is not None
-    assert predictor.header.trained_on.endswith(
-        "began with weights that had learned from other pictures"
-    )
+    before, part = predictor.header.lineage
+    assert before == HEADER.lineage[0]
+    assert part.recipe["initial"] == str(initial)
+    assert predictor.header.trained_on == f"{part.data}; other pictures"
 
 
-@pytest.mark.parametrize(
-    ("learned", "said"),
-    [
-        ("other pictures", "other pictures"),
-        ("photos", "photos; began with weights that had learned from other pictures"),
-    ],
-)
-def test_what_is_learned_from_twice_is_said_once(
-    learned: str, said: str, network: LiteSilhouette, tmp_path: Path
+def test_the_lineage_is_that_of_the_weights_it_began_with_whatever_becomes_of_the_file(
+    shader_folder: Path, tmp_path: Path
 ) -> None:
-    path = tmp_path / "silhouette.safetensors"
-    save_silhouette_checkpoint(path, network, 64, HEADER)
-    assert learned_from(learned, str(path), ARCHITECTURES) == said
+    recipe, initial = tmp_path / "recipe.toml", tmp_path / "clothing.safetensors"
+    recipe.write_text(FIT.format(cache=tmp_path / "cache"))
+    clothing(initial)
+    command = ["fit", "silhouette", str(recipe), "--initial", str(initial), "--device", "cpu"]
+    run = ["--out", str(tmp_path / "run")]
+    assert main([*command, "--data", str(shader_folder), *run]) == 0
+    initial.unlink()
+    again = tmp_path / "again.safetensors"
+    assert main(["fit", "silhouette", *run, "--export", str(again)]) == 0
+    assert load_header(again).lineage[0] == HEADER.lineage[0]
