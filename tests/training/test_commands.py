@@ -207,8 +207,9 @@ def test_a_device_of_a_recipe_that_is_not_there_is_refused_before_a_run_is_made(
     recipe = tmp_path / "recipe.toml"
     smoke = (RECIPES / "silhouette_smoke.toml").read_text()
     recipe.write_text(f'device = "cuda:99"\n{smoke}')
+    data = ["--data", places["shader"], "--ccp", places["ccp"]]
     for command in ("fit silhouette", "compare silhouette"):
-        arguments = [*command.split(), str(recipe), "--data", places["shader"], "--out", "run"]
+        arguments = [*command.split(), str(recipe), *data, "--out", "run"]
         assert "'cuda:99' is not here" in failed(capsys, arguments)
     assert not (tmp_path / "run").exists()
 
@@ -236,8 +237,8 @@ def test_a_device_of_a_recipe_that_is_not_there_is_refused_before_a_run_is_made(
         "evaluate clothing {folder} --data {ccp}",
         "evaluate clothing {clothing} --data {file}",
         "evaluate body --data {shader} --predictions {folder} --out {new}",
-        "compare silhouette {folder} --out {new}",
-        "compare silhouette {recipes}/silhouette_smoke.toml --data {file} --out {new}",
+        "compare silhouette {folder} --ccp {ccp} --out {new}",
+        "compare silhouette {recipes}/silhouette_smoke.toml --ccp {ccp} --data {file} --out {new}",
         "compare clothing {folder} --data {ccp} --out {new}",
         "compare clothing {recipes}/clothing_smoke.toml --data {file} --out {new}",
         "figures silhouette --image {photo.png} --checkpoint {folder} --out {new}",

@@ -164,8 +164,10 @@ def test_fit_writes_a_checkpoint_that_knows_where_it_comes_from(
     again = ["fit", "clothing", "--out", str(run), "--export", str(exported)]
     assert main([*again, "--input-size", "96"]) == 0
     assert ClothingPredictor.from_checkpoint(exported).input_size == 96
-    assert main([*again, "--input-size", "8"]) == 1
-    assert "at least 16 pixels are needed" in capsys.readouterr().err
+    with pytest.raises(SystemExit) as exit:
+        main([*again, "--input-size", "8"])
+    assert exit.value.code == 2
+    assert "8 is too few; at least 16" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)

@@ -6,7 +6,8 @@ import pytest
 
 from model.errors import AssetError, InvalidInputError
 from training.__main__ import main
-from training.datasets.shader import iter_subjects, read_pair, read_truth
+from training.datasets.shader import iter_subjects, read_pair
+from training.datasets.shader_truth import read_truth
 from training.synthetic.export import DEFAULT_ASSET, ExportSettings, ShapeFitter, export
 from training.synthetic.scene import Synthesizer
 
@@ -86,8 +87,10 @@ def test_a_folder_with_other_settings_is_left_alone(folder: Path) -> None:
 def test_a_count_of_zero_is_refused(
     option: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["data", "synth", "--out", str(tmp_path / "x"), option, "0"]) == 1
-    assert f"{option} is 0; at least 1 is needed" in capsys.readouterr().err
+    with pytest.raises(SystemExit) as exit:
+        main(["data", "synth", "--out", str(tmp_path / "x"), option, "0"])
+    assert exit.value.code == 2
+    assert f"argument {option}: 0 is too few; at least" in capsys.readouterr().err
     assert not (tmp_path / "x").exists()
 
 
