@@ -10,8 +10,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy.lib import format as npy_format
 
-from app.uploads import UnsupportedFormatError
-from model.errors import InvalidInputError
+from model.errors import InvalidInputError, UnsupportedFormatError
 
 MAX_VERTICES = 50_000
 """More than any body model has; the nearest neighbours of more could keep a thread for minutes."""

@@ -26,8 +26,9 @@ from app.predictors import Predictors
 from app.schemas.body import MeshPair
 from app.settings import Settings
 from app.stages import timed_stage
-from app.uploads import UnsupportedFormatError, decode_image
 from model.body.predictor import BodyParameters
+from model.errors import UnsupportedFormatError
+from model.picture_file.reader import decode_picture
 
 MeshContents = BodyParameters | Float[np.ndarray, "V 3"]
 
@@ -70,11 +71,13 @@ async def _metrics(request: Request) -> Metrics:
 
 async def _image(
     service: ServiceDep,
-    image: Annotated[UploadFile, File(description="A JPEG, PNG, WebP, BMP or TIFF picture.")],
+    image: Annotated[
+        UploadFile, File(description="A JPEG, PNG, WebP, BMP, TIFF, GIF or AVIF picture.")
+    ],
 ) -> UInt8[np.ndarray, "H W 3"]:
     with timed_stage("decode"):
         return await to_thread.run_sync(
-            lambda: decode_image(image.file.read(), service.settings.max_pixels),
+            lambda: decode_picture(image.file.read(), service.settings.max_pixels),
             limiter=service.decoding,
         )
 

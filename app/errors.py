@@ -20,8 +20,7 @@ from app.predictors import CapabilityMissingError
 from app.queueing import EngineClosedError, QueueFullError
 from app.security_headers import HEADERS
 from app.telemetry import PROBLEM_STATE, REQUEST_ID_HEADER
-from app.uploads import PictureTooLargeError, UnsupportedFormatError
-from model.errors import InvalidInputError
+from model.errors import InvalidInputError, PictureTooLargeError, UnsupportedFormatError
 
 _log = logging.getLogger(__name__)
 MEDIA_TYPE = "application/problem+json"
@@ -185,7 +184,7 @@ _EXAMPLE_DETAILS = {
     NOT_ACCEPTABLE.name: "Accept is 'text/html'; this endpoint gives image/png, application/json",
     TOO_SLOW.name: "81920 bytes of the body arrived within 60 s, and not all",
     TOO_LARGE.name: "the body is larger than 20000000 bytes, as much as is read",
-    UNSUPPORTED.name: "a GIF file was sent; JPEG, PNG, WebP, BMP, TIFF are read",
+    UNSUPPORTED.name: "the picture is a PDF file; JPEG, PNG, WebP, BMP, TIFF, GIF, AVIF are read",
     UNUSABLE.name: "image is 8x8; each side must be at least 16 pixels",
     RATE_EXCEEDED.name: "more than 60 requests a minute; ask again in 1 s",
     MISSING.name: "silhouette is not loaded: silhouette.safetensors was not there when the server "

@@ -28,7 +28,6 @@ from app.routes import body, clothing, documentation, health, models, silhouette
 from app.security_headers import SecurityHeaders
 from app.settings import Settings
 from app.telemetry import REQUEST_ID_HEADER, SERVER_TIMING_HEADER, RequestTelemetry
-from app.uploads import make_bomb_warnings_errors
 
 ROUTES = (silhouette, body, clothing, models, health, documentation)
 DESCRIPTION = """
@@ -54,7 +53,6 @@ def create_app(
     metrics = Metrics()
     # Bodies are bounded, each and all together: none goes to a disk, which is slow and may be full.
     MultiPartParser.spool_max_size = settings.max_body_bytes
-    make_bomb_warnings_errors()
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:

@@ -1,9 +1,11 @@
 """What data can cause.
 
 HabitusError
-├── InvalidInputError   a picture, number or mesh that cannot be used
-├── CheckpointError     a checkpoint file that is damaged or of another kind
-└── AssetError          a body asset that is damaged, hostile or not in SMPL format
+├── InvalidInputError       a picture, number or mesh that cannot be used
+├── UnsupportedFormatError  a file of a format that is not read
+├── PictureTooLargeError    a picture of more pixels than are read
+├── CheckpointError         a checkpoint file that is damaged or of another kind
+└── AssetError              a body asset that is damaged, hostile or not in SMPL format
 """
 
 
@@ -21,3 +23,11 @@ class CheckpointError(HabitusError):
 
 class AssetError(HabitusError):
     """A body asset that is damaged, hostile or not in SMPL format."""
+
+
+class UnsupportedFormatError(HabitusError):
+    """A file of a format that is not read."""
+
+
+class PictureTooLargeError(HabitusError):
+    """A picture of more pixels than are read."""

@@ -18,11 +18,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 from scipy.io import loadmat
 from scipy.io.matlab import MatReadError
 
 from model.errors import InvalidInputError
+from training.datasets import photo
 
 SPLIT_SEED = "habitus-ccp-1"
 VALIDATION_FRACTION = 0.1
@@ -163,14 +163,7 @@ def read_photo(root: Path, number: int) -> np.ndarray:
         FileNotFoundError: The photo is not there.
         InvalidInputError: It cannot be read.
     """
-    path = root / "photos" / f"{number:04d}.jpg"
-    try:
-        with Image.open(path) as picture:
-            return np.asarray(picture.convert("RGB"))
-    except FileNotFoundError:
-        raise
-    except (OSError, SyntaxError, ValueError) as error:
-        raise InvalidInputError(f"{path} cannot be read as a picture: {error}") from error
+    return photo.read_photo(root / "photos" / f"{number:04d}.jpg")
 
 
 def load_mat(path: Path, key: str) -> np.ndarray:
