@@ -54,7 +54,7 @@ def open_heif(data: bytes, name: str) -> Image.Image:
         return Image.open(io.BytesIO(data), formats=["AVIF"])
     from pillow_heif import HeifImageFile  # type: ignore[import-not-found,unused-ignore]
 
-    image: Image.Image = HeifImageFile(io.BytesIO(data))
+    image: Image.Image = HeifImageFile(io.BytesIO(data))  # type: ignore[no-untyped-call]
     return image
 
 

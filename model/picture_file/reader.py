@@ -87,7 +87,7 @@ def decode_picture(data: bytes, max_pixels: int = MAX_PIXELS) -> UInt8[np.ndarra
         InvalidInputError: The picture is empty, truncated or damaged.
     """
     name = sniff_format(data)
-    with _damage_named(name):
+    with _damage_named(name, max_pixels):
         if name == "JPEG":
             header = read_jpeg_header(data)
             _check_size(header.size, max_pixels)
@@ -143,12 +143,12 @@ def sniff_format(data: bytes) -> str:
 
 
 @contextmanager
-def _damage_named(name: str) -> Iterator[None]:
+def _damage_named(name: str, max_pixels: int = MAX_PIXELS) -> Iterator[None]:
     """What decoders raise, as our errors."""
     try:
         yield
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise PictureTooLargeError(str(error)) from error
+        raise PictureTooLargeError(f"{error}; at most {max_pixels} are read") from error
     except UnidentifiedImageError as error:
         raise InvalidInputError(f"the picture begins like {name} but cannot be read") from error
     except _DAMAGE as error:
