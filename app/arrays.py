@@ -10,8 +10,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy.lib import format as npy_format
 
-from app.uploads import UnsupportedFormatError
-from model.errors import InvalidInputError
+from model.errors import InvalidInputError, UnsupportedFormatError
 
 MAX_VERTICES = 20_000
 """More than SMPL (6,890), SMPL-X (10,475), Anny (13,718) and MHR (18,439) have. The worst pair of

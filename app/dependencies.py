@@ -28,10 +28,10 @@ from app.request_body import BodyRule, check_media_type, parse_json, read_files
 from app.schemas.body import MeshPair, MeshRequest
 from app.settings import Settings
 from app.stages import timed_stage
-from app.uploads import decode_image, picture_size
 from model.body.metrics import check_metres
 from model.body.predictor import BodyParameters
 from model.image import check_size
+from model.picture_file.reader import decode_picture, picture_size
 
 MeshContents = BodyParameters | Float[np.ndarray, "V 3"]
 MESH = BodyRule(
@@ -99,10 +99,10 @@ async def _mesh_request(request: Request) -> MeshRequest:
 
 def _decode(data: bytes, max_pixels: int) -> UInt8[np.ndarray, "H W 3"]:
     """Takes a thread. The size is checked and memory is claimed before anything is decoded."""
-    height, width = picture_size(data, max_pixels)
+    height, width = picture_size(data)
     check_size(height, width)
-    claim_picture(height * width)
-    return decode_image(data, max_pixels)
+    claim_picture(min(height * width, max_pixels))  # a larger one is refused before it is decoded
+    return decode_picture(data, max_pixels)
 
 
 async def _mesh_pair(request: Request) -> tuple[MeshContents, MeshContents]:

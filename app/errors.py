@@ -34,9 +34,8 @@ from app.problem_kinds import (
 from app.queueing import EngineClosedError, QueueFullError
 from app.request_body import UnsupportedMediaTypeError
 from app.telemetry import PROBLEM_STATE
-from app.uploads import PictureTooLargeError, UnsupportedFormatError
 from app.validation_words import dotted, explain, pointer
-from model.errors import InvalidInputError
+from model.errors import InvalidInputError, PictureTooLargeError, UnsupportedFormatError
 
 MEDIA_TYPE = "application/problem+json"
 MAX_ERRORS = 10

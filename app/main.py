@@ -31,7 +31,6 @@ from app.security_headers import SecurityHeaders
 from app.sending import MemoryGate
 from app.settings import BYTES_PER_MB, Settings
 from app.telemetry import REQUEST_ID_HEADER, SERVER_TIMING_HEADER, RequestTelemetry
-from app.uploads import make_bomb_warnings_errors
 
 ROUTES = (silhouette, body, clothing, models, health, documentation, problems)
 DESCRIPTION = """
@@ -59,7 +58,6 @@ def create_app(
     metrics = Metrics()
     # Bodies are bounded, each and all together: none goes to a disk, which is slow and may be full.
     MultiPartParser.spool_max_size = settings.max_body_bytes
-    make_bomb_warnings_errors()
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:

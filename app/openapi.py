@@ -102,7 +102,7 @@ def request_body(*contents: Mapping[str, Any]) -> dict[str, Any]:
 
 
 PICTURE_BODY = request_body(
-    form_content({"image": "@photo.jpg"}, "A JPEG, PNG, WebP, BMP or TIFF picture."),
+    form_content({"image": "@photo.jpg"}, "A JPEG, PNG, WebP, BMP, TIFF, GIF or AVIF picture."),
     json_content(PictureInJson),
     binary_content(IMAGE, "the picture file itself; its content tells its format"),
 )

@@ -109,7 +109,7 @@ UNSUPPORTED = Kind(
     "The file is no picture, or of a format that is not read. The file's content decides, not its "
     "name.",
     "Convert the file to one of the formats that the detail lists.",
-    "a GIF file was sent; JPEG, PNG, WebP, BMP, TIFF are read",
+    "the picture is a PDF file; JPEG, PNG, WebP, BMP, TIFF, GIF, AVIF are read",
 )
 UNUSABLE = Kind(
     422,

@@ -21,8 +21,8 @@ from app.meshes import ENCODERS, Surface
 from app.png import encode_png
 from app.schemas.body import BetasUse
 from app.topology import Topology
-from app.uploads import decode_image
 from model.body.predictor import BodyParameters, BodyPredictor
+from model.picture_file.reader import decode_picture
 
 ROOT = Path(__file__).parents[1]
 SIZES = {"512x512": (512, 512), "1080p": (1080, 1920)}
@@ -89,12 +89,12 @@ def _jpeg(title: str, files: list[bytes], rounds: int) -> None:
             return np.asarray(image.convert("RGB"))
 
     apart = max(
-        int(np.abs(decode_image(data, LIMIT).astype(int) - pillow(data)).max()) for data in files
+        int(np.abs(decode_picture(data, LIMIT).astype(int) - pillow(data)).max()) for data in files
     )
     _compare(
         f"{title} (apart by {apart} levels)",
         {
-            "habitus": lambda: [decode_image(data, LIMIT) for data in files],
+            "habitus": lambda: [decode_picture(data, LIMIT) for data in files],
             "Pillow": lambda: [pillow(data) for data in files],
         },
         rounds,

@@ -1,8 +1,8 @@
-"""A coverage-guided fuzzer on `decode_image`, run by hand: `python -m benchmarks.fuzz_uploads`.
+"""A coverage-guided fuzzer on `decode_picture`, run by hand: `python -m benchmarks.fuzz_uploads`.
 
 Needs atheris (Apache-2.0), which is no dependency of the project: `pip install atheris`. It starts
-from small pictures of every format and keeps what reaches new lines of `app` and of Pillow. An
-exception other than the three that `decode_image` promises, a picture beyond the limit, more
+from small pictures of every format and keeps what reaches new lines of `model` and of Pillow. An
+exception other than the three that `decode_picture` promises, a picture beyond the limit, more
 memory than --memory-mb, or more than --seconds-each for one file ends it and writes the file.
 """
 
@@ -30,6 +30,7 @@ WAYS: tuple[tuple[str, str, Mapping[str, object]], ...] = (
     ("WEBP", "RGBA", {"lossless": True}),
     ("WEBP", "RGB", {"save_all": True}),
     *(("BMP", mode, {}) for mode in ("RGB", "P", "1")),
+    *(("GIF", mode, {}) for mode in ("P", "L")),
     *(("TIFF", mode, {}) for mode in ("RGB", "CMYK", "1", "I;16")),
     *(
         ("TIFF", "RGB", {"compression": name})
@@ -50,13 +51,13 @@ def main() -> None:
 
     import atheris  # type: ignore[import-untyped,import-not-found]
 
-    with atheris.instrument_imports(include=["app", "PIL"]):
-        from app.uploads import PictureTooLargeError, UnsupportedFormatError, decode_image
+    with atheris.instrument_imports(include=["model", "PIL"]):
+        from model.errors import InvalidInputError, PictureTooLargeError, UnsupportedFormatError
+        from model.picture_file.reader import decode_picture
 
         # Pillow imports its readers when first asked, which would be too late to follow them.
-        for name in ("Bmp", "Jpeg", "Png", "Tiff", "WebP"):
+        for name in ("Bmp", "Gif", "Jpeg", "Png", "Tiff", "WebP"):
             importlib.import_module(f"PIL.{name}ImagePlugin")
-    from model.errors import InvalidInputError
 
     corpus = options.corpus or Path(tempfile.mkdtemp(prefix="habitus_fuzz_"))
     corpus.mkdir(parents=True, exist_ok=True)
@@ -67,7 +68,7 @@ def main() -> None:
 
     def try_one(data: bytes) -> None:
         try:
-            pixels = decode_image(data, LIMIT)
+            pixels = decode_picture(data, LIMIT)
         except (InvalidInputError, PictureTooLargeError, UnsupportedFormatError):
             return
         assert pixels.dtype == np.uint8
@@ -105,7 +106,7 @@ def _seeds() -> list[bytes]:
             converted = picture.convert(mode)
         if options.get("save_all"):
             options = {**options, "append_images": [converted.rotate(90)]}
-        for extra in ({}, {"exif": exif}) if file_format != "BMP" else ({},):
+        for extra in ({}, {"exif": exif}) if file_format not in ("BMP", "GIF") else ({},):
             buffer = io.BytesIO()
             converted.save(buffer, file_format, **options, **extra)
             seeds.append(buffer.getvalue())

@@ -1,10 +1,12 @@
 """What data can cause.
 
 HabitusError
-├── InvalidInputError   a picture, number or mesh that cannot be used
-├── CheckpointError     a checkpoint file that is damaged or of another kind
-├── AssetError          a body asset that is damaged, hostile or not in SMPL format
-└── StorageError        a disk that is full or read-only
+├── InvalidInputError       a picture, number or mesh that cannot be used
+├── UnsupportedFormatError  a file of a format that is not read
+├── PictureTooLargeError    a picture of more pixels than are read
+├── CheckpointError         a checkpoint file that is damaged or of another kind
+├── AssetError              a body asset that is damaged, hostile or not in SMPL format
+└── StorageError            a disk that is full or read-only
 """
 
 
@@ -26,3 +28,11 @@ class AssetError(HabitusError):
 
 class StorageError(HabitusError):
     """A disk that is full or read-only."""
+
+
+class UnsupportedFormatError(HabitusError):
+    """A file of a format that is not read."""
+
+
+class PictureTooLargeError(HabitusError):
+    """A picture of more pixels than are read."""

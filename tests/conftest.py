@@ -1,10 +1,12 @@
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 import trimesh
 from hypothesis import HealthCheck, settings
+from PIL import Image
 
 from model.body.asset import SmplAsset
 from model.body.predictor import BodyPredictor
@@ -78,3 +80,11 @@ def tiny_body() -> BodyPredictor:
         faces=torch.tensor(capsule.faces, dtype=torch.int64),
     )
     return BodyPredictor(Smpl(asset))
+
+
+@pytest.fixture(scope="session")
+def photo() -> Image.Image:
+    """A picture whose four corners differ, 48 wide and 40 high."""
+    rows, columns = np.mgrid[0:40, 0:48]
+    pixels = np.stack([rows * 6, columns * 5, (rows + columns) * 2], axis=-1).astype(np.uint8)
+    return Image.fromarray(pixels)

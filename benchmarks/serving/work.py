@@ -57,9 +57,9 @@ class Pictures:
 
     def decode(self, body: bytes) -> UInt8[np.ndarray, "H W 3"]:
         """The picture."""
-        from app.uploads import decode_image
+        from model.picture_file.reader import decode_picture
 
-        return decode_image(body, self._max_pixels)
+        return decode_picture(body, self._max_pixels)
 
 
 class Silhouette(Pictures):

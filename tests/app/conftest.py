@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import uvicorn
 from fastapi import FastAPI
-from PIL import Image
 
 from app.listener import listen, url_of
 from app.main import create_app
@@ -73,14 +72,6 @@ def client(every_capability: Predictors) -> Iterator[httpx.Client]:
     """A server with every capability, tiny."""
     with serve(create_app(Settings(max_body_mb=2), load=lambda _: every_capability)) as client:
         yield client
-
-
-@pytest.fixture(scope="session")
-def photo() -> Image.Image:
-    """A picture whose four corners differ, 48 wide and 40 high."""
-    rows, columns = np.mgrid[0:40, 0:48]
-    pixels = np.stack([rows * 6, columns * 5, (rows + columns) * 2], axis=-1).astype(np.uint8)
-    return Image.fromarray(pixels)
 
 
 class Held:

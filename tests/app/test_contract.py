@@ -79,8 +79,14 @@ def test_the_tables_cover_every_post_route(client: httpx.Client) -> None:
 UNUSABLE_PICTURES: dict[str, tuple[Callable[[Image.Image], bytes], int, list[str]]] = {
     "empty": (lambda _: b"", 422, ["empty"]),
     "text": (lambda _: b"hello, I am a picture", 415, ["hello, I", "JPEG, PNG, WebP, BMP, TIFF"]),
-    "GIF": (lambda photo: encoded(photo, "GIF"), 415, ["a GIF file"]),
-    "HEIC": (lambda _: b"\0\0\0\x18ftypheic\0\0\0\0", 415, ["a HEIC file"]),
+    "PDF": (lambda _: b"%PDF-1.7", 415, ["a PDF file", "GIF, AVIF are read"]),
+    "truncated GIF": (lambda photo: half(encoded(photo, "GIF")), 422, ["GIF"]),
+    "truncated AVIF": (lambda photo: half(encoded(photo, "AVIF")), 422, ["AVIF"]),
+    "half a JPEG with an end marker": (
+        lambda photo: encoded(photo, "JPEG")[:-100] + b"\xff\xd9",
+        422,
+        ["JPEG", "premature end"],
+    ),
     "truncated JPEG": (lambda photo: half(encoded(photo, "JPEG")), 422, ["JPEG", "truncated"]),
     "only a JPEG's start": (lambda photo: encoded(photo, "JPEG")[:30], 422, ["JPEG"]),
     "truncated PNG": (lambda photo: half(encoded(photo)), 422, ["PNG"]),
@@ -111,7 +117,8 @@ def _animated(file_format: str) -> Callable[[Image.Image], bytes]:
 def _turned(orientation: int, file_format: str = "JPEG") -> Callable[[Image.Image], bytes]:
     exif = Image.Exif()
     exif[0x0112] = orientation
-    return lambda photo: encoded(photo, file_format, exif=exif)
+    # As bytes: the encoder of AVIF takes the orientation out of what it is given.
+    return lambda photo: encoded(photo, file_format, exif=exif.tobytes())
 
 
 def _palette_with_transparency(photo: Image.Image) -> bytes:
@@ -137,6 +144,8 @@ ODD_PICTURES: dict[str, tuple[Callable[[Image.Image], bytes], tuple[int, int]]] 
     "TIFF turned": (_turned(6, "TIFF"), (40, 48)),
     "animated WebP": (_animated("WEBP"), (48, 40)),
     "animated PNG": (_animated("PNG"), (48, 40)),
+    "animated GIF": (_animated("GIF"), (48, 40)),
+    "AVIF turned": (_turned(6, "AVIF"), (40, 48)),
     "progressive": (lambda photo: encoded(photo, "JPEG", progressive=True), (48, 40)),
     "BMP": (lambda photo: encoded(photo, "BMP"), (48, 40)),
     "TIFF, two pages": (_animated("TIFF"), (48, 40)),

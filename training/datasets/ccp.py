@@ -19,11 +19,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 from scipy.io import loadmat
 from scipy.io.matlab import MatReadError
 
 from model.errors import InvalidInputError
+from training.datasets import photo
 from training.datasets.listing import LeftOut, file_of_number, files_by_number
 from training.datasets.splits import Split, is_reserved, photo_split
 
@@ -175,14 +175,7 @@ def read_photo(root: Path, number: int) -> np.ndarray:
         FileNotFoundError: The photo is not there.
         InvalidInputError: It cannot be read.
     """
-    path = photo_path(root, number)
-    try:
-        with Image.open(path) as picture:
-            return np.asarray(picture.convert("RGB"))
-    except FileNotFoundError:
-        raise
-    except (OSError, SyntaxError, ValueError) as error:
-        raise InvalidInputError(f"{path} cannot be read as a picture: {error}") from error
+    return photo.read_photo(photo_path(root, number))
 
 
 def load_mat(path: Path, key: str) -> np.ndarray:

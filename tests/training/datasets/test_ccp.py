@@ -104,7 +104,7 @@ def test_what_is_left_out_is_said_in_one_line(
     [
         ("annotations/pixel-level/0001.mat", b"", "cannot be read as a MATLAB file"),
         ("annotations/pixel-level/0001.mat", b"plain text, " * 40, "cannot be read"),
-        ("photos/0001.jpg", b"\xff\xd8\xff", "cannot be read as a picture"),
+        ("photos/0001.jpg", b"\xff\xd8\xff", "JPEG is truncated or damaged"),
     ],
 )
 def test_a_damaged_file_is_refused(

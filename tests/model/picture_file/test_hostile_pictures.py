@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from app.uploads import PictureTooLargeError, UnsupportedFormatError, decode_image
-from model.errors import InvalidInputError
+from model.errors import InvalidInputError, PictureTooLargeError, UnsupportedFormatError
+from model.picture_file.reader import decode_picture
 
 LIMIT = 1_000_000
 GROWTH_MB = 120
@@ -115,10 +115,32 @@ def webp_on_canvas(width: int, height: int) -> bytes:
     return b"RIFF" + struct.pack("<I", len(content)) + content
 
 
+def webp_animation(width: int, height: int) -> bytes:
+    data = bytearray(encoded("WebP", save_all=True, append_images=[picture().rotate(180)]))
+    data[24:30] = (width - 1).to_bytes(3, "little") + (height - 1).to_bytes(3, "little")
+    return bytes(data)
+
+
 def bmp(width: int, height: int, compression: int = 0, rest: bytes = bytes(5760)) -> bytes:
     bits = 8 if compression else 24
     header = struct.pack("<IiiHHIIiiII", 40, width, height, 1, bits, compression, 0, 0, 0, 0, 0)
     return b"BM" + struct.pack("<IHHI", 54 + len(rest), 0, 0, 54) + header + rest
+
+
+def gif(width: int, height: int, blocks: bytes) -> bytes:
+    whole = encoded("GIF")
+    screen = whole[:6] + struct.pack("<HH", width, height) + whole[10:13]
+    palette_end = 13 + (3 << (whole[10] & 7) + 1)
+    return screen + whole[13:palette_end] + blocks + whole[palette_end:]
+
+
+def avif(side: int, declared: tuple[int, int]) -> bytes:
+    """A white picture of side x side whose container declares another (width, height)."""
+    buffer = io.BytesIO()
+    Image.new("RGB", (side, side), "white").save(buffer, "AVIF", speed=10)
+    data = bytearray(buffer.getvalue())
+    struct.pack_into(">II", data, data.index(b"ispe") + 8, *declared)
+    return bytes(data)
 
 
 LIES: dict[str, tuple[Callable[[], bytes], type[Exception]]] = {
@@ -135,7 +157,11 @@ LIES: dict[str, tuple[Callable[[], bytes], type[Exception]]] = {
     "PNG larger than its data": (lambda: png(1_000, 1_000, ROWS), InvalidInputError),
     "PNG with a second, larger header": (
         lambda: png(48, 40, png(30_000, 30_000)[8:33], ROWS),
-        PictureTooLargeError,
+        InvalidInputError,
+    ),
+    "PNG of 1,600,000 chunks": (
+        lambda: png(48, 40, chunk(b"teXt", b"") * 1_600_000, ROWS),
+        InvalidInputError,
     ),
     "PNG chunk beyond the end": (
         lambda: png(48, 40)[:33] + struct.pack(">I", 2**31 - 1) + b"IDAT" + bytes(50),
@@ -145,13 +171,34 @@ LIES: dict[str, tuple[Callable[[], bytes], type[Exception]]] = {
         lambda: png(48, 40)[:33] + b"\xff\xff\xff\xffIDAT" + bytes(50),
         InvalidInputError,
     ),
-    "PNG with a text that swells": (
-        lambda: png(48, 40, chunk(b"zTXt", b"a\0\0" + zeros(2**27)), ROWS),
-        InvalidInputError,
-    ),
     "TIFF in a tile of 20,000 x 20,000": (
         lambda: tiled(20_000, 8, zeros(400_000_000)),
         PictureTooLargeError,
+    ),
+    "TIFF in one tile that swells": (
+        lambda: tiled(64, 8, zeros(2**28)),
+        InvalidInputError,
+    ),
+    "TIFF in a JPEG of 65,535 x 65,535": (
+        lambda: tiled(64, 7, jpeg_of_size(65_535, 65_535)),
+        InvalidInputError,
+    ),
+    "TIFF of strips in the same place": (
+        lambda: grey_tiff(
+            *((tag, 4, 40, 300) for tag in (273, 279)),
+            (259, 3, 1, 8),
+            (278, 3, 1, 1),
+            rest=struct.pack("<40I", *[10**6] * 40) + zeros(10**6),
+        ),
+        InvalidInputError,
+    ),
+    "compressed TIFF whose fields overlap": (
+        lambda: grey_tiff(
+            *((tag, 7, 10**6, 8) for tag in range(40_000, 45_000)),
+            (259, 3, 1, 8),
+            rest=bytes(10**6),
+        ),
+        InvalidInputError,
     ),
     "TIFF of a million strips": (
         lambda: grey_tiff((273, 4, 10**6, 200), rest=bytes(4 * 10**6)),
@@ -187,6 +234,34 @@ LIES: dict[str, tuple[Callable[[], bytes], type[Exception]]] = {
         lambda: webp_on_canvas(100, 100),
         InvalidInputError,
     ),
+    "WebP animation on a canvas of 13,000 x 13,000": (
+        lambda: webp_animation(13_000, 13_000),
+        PictureTooLargeError,
+    ),
+    "WebP of a million chunks": (
+        lambda: b"RIFF" + struct.pack("<I", 8 * 10**6 + 4) + b"WEBPVP8X" + bytes(8 * 10**6 - 4),
+        InvalidInputError,
+    ),
+    "GIF of 60,000 x 60,000": (
+        lambda: gif(60_000, 60_000, b""),
+        PictureTooLargeError,
+    ),
+    "GIF of a larger frame": (
+        lambda: encoded("GIF").replace(
+            b",\0\0\0\0" + struct.pack("<HH", 48, 40), b",\0\0\0\0" + b"\xff" * 4
+        ),
+        PictureTooLargeError,
+    ),
+    "GIF with a comment of 10,000,000 parts": (
+        lambda: gif(48, 40, b"!\xfe" + b"\1a" * 10_000_000 + b"\0"),
+        InvalidInputError,
+    ),
+    "GIF of junk": (lambda: gif(48, 40, b"a" * 10_000_000), InvalidInputError),
+    "AVIF that says it is 30,000 x 30,000": (
+        lambda: avif(16, (30_000, 30_000)),
+        InvalidInputError,
+    ),
+    "AVIF larger than it says": (lambda: avif(8_000, (48, 40)), InvalidInputError),
     "WebP without a picture": (lambda: b"RIFF\4\0\0\0WEBP", InvalidInputError),
     "BMP of 40,000 x 40,000": (lambda: bmp(40_000, 40_000), PictureTooLargeError),
     "BMP of -2^31 rows": (lambda: bmp(48, -(2**31)), PictureTooLargeError),
@@ -201,10 +276,13 @@ LIES: dict[str, tuple[Callable[[], bytes], type[Exception]]] = {
 def test_a_lie_is_refused(case: str) -> None:
     make, error = LIES[case]
     with pytest.raises(error):
-        decode_image(make(), LIMIT)
+        decode_picture(make(), LIMIT)
 
 
 HONEST: dict[str, Callable[[], bytes]] = {
+    "PNG with a text that swells": lambda: png(
+        48, 40, chunk(b"zTXt", b"a\0\0" + zeros(2**27)), ROWS
+    ),
     "JPEG with 15 MB of EXIF": jpeg_of_exif_alone,
     "JPEG with a frame in its notes": lambda: jpeg_with(
         segment(0xE2, jpeg_of_size(60_000, 60_000))
@@ -219,12 +297,12 @@ HONEST: dict[str, Callable[[], bytes]] = {
 
 @pytest.mark.parametrize("case", HONEST)
 def test_what_only_looks_like_a_lie_is_read(case: str) -> None:
-    assert decode_image(HONEST[case](), LIMIT).shape == (40, 48, 3)
+    assert decode_picture(HONEST[case](), LIMIT).shape == (40, 48, 3)
 
 
 def test_a_bmp_from_the_top_down_is_the_right_way_up() -> None:
     rows = bytes(48 * 3 * 20) + b"\xff" * (48 * 3 * 20)
-    assert decode_image(bmp(48, -40, rest=rows), LIMIT)[:, 0, 0].tolist() == [0] * 20 + [255] * 20
+    assert decode_picture(bmp(48, -40, rest=rows), LIMIT)[:, 0, 0].tolist() == [0] * 20 + [255] * 20
 
 
 _MEASURE = """
@@ -238,13 +316,13 @@ def peak():
     # Not ru_maxrss: that begins with what the parent process had.
     status = Path("/proc/self/status").read_text()
     return int(re.search(r"VmHWM:\\s+(\\d+) kB", status)[1]) * 1024
-lies.decode_image(lies.encoded("PNG"), lies.LIMIT)
+lies.decode_picture(lies.encoded("PNG"), lies.LIMIT)
 growth = {}
 for case, make in [*((case, make) for case, (make, _) in lies.LIES.items()), *lies.HONEST.items()]:
     data = make()
     before = peak()
     try:
-        lies.decode_image(data, lies.LIMIT)
+        lies.decode_picture(data, lies.LIMIT)
     except Exception:
         pass
     growth[case] = (peak() - before) / 1e6
