@@ -130,7 +130,7 @@ REFUSED: dict[str, tuple[Callable[[], bytes], str]] = {
     "BigTIFF": (lambda: b"II+\0\x08\0\0\0" + bytes(40), "a BigTIFF file"),
     "TIFF by LZMA": (lambda: tiff(bytes(99), 8, coded=(259, 34925)), "compression 34925"),
     "PDF": (lambda: b"%PDF-1.7", "a PDF file; JPEG, PNG, WebP, BMP, TIFF, GIF, AVIF are read"),
-    "text": (lambda: b"hello world", "a file that begins with b'hello wo'"),
+    "text": (lambda: b"hello world", "a file that begins with 'hello wo'"),
 }
 
 
