@@ -13,7 +13,7 @@ from app.keys import KeyRing, parse_key, read_keys
 
 BYTES_PER_MB = 1_000_000
 PILLOW_MAX_PIXELS = 89_478_485
-"""Pillow warns of larger pictures, and its warnings of them are errors here."""
+"""Pillow warns of larger pictures."""
 LOOPBACK_NAMES = ("localhost", "127.0.0.1", "[::1]")
 _HOST_NAME = re.compile(r"\*|(\*\.)?[a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\]")
 _ORIGIN = re.compile(r"\*|https?://([a-z0-9_-]+(\.[a-z0-9_-]+)*|\[[0-9a-f:.]+\])(:\d+)?")

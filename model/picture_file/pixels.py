@@ -13,6 +13,19 @@ from PIL import Image
 from model.errors import UnsupportedFormatError
 
 _ORIENTATION_TAG = 0x0112
+_UNREADABLE = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    EOFError,
+    IndexError,
+    KeyError,
+    TypeError,
+    OverflowError,
+    struct.error,
+    Warning,
+)
+"""What Pillow raises on damaged EXIF."""
 _DIRECT_MODES = {"1", "L", "P", "RGB", "RGBX", "CMYK", "YCbCr"}
 _ALPHA_MODES = {"LA", "La", "PA", "RGBA", "RGBa"}
 
@@ -50,7 +63,7 @@ def exif_orientation(read: Callable[[], Image.Exif]) -> int:
     """EXIF's orientation, 1 to 8; 1, upright, where none can be read."""
     try:
         orientation = read().get(_ORIENTATION_TAG)
-    except (OSError, SyntaxError, ValueError, KeyError, TypeError, struct.error, Warning):
+    except _UNREADABLE:
         # Unreadable EXIF says nothing, to viewers as to us.
         return 1
     return orientation if isinstance(orientation, int) and 1 <= orientation <= 8 else 1

@@ -2,6 +2,7 @@ import io
 import random
 from collections import Counter
 from itertools import product
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -126,11 +127,12 @@ def test_mutated_files_never_raise_anything_unexpected(photo: Image.Image) -> No
                 *(("PNG", mode) for mode in ("RGB", "P", "RGBA", "LA")),
                 *(("WEBP", mode) for mode in ("RGB", "RGBA")),
                 *(("BMP", mode) for mode in ("RGB", "P")),
+                *(("GIF", mode) for mode in ("P", "L")),
                 *(("TIFF", mode) for mode in ("RGB", "L", "CMYK", "1")),
             ],
             [{}, {"exif": exif}],
         )
-        if file_format != "BMP" or not options
+        if file_format not in ("BMP", "GIF") or not options
     ]
     chance = random.Random(0)
     outcomes: Counter[str] = Counter()
@@ -150,3 +152,16 @@ def test_mutated_files_never_raise_anything_unexpected(photo: Image.Image) -> No
             assert pixels.ndim == 3
             outcomes["decoded"] += 1
     assert min(outcomes["decoded"], outcomes["InvalidInputError"]) > 100
+
+
+def test_no_other_code_opens_picture_files_of_users(repo_root: Path) -> None:
+    masks_and_labels = {"training/datasets/shader.py", "training/datasets/ccp_kaggle.py"}
+    in_memory = {"training/datasets/photometry.py", "training/synthetic/developing.py"}
+    found = {
+        path.relative_to(repo_root).as_posix()
+        for package in ("app", "model", "training")
+        for path in (repo_root / package).rglob("*.py")
+        if "Image.open(" in path.read_text() or "simplejpeg.decode" in path.read_text()
+    }
+    elsewhere = {name for name in found if not name.startswith("model/picture_file/")}
+    assert elsewhere == masks_and_labels | in_memory
