@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float
 from numpy.lib import format as npy_format
 
-from app.uploads import UnsupportedFormatError
+from app.codecs.uploads import UnsupportedFormatError
 from model.errors import InvalidInputError
 
 MAX_VERTICES = 20_000

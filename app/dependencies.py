@@ -18,6 +18,7 @@ from starlette.requests import Request
 
 from app.arrays import decode_vertices
 from app.bounded_json import check_json_counts
+from app.codecs.uploads import decode_image, picture_size
 from app.engine import Engine
 from app.media_types import FORM, JSON, format_names, negotiate
 from app.memory import claim_picture
@@ -28,7 +29,6 @@ from app.request_body import BodyRule, check_media_type, parse_json, read_files
 from app.schemas.body import MeshPair, MeshRequest
 from app.settings import Settings
 from app.stages import timed_stage
-from app.uploads import decode_image, picture_size
 from model.body.metrics import check_metres
 from model.body.predictor import BodyParameters
 from model.image import check_size

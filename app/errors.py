@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Scope
 
+from app.codecs.uploads import PictureTooLargeError, UnsupportedFormatError
 from app.contract import sibling_names
 from app.execution import DeviceFaultError, DeviceMemoryError
 from app.media_types import NotAcceptableError
@@ -34,7 +35,6 @@ from app.problem_kinds import (
 from app.queueing import EngineClosedError, QueueFullError
 from app.request_body import UnsupportedMediaTypeError
 from app.telemetry import PROBLEM_STATE
-from app.uploads import PictureTooLargeError, UnsupportedFormatError
 from app.validation_words import dotted, explain, pointer
 from model.errors import InvalidInputError
 

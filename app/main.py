@@ -12,6 +12,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 
 from app.admission import AdmissionGate
+from app.codecs.uploads import make_bomb_warnings_errors
 from app.connection_limits import HeadCheck, LingeringClose, SendTimeout
 from app.dependencies import Service
 from app.engine import Engine
@@ -31,7 +32,6 @@ from app.security_headers import SecurityHeaders
 from app.sending import MemoryGate
 from app.settings import BYTES_PER_MB, Settings
 from app.telemetry import REQUEST_ID_HEADER, SERVER_TIMING_HEADER, RequestTelemetry
-from app.uploads import make_bomb_warnings_errors
 
 ROUTES = (silhouette, body, clothing, models, health, documentation, problems)
 DESCRIPTION = """

@@ -51,7 +51,7 @@ def main() -> None:
     import atheris  # type: ignore[import-untyped,import-not-found]
 
     with atheris.instrument_imports(include=["app", "PIL"]):
-        from app.uploads import PictureTooLargeError, UnsupportedFormatError, decode_image
+        from app.codecs.uploads import PictureTooLargeError, UnsupportedFormatError, decode_image
 
         # Pillow imports its readers when first asked, which would be too late to follow them.
         for name in ("Bmp", "Jpeg", "Png", "Tiff", "WebP"):

@@ -57,7 +57,7 @@ class Pictures:
 
     def decode(self, body: bytes) -> UInt8[np.ndarray, "H W 3"]:
         """The picture."""
-        from app.uploads import decode_image
+        from app.codecs.uploads import decode_image
 
         return decode_image(body, self._max_pixels)
 

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from app.uploads import PictureTooLargeError, UnsupportedFormatError, decode_image
+from app.codecs.uploads import PictureTooLargeError, UnsupportedFormatError, decode_image
 from model.errors import InvalidInputError
 
 LIMIT = 1_000_000

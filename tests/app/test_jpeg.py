@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
-from app.jpeg import decode_common, read_jpeg_header, without_metadata
-from app.uploads import decode_image
+from app.codecs.jpeg import decode_common, read_jpeg_header, without_metadata
+from app.codecs.uploads import decode_image
 from model.errors import InvalidInputError
 
 LIMIT = 1_000_000

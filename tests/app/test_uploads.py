@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from app.main import create_app
-from app.predictors import Predictors
-from app.settings import Settings
-from app.uploads import (
+from app.codecs.uploads import (
     PictureTooLargeError,
     UnsupportedFormatError,
     decode_image,
     sniff_format,
 )
+from app.main import create_app
+from app.predictors import Predictors
+from app.settings import Settings
 from model.errors import InvalidInputError
 
 LIMIT = 1_000_000

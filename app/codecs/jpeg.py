@@ -13,7 +13,7 @@ import numpy as np
 import simplejpeg  # type: ignore[import-untyped]
 from jaxtyping import UInt8
 
-from app.tiff import read_directory
+from app.codecs.tiff import read_directory
 from model.errors import InvalidInputError
 
 _END_OF_IMAGE, _START_OF_SCAN, _APP0, _APP1, _APP14, _COMMENT = 0xD9, 0xDA, 0xE0, 0xE1, 0xEE, 0xFE

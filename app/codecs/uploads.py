@@ -17,9 +17,9 @@ import numpy as np
 from jaxtyping import UInt8
 from PIL import Image, UnidentifiedImageError
 
-from app.jpeg import decode_common, read_jpeg_header, without_metadata
-from app.tiff import read_tiff_header
-from app.webp import read_webp_size
+from app.codecs.jpeg import decode_common, read_jpeg_header, without_metadata
+from app.codecs.tiff import read_tiff_header
+from app.codecs.webp import read_webp_size
 from model.errors import InvalidInputError
 
 ALLOWED_FORMATS = ("JPEG", "PNG", "WebP", "BMP", "TIFF")
