@@ -16,13 +16,13 @@ from textwrap import fill
 import torch
 from pydantic import ValidationError
 
+from app.capabilities import Predictors
 from app.environment import PREFIX, service_links
 from app.listener import listen, url_of
-from app.logs import configure_logging
 from app.main import create_app
-from app.predictors import Predictors
 from app.server import EXIT_FAULT, Server, greeting
 from app.settings import ConfigurationError, Settings
+from app.telemetry.logging import configure_logging
 from model.errors import HabitusError
 
 _log = logging.getLogger("app")

@@ -6,9 +6,9 @@ import numpy as np
 from anyio import from_thread
 from jaxtyping import Float
 
+from app.capabilities import Predictors
 from app.dependencies import MeshContents
-from app.engine import Engine
-from app.predictors import Predictors
+from app.engine.engine import Engine
 from app.schemas.body import MeshErrors
 from model.body import metrics
 from model.body.predictor import BodyParameters

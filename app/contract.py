@@ -6,7 +6,7 @@ from typing import Any
 from fastapi.exceptions import RequestValidationError
 from starlette.requests import Request
 
-from app.media_types import JSON
+from app.codecs.media_types import JSON
 
 
 async def refuse_unknown_parameters(request: Request) -> None:

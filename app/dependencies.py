@@ -16,19 +16,19 @@ from jaxtyping import Float, UInt8
 from pydantic.json_schema import SkipJsonSchema
 from starlette.requests import Request
 
-from app.arrays import decode_vertices
-from app.bounded_json import check_json_counts
+from app.capabilities import Predictors
+from app.codecs.bounded_json import check_json_counts
+from app.codecs.media_types import FORM, JSON, format_names, negotiate
+from app.codecs.npy import decode_vertices
+from app.codecs.picture_body import receive_picture
+from app.codecs.request_body import BodyRule, check_media_type, parse_json, read_files
 from app.codecs.uploads import decode_image, picture_size
-from app.engine import Engine
-from app.media_types import FORM, JSON, format_names, negotiate
-from app.memory import claim_picture
-from app.metrics import Metrics
-from app.picture_body import receive_picture
-from app.predictors import Predictors
-from app.request_body import BodyRule, check_media_type, parse_json, read_files
+from app.engine.engine import Engine
+from app.middleware.memory import claim_picture
 from app.schemas.body import MeshPair, MeshRequest
 from app.settings import Settings
-from app.stages import timed_stage
+from app.telemetry.metrics import Metrics
+from app.telemetry.request_timing import timed_stage
 from model.body.metrics import check_metres
 from model.body.predictor import BodyParameters
 from model.image import check_size

@@ -11,11 +11,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Scope
 
+from app.capabilities import CapabilityMissingError
+from app.codecs.media_types import NotAcceptableError
+from app.codecs.request_body import UnsupportedMediaTypeError
 from app.codecs.uploads import PictureTooLargeError, UnsupportedFormatError
 from app.contract import sibling_names
-from app.execution import DeviceFaultError, DeviceMemoryError
-from app.media_types import NotAcceptableError
-from app.predictors import CapabilityMissingError
+from app.engine.batch_runner import DeviceFaultError, DeviceMemoryError
+from app.engine.queue import EngineClosedError, QueueFullError
 from app.problem_kinds import (
     BUSY,
     CLOSING,
@@ -32,9 +34,7 @@ from app.problem_kinds import (
     UNUSABLE,
     Kind,
 )
-from app.queueing import EngineClosedError, QueueFullError
-from app.request_body import UnsupportedMediaTypeError
-from app.telemetry import PROBLEM_STATE
+from app.telemetry.request_log import PROBLEM_STATE
 from app.validation_words import dotted, explain, pointer
 from model.errors import InvalidInputError
 

@@ -11,27 +11,27 @@ from starlette.formparsers import MultiPartParser
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 
-from app.admission import AdmissionGate
+from app.capabilities import Predictors
 from app.codecs.uploads import make_bomb_warnings_errors
-from app.connection_limits import HeadCheck, LingeringClose, SendTimeout
 from app.dependencies import Service
-from app.engine import Engine
+from app.engine.engine import Engine
+from app.engine.processors import count_processors
 from app.errors import install_problem_handlers
-from app.hosts import TrustedHosts
-from app.internal_errors import InternalErrors
-from app.lifetime import RequestLifetime
-from app.limits import API_KEY_HEADER, ApiKeyGate, BodyLimit
-from app.metrics import Metrics
+from app.middleware.admission import AdmissionGate
+from app.middleware.body_limit import API_KEY_HEADER, ApiKeyGate, BodyLimit
+from app.middleware.connection_limits import HeadCheck, LingeringClose, SendTimeout
+from app.middleware.deadline import RequestLifetime
+from app.middleware.internal_errors import InternalErrors
+from app.middleware.memory_limit import MemoryGate
+from app.middleware.paths import is_operational
+from app.middleware.rate_limit import RateLimit
+from app.middleware.security_headers import SecurityHeaders
+from app.middleware.trusted_hosts import TrustedHosts
 from app.openapi import complete_openapi
-from app.paths import is_operational
-from app.predictors import Predictors
-from app.processors import count_processors
-from app.rate import RateLimit
 from app.routes import body, clothing, documentation, health, models, problems, silhouette
-from app.security_headers import SecurityHeaders
-from app.sending import MemoryGate
 from app.settings import BYTES_PER_MB, Settings
-from app.telemetry import REQUEST_ID_HEADER, SERVER_TIMING_HEADER, RequestTelemetry
+from app.telemetry.metrics import Metrics
+from app.telemetry.request_log import REQUEST_ID_HEADER, SERVER_TIMING_HEADER, RequestTelemetry
 
 ROUTES = (silhouette, body, clothing, models, health, documentation, problems)
 DESCRIPTION = """

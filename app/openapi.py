@@ -8,10 +8,10 @@ from fastapi import FastAPI
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from app.codecs.media_types import FORM, IMAGE, JSON
 from app.errors import MEDIA_TYPE, document
-from app.limits import API_KEY_HEADER
-from app.media_types import FORM, IMAGE, JSON
-from app.paths import HEALTH_PREFIXES
+from app.middleware.body_limit import API_KEY_HEADER
+from app.middleware.paths import HEALTH_PREFIXES
 from app.problem_kinds import (
     BAD_HEAD,
     BUSY,

@@ -12,10 +12,10 @@ from types import FrameType
 import uvicorn
 from fastapi import FastAPI
 
-from app.engine import Engine
+from app.engine.engine import Engine
 from app.listener import BACKLOG
-from app.logs import FieldsFormatter
 from app.settings import Settings
+from app.telemetry.logging import FieldsFormatter
 
 MAX_INCOMPLETE_BYTES = 65_536
 """Of a request head, or of the trailers behind a body, that has not come to its end."""

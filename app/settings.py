@@ -9,7 +9,7 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from app.environment import PREFIX, check_names, is_service_address
-from app.keys import KeyRing, parse_key, read_keys
+from app.middleware.keys import KeyRing, parse_key, read_keys
 
 BYTES_PER_MB = 1_000_000
 PILLOW_MAX_PIXELS = 89_478_485

@@ -16,12 +16,12 @@ from PIL import Image
 from trimesh.exchange.gltf import export_glb
 from trimesh.exchange.ply import export_ply
 
+from app.codecs.faces import Topology
+from app.codecs.media_types import GLB, JSON, PLY
+from app.codecs.meshes import ENCODERS, Surface
+from app.codecs.png import encode_png
 from app.codecs.uploads import decode_image
-from app.media_types import GLB, JSON, PLY
-from app.meshes import ENCODERS, Surface
-from app.png import encode_png
 from app.schemas.body import BetasUse
-from app.topology import Topology
 from model.body.predictor import BodyParameters, BodyPredictor
 
 ROOT = Path(__file__).parents[1]

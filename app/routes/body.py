@@ -10,7 +10,11 @@ from pydantic.json_schema import SkipJsonSchema
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app import encoding
+from app.capabilities import Predictors
+from app.codecs import encoding
+from app.codecs.faces import Topology
+from app.codecs.media_types import GLB, JSON, NPY, NPZ, OBJ, PLY, negotiate
+from app.codecs.meshes import ENCODERS, WITHOUT_FACES, Surface
 from app.comparison import make_meshes, measure
 from app.conditional import CACHE_CONTROL, respond_if_changed
 from app.contract import refuse_unknown_parameters
@@ -24,8 +28,6 @@ from app.dependencies import (
     format_query,
     negotiated,
 )
-from app.media_types import GLB, JSON, NPY, NPZ, OBJ, PLY, negotiate
-from app.meshes import ENCODERS, WITHOUT_FACES, Surface
 from app.openapi import (
     BODY_PROBLEMS,
     FILE_PROBLEMS,
@@ -35,10 +37,8 @@ from app.openapi import (
     problem_responses,
     request_body,
 )
-from app.predictors import Predictors
 from app.problem_kinds import MISSING, NOT_ACCEPTABLE, UNUSABLE
 from app.schemas.body import BetasUse, Faces, Mesh, MeshErrors, MeshPair, MeshRequest
-from app.topology import Topology
 from model.body.predictor import BodyParameters
 
 router = APIRouter(tags=["body"], dependencies=[Depends(refuse_unknown_parameters)])

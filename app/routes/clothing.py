@@ -9,12 +9,12 @@ from jaxtyping import Float32, UInt8
 from PIL import Image
 from starlette.responses import Response
 
-from app import encoding
+from app.codecs import encoding
+from app.codecs.media_types import JSON, NPY, PNG
+from app.codecs.png import encode_png
 from app.contract import refuse_unknown_parameters
 from app.dependencies import EngineDep, ImageDep, PredictorsDep, negotiated
-from app.media_types import JSON, NPY, PNG
 from app.openapi import FILE_PROBLEMS, PICTURE_BODY, binary_content, json_content
-from app.png import encode_png
 from app.schemas.clothing import ClothingMap, SchemeName
 from model.clothing.labels import SCHEMES
 from model.clothing.predictor import ClothingSegmentation

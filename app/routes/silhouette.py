@@ -8,10 +8,10 @@ from jaxtyping import Float
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from app import encoding
+from app.codecs import encoding
+from app.codecs.media_types import JSON, NPY, PNG
 from app.contract import refuse_unknown_parameters
 from app.dependencies import EngineDep, ImageDep, PredictorsDep, negotiated
-from app.media_types import JSON, NPY, PNG
 from app.openapi import FILE_PROBLEMS, PICTURE_BODY, binary_content, json_content
 from app.schemas.silhouette import ConfidenceMap
 from model.silhouette.confidence import weight_image

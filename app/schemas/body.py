@@ -7,7 +7,7 @@ from jaxtyping import Float
 from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 from pydantic.json_schema import SkipJsonSchema
 
-from app.arrays import MAX_VERTICES
+from app.codecs.npy import MAX_VERTICES
 from app.schemas.common import Number, Received, Sent, Vector3
 from model.body.predictor import MAX_BETAS, BodyParameters
 

@@ -11,7 +11,7 @@ from jaxtyping import Float, Int, UInt8
 from pydantic import ConfigDict, Field
 from scipy.ndimage import find_objects
 
-from app.png import encode_png
+from app.codecs.png import encode_png
 from app.schemas.common import Sent
 from model.clothing.labels import SCHEMES
 

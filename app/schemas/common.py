@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.predictors import CapabilityStatus
+from app.capabilities import CapabilityStatus
 
 MAX_MAGNITUDE = 1e6
 """Every number squared and summed stays finite in 32 bits."""

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float
 from pydantic import ConfigDict, Field
 
-from app.encoding import grey_png
+from app.codecs.encoding import grey_png
 from app.schemas.common import Sent
 
 BODY_THRESHOLD = 0.5

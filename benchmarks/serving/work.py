@@ -49,7 +49,7 @@ class Pictures:
     media_type = "image/png"
 
     def __init__(self) -> None:
-        from app.predictors import Predictors
+        from app.capabilities import Predictors
         from app.settings import Settings
 
         self._max_pixels = Settings().max_pixels
@@ -71,7 +71,7 @@ class Silhouette(Pictures):
 
     def encode(self, result: Any) -> bytes:
         """8-bit grey."""
-        from app.encoding import grey_png
+        from app.codecs.encoding import grey_png
 
         return grey_png(result.confidence)
 
@@ -88,7 +88,7 @@ class Clothing(Pictures):
 
     def encode(self, result: Any) -> bytes:
         """The photo under its labels' colours."""
-        from app.media_types import PNG
+        from app.codecs.media_types import PNG
         from app.routes.clothing import CLOTHING_ENCODERS
 
         return CLOTHING_ENCODERS[PNG](result)

@@ -10,9 +10,9 @@ import uvicorn
 from fastapi import FastAPI
 from PIL import Image
 
+from app.capabilities import Predictors
 from app.listener import listen, url_of
 from app.main import create_app
-from app.predictors import Predictors
 from app.server import serving_config
 from app.settings import Settings
 from model.body.predictor import BodyPredictor

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from app.capabilities import Predictors
 from app.checkpoint_files import is_there
-from app.predictors import Predictors
 from app.settings import ConfigurationError, Settings
 
 NOBODY = 65534

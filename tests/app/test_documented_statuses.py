@@ -17,9 +17,9 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from app.capabilities import Predictors
 from app.errors import MEDIA_TYPE
 from app.main import create_app
-from app.predictors import Predictors
 from app.settings import Settings
 
 Answer = tuple[str, str]

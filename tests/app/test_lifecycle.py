@@ -20,7 +20,7 @@ import sys, time
 from dataclasses import replace
 import numpy as np, torch
 from app.__main__ import main
-from app.predictors import Predictors
+from app.capabilities import Predictors
 
 class Held:
     input_size, header, device = 64, None, torch.device("cpu")

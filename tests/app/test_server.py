@@ -17,9 +17,9 @@ import torch
 from fastapi import FastAPI
 from PIL import Image
 
-from app.device import Device
+from app.capabilities import Predictors
+from app.engine.device import Device
 from app.main import create_app
-from app.predictors import Predictors
 from app.server import EXIT_FAULT, Server
 from app.settings import Settings
 from model.silhouette.predictor import SilhouetteConfidence, SilhouettePredictor

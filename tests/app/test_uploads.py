@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
+from app.capabilities import Predictors
 from app.codecs.uploads import (
     PictureTooLargeError,
     UnsupportedFormatError,
@@ -15,7 +16,6 @@ from app.codecs.uploads import (
     sniff_format,
 )
 from app.main import create_app
-from app.predictors import Predictors
 from app.settings import Settings
 from model.errors import InvalidInputError
 
