@@ -1,19 +1,18 @@
-"""What this server can do: one optional predictor a capability. Only this file names them."""
+"""What this server can do: one row a capability. Only this file and the routes name predictors."""
 
 import logging
+import os
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
 import torch
 
-from app.checkpoint_files import is_there
 from app.codecs.faces import Topology
-from app.engine.device import Device, Predictor
-from app.engine.devices import count_workers, resolve_devices, synchronize
+from app.engine.devices import Device, Predictor, count_workers, resolve_devices, synchronize
 from app.settings import ConfigurationError, Settings
 from model.body.predictor import BodyParameters, BodyPredictor
 from model.checkpoint import CheckpointHeader
@@ -23,77 +22,103 @@ from model.silhouette.predictor import SilhouettePredictor
 _log = logging.getLogger(__name__)
 _Predictor = TypeVar("_Predictor")
 
-AnyPredictor = SilhouettePredictor | BodyPredictor | ClothingPredictor
-
 
 class CapabilityMissingError(Exception):
-    """A capability whose checkpoint was not there when the server started."""
+    """The checkpoint of a capability was not there when the server started."""
 
 
 @dataclass(frozen=True)
-class Capability:
-    """Where a capability comes from and what it serves."""
+class Capability(Generic[_Predictor]):
+    """A row of the table."""
 
     slug: str
     checkpoint: str
-    """File name in the folder of checkpoints."""
+    """File name in HABITUS_CHECKPOINTS."""
+    load: Callable[[Path, torch.device], _Predictor]
+    example: Callable[[_Predictor], object]
+    """Makes an item that warms the predictor."""
+    input: Callable[[_Predictor], str]
+    """Describes one item in words."""
+    endpoints: tuple[str, ...]
     build: str
     """The command that makes the checkpoint."""
-    endpoints: tuple[str, ...]
+    fills_cpu: bool = True
+    """Whether one item keeps a CPU thread busy, so that a batch larger than the number of threads
+    only delays its first result."""
+    file_setting: str | None = None
+    """Setting that names another file than `checkpoint`."""
 
     @property
     def absence(self) -> str:
-        """Why it is not there, and what to do about it."""
+        """Why it is missing, and the command that helps."""
         return (
             f"{self.slug} is not loaded: {self.checkpoint} was not there when the server started. "
             f"`{self.build}` makes it; then restart the server."
         )
 
+    def path(self, settings: Settings) -> Path:
+        """Where its checkpoint is."""
+        named: Path | None = getattr(settings, self.file_setting) if self.file_setting else None
+        return named or settings.checkpoints / self.checkpoint
+
+
+class _PicturePredictor(Protocol):
+    @property
+    def input_size(self) -> int: ...
+
+
+def _blank_picture(predictor: _PicturePredictor) -> object:
+    return np.zeros((predictor.input_size, predictor.input_size, 3), np.uint8)
+
+
+def _picture_input(predictor: _PicturePredictor) -> str:
+    return f"a picture, seen at {predictor.input_size}x{predictor.input_size} pixels"
+
 
 SILHOUETTE = Capability(
     slug="silhouette",
     checkpoint="silhouette.safetensors",
-    build="python -m training fit silhouette",
+    load=SilhouettePredictor.from_checkpoint,
+    example=_blank_picture,
+    input=_picture_input,
     endpoints=("/confidence", "/confidence/weighted-image"),
+    build="python -m training fit silhouette",
 )
 BODY = Capability(
     slug="body",
     checkpoint="body_neutral.safetensors",
-    build="python -m training assets body",
+    load=BodyPredictor.from_checkpoint,
+    example=lambda _: BodyParameters(np.zeros(1, np.float32)),
+    input=lambda body: f"up to {body.num_betas} betas and 24 joint rotations",
     endpoints=("/mesh", "/mesh/errors", "/mesh/faces"),
+    build="python -m training assets body",
+    fills_cpu=False,
+    file_setting="body_asset",
 )
 CLOTHING = Capability(
     slug="clothing",
     checkpoint="clothing.safetensors",
-    build="python -m training fit clothing",
+    load=ClothingPredictor.from_checkpoint,
+    example=_blank_picture,
+    input=_picture_input,
     endpoints=("/clothing",),
+    build="python -m training fit clothing",
 )
-CAPABILITIES = (SILHOUETTE, BODY, CLOTHING)
-
-
-@dataclass(frozen=True)
-class _Loaded:
-    """A capability that is there."""
-
-    predictor: AnyPredictor
-    input: str
-    """What one item is, in words."""
-    example: object
-    """An item."""
+CAPABILITIES: tuple[Capability[Any], ...] = (SILHOUETTE, BODY, CLOTHING)
 
 
 @dataclass(frozen=True)
 class CapabilityStatus:
     """A capability as this server has it."""
 
-    capability: Capability
+    capability: Capability[Any]
     file: str
     """Name of its checkpoint."""
     loaded: bool
     devices: tuple[str, ...] = ()
     header: CheckpointHeader | None = None
     input: str | None = None
-    """What one item is, in words."""
+    """One item in words."""
 
     @property
     def device(self) -> str | None:
@@ -101,79 +126,79 @@ class CapabilityStatus:
         return ", ".join(self.devices) or None
 
 
-@dataclass(frozen=True)
 class Predictors:
-    """The capabilities; None where there is no checkpoint."""
+    """The predictors of the capabilities that are loaded, on one device or several."""
 
-    silhouette: SilhouettePredictor | None = None
-    body: BodyPredictor | None = None
-    clothing: ClothingPredictor | None = None
-    body_file: str = BODY.checkpoint
-    """Name of the body asset's file; HABITUS_BODY_ASSET may give another than the open one."""
-    replicas: tuple["Predictors", ...] = ()
-    """The same on further devices. Requests name the first; the engine finds the replica."""
-    cpu_workers: int = 1
-    """Batches that run at once on a processor."""
-    cpu_threads: int = 1
-    """Threads of each."""
+    def __init__(
+        self,
+        *,
+        body_file: str = BODY.checkpoint,
+        replicas: tuple["Predictors", ...] = (),
+        cpu_workers: int = 1,
+        cpu_threads: int = 1,
+        **predictors: Any,
+    ) -> None:
+        """Take what is loaded.
+
+        Args:
+            body_file: Name of the body asset's file.
+            replicas: The same predictors on further devices.
+            cpu_workers: Batches that run at once on a CPU.
+            cpu_threads: Threads of each.
+            predictors: By slug.
+        """
+        self._files = {**{row.slug: row.checkpoint for row in CAPABILITIES}, BODY.slug: body_file}
+        self._replicas = replicas
+        self.cpu_workers = cpu_workers
+        self._cpu_threads = cpu_threads
+        self._loaded = {row: predictors[row.slug] for row in CAPABILITIES if row.slug in predictors}
 
     @classmethod
     def load(cls, settings: Settings) -> "Predictors":
         """Load every checkpoint that is there.
 
         Raises:
-            ConfigurationError: A device, the checkpoints or HABITUS_BODY_ASSET are not there, or
+            ConfigurationError: A device, the checkpoints or HABITUS_BODY_ASSET are missing or
                 cannot be read.
             HabitusError: A checkpoint is damaged.
         """
-        folder = settings.checkpoints
-        if not is_there(folder):
+        if not is_there(settings.checkpoints):
             raise ConfigurationError(
-                f"HABITUS_CHECKPOINTS is {folder}; there is no such folder here"
+                f"HABITUS_CHECKPOINTS is {settings.checkpoints}; there is no such folder here"
             )
         if settings.body_asset is not None and not settings.body_asset.is_file():
             raise ConfigurationError(
                 f"HABITUS_BODY_ASSET is {settings.body_asset}; there is no such file here"
             )
+        present = [row for row in CAPABILITIES if is_there(row.path(settings))]
+        for row in CAPABILITIES:
+            if row not in present:
+                _log.warning("%s", row.absence)
         first, *others = [
-            cls(
-                silhouette=_load(SILHOUETTE, SilhouettePredictor.from_checkpoint, settings, device),
-                body=_load(BODY, BodyPredictor.from_checkpoint, settings, device),
-                clothing=_load(CLOTHING, ClothingPredictor.from_checkpoint, settings, device),
-                body_file=_path(BODY, settings).name,
-            )
+            {row.slug: row.load(row.path(settings), device) for row in present}
             for device in resolve_devices(settings.device)
         ]
-        return replace(
-            first,
-            replicas=tuple(others),
+        return cls(
+            body_file=BODY.path(settings).name,
+            replicas=tuple(cls(**replica) for replica in others),
             cpu_workers=count_workers(settings.cpu_threads),
             cpu_threads=settings.cpu_threads,
+            **first,
         )
 
-    def need_silhouette(self) -> SilhouettePredictor:
-        """The silhouette predictor.
+    def get(self, capability: Capability[_Predictor]) -> _Predictor | None:
+        """The capability's predictor; None where it is not loaded."""
+        return self._loaded.get(capability)
+
+    def need(self, capability: Capability[_Predictor]) -> _Predictor:
+        """The capability's predictor.
 
         Raises:
-            CapabilityMissingError: Its checkpoint is not loaded.
+            CapabilityMissingError: It is not loaded.
         """
-        return _need(self.silhouette, SILHOUETTE)
-
-    def need_body(self) -> BodyPredictor:
-        """The body predictor.
-
-        Raises:
-            CapabilityMissingError: Its checkpoint is not loaded.
-        """
-        return _need(self.body, BODY)
-
-    def need_clothing(self) -> ClothingPredictor:
-        """The clothing predictor.
-
-        Raises:
-            CapabilityMissingError: Its checkpoint is not loaded.
-        """
-        return _need(self.clothing, CLOTHING)
+        if (predictor := self.get(capability)) is None:
+            raise CapabilityMissingError(capability.absence)
+        return predictor
 
     @cached_property
     def topology(self) -> Topology:
@@ -182,107 +207,63 @@ class Predictors:
         Raises:
             CapabilityMissingError: The body asset is not loaded.
         """
-        body = self.need_body()
+        body = self.need(BODY)
         return Topology(body.faces, len(body.part_labels), body.joint_names)
 
     def devices(self) -> list[Device]:
         """The devices and what is on each.
 
-        Only a device beside the processor gains from threads that prepare and finish: on a
-        processor these take a thirtieth of a batch's time, and the network's own cores. Nor is a
-        processor quicker with more pictures at once than it has threads: each of them would only
-        be answered when the last is done.
+        On a CPU, threads that prepare and finish batches would take cores from the network.
         """
         return [
             Device(
                 name=str(here._device),
-                replicas={
-                    loaded.predictor: here._loaded[capability].predictor
-                    for capability, loaded in self._loaded.items()
-                },
-                examples=[(loaded.predictor, loaded.example) for loaded in here._loaded.values()],
+                replicas={self._loaded[row]: here._loaded[row] for row in self._loaded},
+                examples=[(loaded, row.example(loaded)) for row, loaded in here._loaded.items()],
                 synchronize=partial(synchronize, here._device),
-                limits=here._limits(self.cpu_threads),
+                limits=here._limits(self._cpu_threads),
                 overlaps=here._device.type == "cuda",
             )
-            for here in (self, *self.replicas)
+            for here in (self, *self._replicas)
             for _ in range(self.cpu_workers if here._device.type == "cpu" else 1)
         ]
 
-    def _limits(self, cpu_threads: int) -> dict[Predictor, int]:
-        if self._device.type != "cpu":
-            return {}
-        pictures = (self.silhouette, self.clothing)
-        return {predictor: cpu_threads for predictor in pictures if predictor is not None}
-
-    @cached_property
-    def _loaded(self) -> dict[Capability, _Loaded]:
-        loaded: dict[Capability, _Loaded] = {}
-        if self.silhouette is not None:
-            loaded[SILHOUETTE] = _picture(self.silhouette, self.silhouette.input_size)
-        if self.body is not None:
-            loaded[BODY] = _Loaded(
-                self.body,
-                f"up to {self.body.num_betas} betas and 24 joint rotations",
-                BodyParameters(np.zeros(1, np.float32)),
-            )
-        if self.clothing is not None:
-            loaded[CLOTHING] = _picture(self.clothing, self.clothing.input_size)
-        return loaded
+    def statuses(self) -> list[CapabilityStatus]:
+        """Each capability, loaded or not."""
+        names = tuple(str(here._device) for here in (self, *self._replicas))
+        return [
+            CapabilityStatus(row, file, True, names, loaded.header, row.input(loaded))
+            if (loaded := self._loaded.get(row)) is not None
+            else CapabilityStatus(row, file, False)
+            for row in CAPABILITIES
+            for file in [self._files[row.slug]]
+        ]
 
     @property
     def _device(self) -> torch.device:
         first = next(iter(self._loaded.values()), None)
-        return torch.device("cpu") if first is None else first.predictor.device
+        return torch.device("cpu") if first is None else first.device
 
-    @property
-    def _device_names(self) -> tuple[str, ...]:
-        return tuple(str(here._device) for here in (self, *self.replicas))
-
-    def statuses(self) -> list[CapabilityStatus]:
-        """Each capability, loaded or not."""
-        return [
-            CapabilityStatus(
-                capability,
-                file,
-                True,
-                self._device_names,
-                self._loaded[capability].predictor.header,
-                self._loaded[capability].input,
-            )
-            if capability in self._loaded
-            else CapabilityStatus(capability, file, False)
-            for capability in CAPABILITIES
-            for file in [self.body_file if capability is BODY else capability.checkpoint]
-        ]
+    def _limits(self, cpu_threads: int) -> dict[Predictor, int]:
+        if self._device.type != "cpu":
+            return {}
+        return {loaded: cpu_threads for row, loaded in self._loaded.items() if row.fills_cpu}
 
 
-def _picture(predictor: SilhouettePredictor | ClothingPredictor, side: int) -> _Loaded:
-    return _Loaded(
-        predictor, f"a picture, seen at {side}x{side} pixels", np.zeros((side, side, 3), np.uint8)
-    )
+def is_there(path: Path) -> bool:
+    """Whether a readable file or a folder is there. An unreadable file is not a missing one.
 
-
-def _path(capability: Capability, settings: Settings) -> Path:
-    if capability is BODY and settings.body_asset is not None:
-        return settings.body_asset
-    return settings.checkpoints / capability.checkpoint
-
-
-def _load(
-    capability: Capability,
-    from_checkpoint: Callable[[Path, torch.device], _Predictor],
-    settings: Settings,
-    device: torch.device,
-) -> _Predictor | None:
-    path = _path(capability, settings)
-    if not is_there(path):
-        _log.warning("%s", capability.absence)
-        return None
-    return from_checkpoint(path, device)
-
-
-def _need(predictor: _Predictor | None, capability: Capability) -> _Predictor:
-    if predictor is None:
-        raise CapabilityMissingError(capability.absence)
-    return predictor
+    Raises:
+        ConfigurationError: It, or a folder on the way, cannot be read.
+    """
+    try:
+        if not path.is_dir():
+            path.open("rb").close()
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        user = os.geteuid() if hasattr(os, "geteuid") else "of this process"
+        raise ConfigurationError(
+            f"{path} cannot be read by the user {user}: {error.strerror}"
+        ) from error
+    return True

@@ -1,4 +1,4 @@
-"""A body's surface in every format that `POST /mesh` gives.
+"""A body's surface in every format of `POST /mesh`.
 
 V vertices, F faces. Lengths in metres, Y up.
 """
@@ -12,6 +12,7 @@ import numpy as np
 import orjson
 import trimesh
 from trimesh.exchange.obj import export_obj
+from trimesh.exchange.ply import export_ply
 
 from app.codecs import encoding
 from app.codecs.faces import Topology
@@ -32,9 +33,6 @@ class Surface:
     """Whether JSON and NPZ hold the triangles, which are the same for every body."""
 
 
-_UNITS = Units().model_dump()
-
-
 def _json(surface: Surface) -> bytes:
     faces = {"faces": orjson.Fragment(surface.topology.faces_json)} if surface.with_faces else {}
     return encoding.json_bytes(
@@ -43,7 +41,7 @@ def _json(surface: Surface) -> bytes:
             **faces,
             "joints": np.ascontiguousarray(surface.mesh.joints),
             "joint_names": surface.topology.joint_names,
-            "units": _UNITS,
+            "units": Units().model_dump(),
             **surface.betas.model_dump(),
         }
     )
@@ -69,30 +67,17 @@ def _glb(surface: Surface) -> bytes:
 
 
 def _ply(surface: Surface) -> bytes:
-    vertices, topology = surface.mesh.vertices, surface.topology
-    properties = [f"property float {name}" for name in ("x", "y", "z", "nx", "ny", "nz")]
-    header = [
-        "ply",
-        "format binary_little_endian 1.0",
-        f"element vertex {len(vertices)}",
-        *properties,
-        f"element face {len(topology.faces)}",
-        "property list uchar int vertex_indices",
-        "end_header\n",
-    ]
-    rows = np.hstack([vertices, topology.vertex_normals(vertices)]).astype("<f4", copy=False)
-    return b"".join(["\n".join(header).encode(), rows.tobytes(), topology.ply_faces])
+    return bytes(export_ply(_trimesh(surface), vertex_normal=True))
 
 
 def _obj(surface: Surface) -> bytes:
-    vertices = surface.mesh.vertices
-    mesh = trimesh.Trimesh(
-        vertices,
-        surface.topology.faces,
-        vertex_normals=surface.topology.vertex_normals(vertices),
-        process=False,
-    )
-    return bytes(export_obj(mesh, include_normals=True, header=None), "ascii")
+    return bytes(export_obj(_trimesh(surface), include_normals=True, header=None), "ascii")
+
+
+def _trimesh(surface: Surface) -> trimesh.Trimesh:
+    vertices, topology = surface.mesh.vertices, surface.topology
+    normals = topology.vertex_normals(vertices)
+    return trimesh.Trimesh(vertices, topology.faces, vertex_normals=normals, process=False)
 
 
 ENCODERS: Mapping[str, Callable[[Surface], bytes]] = {
@@ -103,4 +88,4 @@ ENCODERS: Mapping[str, Callable[[Surface], bytes]] = {
     NPZ: _npz,
 }
 WITHOUT_FACES = (JSON, NPZ)
-"""The formats that can leave the triangles out; the others are files of triangles."""
+"""The formats that can leave the triangles out."""

@@ -15,11 +15,10 @@ _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _COLOUR_TYPES = {1: 0, 3: 2}
 """Samples a pixel -> the specification's number: grey, RGB."""
 _UP = 2
-"""Each byte minus the one above it. On confidence maps and weighted photos, small and large, it
-packs tighter than Sub (by a quarter on maps), and a choice for each row would cost more time than
-it saves bytes."""
+"""Each byte minus the one above it. Maps become a quarter smaller than with Sub; choosing a filter
+for each row costs more time than it saves bytes."""
 _LEVEL = 1
-"""Of isal's 0 to 3: 0 is no faster, 2 and 3 are not smaller after the filter."""
+"""Of isal's 0 to 3: 0 is not faster, 2 and 3 give no smaller files after the filter."""
 _MAX_CHUNK = 2**31 - 1
 
 
@@ -46,7 +45,7 @@ def encode_png(pixels: UInt8[np.ndarray, "H W *channels"]) -> bytes:
 
 
 def _filter_rows(rows: UInt8[np.ndarray, "H N"]) -> UInt8[np.ndarray, "H N+1"]:
-    """Each row behind the number of its filter. Differences wrap around, as they must."""
+    """Each row after the number of its filter. Differences are modulo 256."""
     filtered = np.empty((rows.shape[0], rows.shape[1] + 1), np.uint8)
     filtered[:, 0] = _UP
     filtered[0, 1:] = rows[0]  # above the first row there are zeros

@@ -1,8 +1,8 @@
-"""A batch on a device: each item gets its result or its own error, whatever happens to the batch.
+"""Runs a batch on a device: each item gets its result or its own error.
 
 A batch that does not fit into memory is halved, and for a while no larger one is formed. A batch
-that fails otherwise is run item by item, so that one bad item does not fail its neighbours. An
-error that the device itself reports is followed by another call: if that fails too, it is lost.
+that fails otherwise is run item by item, so that one bad item does not fail the others. After an
+error of the device itself the device is checked; if the check fails too, the device is lost.
 """
 
 import time
@@ -22,7 +22,7 @@ _Result_co = TypeVar("_Result_co", covariant=True)
 
 
 class BatchPredictor(Protocol[_Item_contra, _Result_co]):
-    """Whatever turns a list of items into as many results, in order."""
+    """Turns a list of items into as many results, in order."""
 
     def predict_batch(self, items: Sequence[_Item_contra], /) -> Sequence[_Result_co]:
         """One result for each item."""
@@ -30,16 +30,16 @@ class BatchPredictor(Protocol[_Item_contra, _Result_co]):
 
 @runtime_checkable
 class StagedPredictor(Protocol):
-    """A predictor whose `predict_batch` is these three in a row, each fit for its own thread."""
+    """A predictor whose `predict_batch` is these three methods, each for a thread of its own."""
 
     def prepare_batch(self, items: Sequence[Any], /) -> Any:
-        """Everything that can be done before the device is free."""
+        """What needs no device."""
 
     def run_batch(self, prepared: Any, /) -> Any:
-        """The device's own work. Always in the device's thread."""
+        """The device's work, in the device's thread."""
 
     def finish_batch(self, raw: Any, /) -> Sequence[Any]:
-        """One result for each item, from what the device gave."""
+        """One result for each item, from the device's output."""
 
 
 class DeviceMemoryError(Exception):
@@ -51,7 +51,7 @@ class DeviceFaultError(Exception):
 
 
 class BatchCeiling:
-    """The largest batch that is formed: lower after one did not fit, and slowly raised again."""
+    """The size of the largest batch: lowered after one did not fit, then doubled again."""
 
     def __init__(
         self,
@@ -100,17 +100,16 @@ class BatchRunner:
         """
         try:
             return checked(predictor.predict_batch(items), len(items))
-        # Whatever it is, it belongs to the requests that wait, and the thread must go on.
-        except Exception as error:  # noqa: BLE001
+        except Exception as error:  # noqa: BLE001  (it belongs to the requests)
             failure = error
         return self.recover(predictor, items, failure)
 
     def recover(
         self, predictor: BatchPredictor[Any, Any], items: Sequence[Any], failure: Exception
     ) -> list[Any]:
-        """What can still be had of a batch that failed; as `run` otherwise."""
+        """Outcomes of a batch that failed; raises as `run`."""
         if is_out_of_memory(failure):
-            # The frames hold the tensors that must go before there is room again.
+            # The frames hold the tensors that take the memory.
             traceback.clear_frames(failure.__traceback__)
             return self._run_halves(predictor, items)
         if is_device_error(failure):
@@ -133,10 +132,16 @@ class BatchRunner:
     def _check_device(self, failure: Exception) -> None:
         try:
             self._synchronize()
-        except Exception:  # noqa: BLE001  (whatever it says, it is lost)
+        except Exception:  # noqa: BLE001  (any error means that it is lost)
             raise DeviceFaultError("the device has failed; the server must be restarted") from (
                 failure
             )
+
+
+def batch_sizes(max_batch: int) -> list[int]:
+    """Sizes of batch to warm: powers of two, and the largest."""
+    powers = [1 << exponent for exponent in range(max_batch.bit_length())]
+    return sorted({*powers, max_batch})
 
 
 def checked(results: Sequence[Any], num_items: int) -> list[Any]:
@@ -151,7 +156,7 @@ def checked(results: Sequence[Any], num_items: int) -> list[Any]:
 
 
 def is_out_of_memory(error: Exception) -> bool:
-    """Whether a smaller batch may do."""
+    """Whether a smaller batch may fit."""
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
     return isinstance(error, RuntimeError) and any(
@@ -160,7 +165,7 @@ def is_out_of_memory(error: Exception) -> bool:
 
 
 def is_device_error(error: Exception) -> bool:
-    """Whether it comes from the device, and not from the items."""
+    """Whether it comes from the device, not from the items."""
     return isinstance(error, torch.AcceleratorError) or (
         isinstance(error, RuntimeError) and any(words in str(error) for words in _DEVICE_ERRORS)
     )

@@ -1,21 +1,21 @@
-"""One queue for all devices: items in, results out, and the state of the whole.
+"""Dynamic batching: one queue for all devices, items in, results out.
 
-Requests are admitted or refused; an admitted request may submit items. A device that becomes free
-takes what is queued, up to a full batch. There is no timer unless one is asked for, so a lone
-request never waits and a busy device gets fuller batches. An item whose request is over, because
-the client has gone or the deadline has passed, leaves the queue at once.
+A request is admitted or refused; an admitted request may submit items. A free device takes what is
+queued, up to a full batch. Without a timer a single request never waits, and a busy device gets
+fuller batches. An item leaves the queue when its client disconnects or its deadline passes.
 """
 
 import asyncio
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TypeVar
 
 import anyio
 
 from app.engine.batch_runner import BatchPredictor, DeviceFaultError
-from app.engine.device import Device
+from app.engine.devices import Device
 from app.engine.queue import EngineClosedError, Job, JobQueue, QueueFullError, settle
 from app.engine.worker import DeviceWorker
 from app.telemetry.metrics import Metrics
@@ -24,15 +24,15 @@ from app.telemetry.request_timing import record_batch_size, record_stage
 _log = logging.getLogger(__name__)
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
-_REASONS: dict[type[BaseException], str] = {
+_REASONS: dict[type[Exception], str] = {
     QueueFullError: "queue_full",
     EngineClosedError: "closing",
     DeviceFaultError: "device_fault",
 }
 WATCHDOG_S = 120.0
-"""A batch takes seconds where it takes long."""
-STUCK_S = 10.0
-"""How long the last batches may take when nobody waits for them any more."""
+"""A slow batch takes seconds."""
+CLOSE_TIMEOUT_S = 10.0
+"""For the last batches when the engine closes."""
 
 
 class Engine:
@@ -56,12 +56,11 @@ class Engine:
             max_batch: Most items that a device takes at once.
             max_queue: Most requests that are admitted at the same time.
             max_wait_s: How long a device waits for a batch to fill.
-            watchdog_s: A device that works on a batch for longer is taken to hang.
+            watchdog_s: A device that works on a batch for longer is considered stuck.
         """
         self.fault: BaseException | None = None
-        """What only a new process can put right."""
+        """Set when only a new process helps."""
         self._metrics = metrics
-        self._refusals = _CountedRefusals(metrics)
         self._draining = False
         self._max_queue = max_queue
         self._watchdog_s = watchdog_s
@@ -75,16 +74,16 @@ class Engine:
         metrics.queue_depth.set_function(lambda: self._jobs.num_waiting)
 
     def start(self) -> None:
-        """Let the devices' threads warm up and begin; items may be submitted already."""
+        """Start the devices' threads, which warm up first; items may be submitted already."""
         for worker in self._workers:
             worker.start()
 
     def drain(self) -> None:
-        """Say that the server is about to stop; items are still taken."""
+        """Become unready; items are still accepted."""
         self._draining = True
 
     def close(self) -> None:
-        """Take no more items, finish those that were taken, and stop the threads.
+        """Accept no more items, finish the accepted ones, and stop the threads.
 
         Results reach their requests through the event loop, so call this from another thread
         while the loop still runs.
@@ -94,7 +93,7 @@ class Engine:
             EngineClosedError("the server is shutting down; ask again when it is back")
         )
         for worker in self._workers:
-            if not worker.join(STUCK_S):
+            if not worker.join(CLOSE_TIMEOUT_S):
                 _log.error("%s did not end; it is left behind", worker.device.name)
 
     @property
@@ -106,7 +105,7 @@ class Engine:
     def failure(self) -> str | None:
         """Why only a new process helps; None: every device works.
 
-        Warm-up is not timed. A batch that ends after all puts the engine right again.
+        Warm-up is not timed. The failure ends when a stuck batch ends.
         """
         if self.fault is not None:
             return str(self.fault)
@@ -122,7 +121,7 @@ class Engine:
 
     @property
     def unready(self) -> str | None:
-        """Why requests should not be sent here; None: they should."""
+        """Why requests should not be sent here; None: ready."""
         if self.fault is not None:
             return str(self.fault)
         if self._draining:
@@ -144,7 +143,7 @@ class Engine:
             EngineClosedError: The server is shutting down.
             DeviceFaultError: A device is lost.
         """
-        with self._refusals:
+        with self._counting_refusals():
             self._jobs.check_open()
             if self._num_requests >= self._max_queue:
                 raise QueueFullError(
@@ -154,7 +153,7 @@ class Engine:
             self._num_requests += 1
 
     def leave(self) -> None:
-        """An admitted request needs the devices no more."""
+        """An admitted request no longer needs the devices."""
         self._num_requests -= 1
 
     async def submit(self, predictor: BatchPredictor[_Item, _Result], item: _Item) -> _Result:
@@ -164,15 +163,15 @@ class Engine:
         cancelled, the item leaves the queue.
 
         Raises:
-            EngineClosedError: The server is shutting down; told at once.
-            DeviceFaultError: The device is lost; also told to those that wait.
+            EngineClosedError: The server is shutting down.
+            DeviceFaultError: The device is lost, before or while the item waits.
             DeviceMemoryError: The item alone does not fit into the device's memory.
         """
         loop = asyncio.get_running_loop()
         deadline = anyio.current_effective_deadline()
         time_left_s = deadline - loop.time()
         job = Job(predictor, item, loop.create_future(), time.monotonic() + time_left_s)
-        with self._refusals:
+        with self._counting_refusals():
             self._jobs.add(job)
         try:
             result: _Result = await job.future
@@ -191,7 +190,7 @@ class Engine:
         return result
 
     def _fail(self, error: BaseException) -> None:
-        """A device or its thread is lost: everybody who waits is told, and nobody is let in."""
+        """A device or its thread is lost: fail all items, and refuse further ones."""
         fault = error
         if not isinstance(fault, DeviceFaultError):
             fault = DeviceFaultError("a device's thread has ended; the server must be restarted")
@@ -200,17 +199,10 @@ class Engine:
         jobs = self._jobs.abandon(fault)
         settle(jobs, [DeviceFaultError(*fault.args) for _ in jobs])
 
-
-class _CountedRefusals:
-    """A block whose refusals are counted. It keeps nothing: one serves all requests."""
-
-    def __init__(self, metrics: Metrics) -> None:
-        self._refused = metrics.refused
-
-    def __enter__(self) -> None:
-        """Nothing to do."""
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        """Count it by its reason."""
-        if kind is not None and (reason := _REASONS.get(kind)):
-            self._refused.labels(reason).inc()
+    @contextmanager
+    def _counting_refusals(self) -> Iterator[None]:
+        try:
+            yield
+        except tuple(_REASONS) as error:
+            self._metrics.refused.labels(_REASONS[type(error)]).inc()
+            raise

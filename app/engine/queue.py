@@ -1,8 +1,7 @@
-"""Items that wait for a device, in order of arrival, and those that a device works on.
+"""The queue of items for all devices, in order of arrival, and how a batch is formed.
 
-One queue feeds every device. An item leaves it when a device takes it, when its request is over, or
-when its deadline has passed. Batches are formed as late as possible, so that they are as full as
-the load makes them.
+An item leaves the queue when a device takes it, its request is over, or its deadline has passed.
+Batches are formed as late as possible, so that they are as full as the load allows.
 """
 
 import asyncio
@@ -22,7 +21,7 @@ _log = logging.getLogger(__name__)
 
 
 Limit = Callable[[BatchPredictor[Any, Any]], int]
-"""Most jobs for a predictor that are taken at once."""
+"""Most jobs of a predictor in a batch."""
 
 
 class QueueFullError(Exception):
@@ -30,12 +29,12 @@ class QueueFullError(Exception):
 
 
 class EngineClosedError(Exception):
-    """The server is shutting down and takes no more work."""
+    """The server is shutting down and accepts no more work."""
 
 
 @dataclass(eq=False)
 class Job:
-    """An item on its way, and who waits for it. Times are of `time.monotonic`, in seconds."""
+    """An item and the future of its result. Times are of `time.monotonic`, in seconds."""
 
     predictor: BatchPredictor[Any, Any]
     item: Any
@@ -45,31 +44,31 @@ class Job:
     taken_at: float = 0
     done_at: float = 0
     batch_size: int = 0
-    """How many items went through the device together."""
+    """Items in its batch."""
 
     @property
     def is_over(self) -> bool:
-        """Whether nobody waits for the result any more."""
+        """Whether the result is no longer wanted."""
         return self.future.done() or time.monotonic() >= self.deadline
 
 
 class JobQueue:
-    """Jobs that wait, that were taken ahead, and that run. Every method may come from any thread.
+    """Jobs that wait, that were taken ahead, and that run. Methods may be called from any thread.
 
-    Methods whose names end in `_locked` are for a caller that holds `lock`.
+    A caller of a method whose name ends in `_locked` holds `lock`.
     """
 
     def __init__(self, max_wait_s: float = 0, num_devices: int = 1) -> None:
         self.lock = threading.Lock()
         self.arrived = threading.Condition(self.lock)
-        """Something to do for a device that waits."""
+        """Notifies an idle device of work."""
         self.filled = threading.Condition(self.lock)
-        """Perhaps a full batch for a device that is busy."""
+        """Notifies a busy device that the next batch may be full."""
         self.num_idle = 0
         """Devices that wait for work."""
         self._max_wait_s = max_wait_s
         self._num_devices = num_devices
-        self._waiting: dict[Job, None] = {}  # in order of arrival, and quick to leave
+        self._waiting: dict[Job, None] = {}  # a set in order of arrival
         self._ahead: set[Job] = set()
         self._num_running = 0
         self._awaited: set[Job] = set()
@@ -86,21 +85,21 @@ class JobQueue:
         return len(self._waiting) + len(self._ahead)
 
     def is_done_locked(self) -> bool:
-        """Whether no job waits and none will come."""
+        """Whether the queue is closed and empty."""
         return self.closed and not self._waiting
 
     @property
     def closed(self) -> bool:
-        """Whether no more items are taken."""
+        """Whether no more jobs are accepted."""
         return self._closed_by is not None
 
     def check_open(self) -> None:
-        """Raise what the queue was closed with, if it was."""
+        """Raise the reason if the queue is closed."""
         if self._closed_by is not None:
             raise type(self._closed_by)(*self._closed_by.args)
 
     def add(self, job: Job) -> None:
-        """Let a job in, or raise as `check_open` does."""
+        """Add a job, or raise as `check_open` does."""
         with self.lock:
             self.check_open()
             self._waiting[job] = None
@@ -111,20 +110,20 @@ class JobQueue:
                 self.filled.notify_all()
 
     def withdraw(self, job: Job) -> None:
-        """Nobody waits for the job any more: free its place, unless it runs."""
+        """Remove a job whose result is no longer wanted, unless it runs."""
         with self.lock:
             self._awaited.discard(job)
             self._waiting.pop(job, None)
             self._ahead.discard(job)
 
     def close(self, reason: Exception) -> None:
-        """Take no more jobs; those that wait are still run."""
+        """Accept no more jobs; those that wait are still run."""
         with self.lock:
             self._closed_by = self._closed_by or reason
             self.wake_locked()
 
     def abandon(self, reason: Exception) -> list[Job]:
-        """Take and run no more jobs; all that are still awaited are returned."""
+        """Accept and run no more jobs; those without a result are returned."""
         with self.lock:
             self._closed_by = reason
             self._waiting.clear()
@@ -132,12 +131,12 @@ class JobQueue:
             return list(self._awaited)
 
     def wake_locked(self) -> None:
-        """Let every thread look again at what there is to do."""
+        """Notify every thread."""
         self.arrived.notify_all()
         self.filled.notify_all()
 
     def time_to_take_locked(self, limit: Limit) -> float | None:
-        """Seconds until the jobs that wait may be taken; None: there are none."""
+        """Seconds until the waiting jobs may be taken; None: there are none."""
         if not self._waiting:
             return None
         oldest = next(iter(self._waiting))
@@ -147,9 +146,9 @@ class JobQueue:
         return max(0, self._max_wait_s - waited)
 
     def take_locked(self, limit: Limit) -> list[Job]:
-        """The oldest job and others for the same predictor; those that are over fall out.
+        """A batch: the oldest job and others for its predictor, without jobs that are over.
 
-        Not more than this device's share of what waits, so that no other stands idle meanwhile.
+        At most this device's share of the queue, so that the other devices get work too.
         """
         batch: list[Job] = []
         share = math.ceil(len(self._waiting) / self._num_devices)
@@ -166,10 +165,7 @@ class JobQueue:
     def take_ahead_locked(
         self, limit: Limit, suits: Callable[[BatchPredictor[Any, Any]], bool]
     ) -> list[Job]:
-        """As `take_locked`, but a full batch or nothing: one that is not full keeps filling.
-
-        Nothing either while a device is idle: then it is that one's turn.
-        """
+        """As `take_locked`, but a full batch or nothing; nothing while another device is idle."""
         if self.num_idle or not (alive := [job for job in self._waiting if not job.is_over]):
             return []
         predictor = alive[0].predictor
@@ -182,7 +178,7 @@ class JobQueue:
         return batch
 
     def begin_locked(self, batch: Sequence[Job]) -> None:
-        """A taken batch goes to its device."""
+        """A batch begins to run."""
         self._ahead.difference_update(batch)
         self._num_running += len(batch)
         now = time.monotonic()
@@ -191,18 +187,18 @@ class JobQueue:
         self.filled.notify_all()
 
     def end(self, batch: Sequence[Job]) -> None:
-        """A batch has left its device."""
+        """A batch has ended."""
         with self.lock:
             self._num_running -= len(batch)
 
 
 def settle(jobs: Sequence[Job], outcomes: Sequence[Any]) -> None:
-    """Hand each job's request its result or its exception, from any thread."""
+    """Set each job's result or exception, from any thread."""
     by_loop: dict[asyncio.AbstractEventLoop, list[tuple[Job, Any]]] = {}
     for job, outcome in zip(jobs, outcomes, strict=True):
         by_loop.setdefault(job.future.get_loop(), []).append((job, outcome))
     for loop, pairs in by_loop.items():
-        # A closed loop means that the requests are gone with it.
+        # A closed loop has no requests left.
         with contextlib.suppress(RuntimeError):
             loop.call_soon_threadsafe(_settle_here, pairs)
 
@@ -213,5 +209,5 @@ def _settle_here(pairs: Sequence[tuple[Job, Any]]) -> None:
         if not job.future.done():
             (job.future.set_exception if failed else job.future.set_result)(outcome)
         elif failed and not isinstance(outcome, HabitusError):
-            # The request is over and cannot report it.
+            # The request cannot report it.
             _log.error("a batch failed after its request was over", exc_info=outcome)

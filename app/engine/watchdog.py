@@ -1,4 +1,4 @@
-"""How long threads have worked on what they do now: a device that hangs never ends."""
+"""How long the threads of a device have worked on what they do now."""
 
 import time
 from collections.abc import Iterator
@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 
 class WorkClock:
-    """When each of a few threads began with the work that it has not ended yet."""
+    """When each thread of a device began its current work, to notice a device that hangs."""
 
     def __init__(self) -> None:
         self._since: dict[str, float] = {}
@@ -22,6 +22,6 @@ class WorkClock:
 
     @property
     def longest_s(self) -> float:
-        """Seconds since the oldest of the work that goes on began; 0: nobody works."""
+        """Seconds since the oldest current work began; 0 where there is none."""
         now = time.monotonic()
         return max((now - since for since in list(self._since.values())), default=0.0)

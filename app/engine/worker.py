@@ -1,8 +1,7 @@
 """The thread of a device, which alone runs predictors on it.
 
-The thread takes what waits when it becomes free. Where the device works beside the processor
-(CUDA), two more threads keep it fed: while a batch runs, one prepares the next as soon as that is
-full, and one turns the last one's output into results.
+When free, the thread takes what is queued. On CUDA two more threads overlap with it: while a batch
+runs, one prepares the next as soon as that is full, and one turns the last output into results.
 """
 
 import contextlib
@@ -19,10 +18,10 @@ from app.engine.batch_runner import (
     BatchRunner,
     DeviceFaultError,
     StagedPredictor,
+    batch_sizes,
     checked,
 )
-from app.engine.device import Device, Predictor, batch_buckets
-from app.engine.priority import give_way
+from app.engine.devices import Device, Predictor, lower_priority
 from app.engine.queue import Job, JobQueue, settle
 from app.engine.watchdog import WorkClock
 from app.telemetry.metrics import Metrics
@@ -35,7 +34,7 @@ class _Batch:
     jobs: list[Job]
     predictor: Predictor
     is_staged: bool
-    """Whether it passes through the three threads."""
+    """Whether it is prepared, run and finished by three threads."""
     prepared: Any = None
 
     @property
@@ -61,7 +60,7 @@ class DeviceWorker:
         self._metrics = metrics
         self._on_fault = on_fault
         self._runner = BatchRunner(BatchCeiling(max_batch, device.recovery_s), device.synchronize)
-        # What the threads hand each other; under the lock of the queue, but for the raw output.
+        # Shared by the threads; under the lock of the queue, except for the raw output.
         self._ahead: _Batch | None = None
         self._preparing = False
         self._running = False
@@ -86,11 +85,11 @@ class DeviceWorker:
         """Wait for the threads to end, as they do when the queue is closed and done.
 
         Returns:
-            Whether they did in time.
+            Whether they ended in time.
         """
-        give_up_at = time.monotonic() + timeout_s
+        deadline = time.monotonic() + timeout_s
         for thread in self._threads:
-            thread.join(max(0, give_up_at - time.monotonic()))
+            thread.join(max(0, deadline - time.monotonic()))
         return not any(thread.is_alive() for thread in self._threads)
 
     @property
@@ -104,12 +103,10 @@ class DeviceWorker:
         except BaseException as error:  # noqa: BLE001  (a lost thread is a lost device)
             self._on_fault(error)
 
-    # The device's thread.
-
     def _run(self) -> None:
         try:
             if not self.device.overlaps:
-                give_way()
+                lower_priority()
             self._warm_up()
             self.warm.set()
             while (batch := self._next_batch()) is not None:
@@ -122,13 +119,13 @@ class DeviceWorker:
             self._raw.put(None)
 
     def _warm_up(self) -> None:
-        """Run every predictor with every size of batch that it will be asked for.
+        """Run every predictor with every size in `batch_sizes`.
 
         Raises:
             DeviceFaultError: A predictor fails at its example.
         """
         for predictor, example in self.device.examples:
-            for size in batch_buckets(self._limit(predictor)):
+            for size in batch_sizes(self._limit(predictor)):
                 if self._jobs.closed or size > self._runner.ceiling.limit:
                     break
                 for outcome in self._runner.run(predictor, [example] * size):
@@ -137,7 +134,7 @@ class DeviceWorker:
                         raise DeviceFaultError(f"{name} fails to warm up: {outcome}") from outcome
 
     def _next_batch(self) -> _Batch | None:
-        """Wait for work; None when there will be none any more."""
+        """Wait for work; None when the queue is closed and done."""
         jobs = self._jobs
         with jobs.lock:
             self._running = False
@@ -161,7 +158,7 @@ class DeviceWorker:
             batch, self._ahead = self._ahead, None
             if not all(job.is_over for job in batch.jobs):
                 return batch
-        # What is being prepared is older than what waits.
+        # What is being prepared is older than what is queued.
         if self._preparing or self._jobs.time_to_take_locked(self._limit) != 0:
             return None
         taken = self._jobs.take_locked(self._limit)
@@ -187,21 +184,19 @@ class DeviceWorker:
         self._settle(batch, self._runner.recover(batch.predictor, batch.items, failure))
 
     def _launch(self, batch: _Batch) -> Any:
-        """The device's output. In a frame of its own, so that a failure lets its tensors go."""
+        """The device's output. In a frame of its own, so that a failure releases its tensors."""
         staged, prepared = batch.predictor, batch.prepared
         batch.prepared = None
         assert isinstance(staged, StagedPredictor)
         if prepared is None:
             prepared = staged.prepare_batch(batch.items)
         raw = staged.run_batch(prepared)
-        # Not sooner, though the device would queue it: the next batch shall fill meanwhile.
+        # Waiting here lets the next batch fill.
         self.device.synchronize()
         return raw
 
-    # The threads beside it.
-
     def _prepare_ahead(self) -> None:
-        """While a batch runs, make the next one ready once it is full."""
+        """While a batch runs, prepare the next one once it is full."""
         jobs = self._jobs
         while True:
             with jobs.lock:
@@ -211,7 +206,7 @@ class DeviceWorker:
                     jobs.filled.wait()
                 self._preparing = True
             batch = self._batch(taken)
-            # What fails here fails again in the device's thread, which tells the items apart.
+            # What fails here fails again in the device's thread, which runs the items one by one.
             with self.clock.working("prepare"), contextlib.suppress(Exception):
                 batch.prepared = batch.predictor.prepare_batch(batch.items)  # type: ignore[attr-defined]
             with jobs.lock:
@@ -225,13 +220,13 @@ class DeviceWorker:
         return self._jobs.take_ahead_locked(self._limit, self._is_staged)
 
     def _finish(self) -> None:
-        """Turn what the device gave into results."""
+        """Turn the device's output into results."""
         while (finished := self._raw.get()) is not None:
             batch, raw = finished
             try:
                 with self.clock.working("finish"):
                     outcomes = checked(batch.predictor.finish_batch(raw), len(batch.jobs))  # type: ignore[attr-defined]
-            except Exception:  # noqa: BLE001  (told apart by running them one by one)
+            except Exception:  # noqa: BLE001  (the items are then run one by one)
                 outcomes = None
             if outcomes is not None:
                 self._settle(batch, outcomes)
@@ -242,10 +237,8 @@ class DeviceWorker:
                 self._unfinished.extend(batch.jobs if outcomes is None else ())
                 self._jobs.arrived.notify_all()
 
-    # Jobs to batches, and results to requests.
-
     def _limit(self, predictor: Predictor) -> int:
-        """Most items that are taken for it at once."""
+        """Most items in a batch."""
         limit = self._runner.ceiling.limit
         return min(limit, self.device.limits.get(self._local(predictor), limit))
 

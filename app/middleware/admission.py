@@ -1,9 +1,8 @@
-"""ASGI middleware that admits requests with work for a device, before their bodies are read.
+"""ASGI middleware: admits requests with work for a device, before their bodies are read.
 
-A request holds a place from its head to the start of its answer, so that it is not refused after
-work was done for it, however many items it submits. A body that is slow gives its place back after
-`HOLD_S`, and at most half of the places wait for bodies; a request without a place takes one when
-its body is whole.
+A request holds a place in the queue from its head to the start of its answer, so that it is not
+refused after work was done for it. A slow body loses its place after `HOLD_S`, and at most half of
+the places wait for bodies; a request without a place takes one when its body is complete.
 """
 
 import asyncio
@@ -16,20 +15,21 @@ from app.engine.batch_runner import DeviceFaultError
 from app.engine.engine import Engine
 from app.engine.queue import EngineClosedError, QueueFullError
 from app.errors import RefusedError, kind_of, problem
+from app.middleware.paths import route_path
 
 HOLD_S = 1.0
-"""How long a place waits for a body: what a client on a fair line needs for a photo."""
+"""How long a place waits for a body: enough for a photo on an ordinary connection."""
 _REFUSALS = (QueueFullError, EngineClosedError, DeviceFaultError)
 
 
-class AdmissionGate:
-    """Lets a request through while the engine has a place for it."""
+class Admission:
+    """Passes a request on while the engine has a place for it."""
 
     def __init__(self, app: ASGIApp, routes: Iterable[BaseRoute], max_queue: int) -> None:
-        """The engine is that of the app that the requests are for.
+        """Nothing is admitted yet.
 
         Args:
-            app: What is behind the door.
+            app: Gets the requests; its state holds the engine.
             routes: Of them, those that take a POST need a place.
             max_queue: Places that the engine has.
         """
@@ -45,11 +45,12 @@ class AdmissionGate:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or refuse it."""
-        route = self._route(scope)
+        is_post = scope["type"] == "http" and scope["method"] == "POST"
+        route = self.routes.get(route_path(scope)) if is_post else None
         if route is None:
             await self.app(scope, receive, send)
             return
-        scope["route"] = route  # what is refused here has a name in the metrics too
+        scope["route"] = route  # names the route in the metrics of a refusal
         visit = _Visit(self, scope["app"].state.service.engine, receive, send)
         try:
             visit.begin()
@@ -60,17 +61,11 @@ class AdmissionGate:
             visit.stop_waiting()
             visit.leave()
 
-    def _route(self, scope: Scope) -> Route | None:
-        if scope["type"] != "http" or scope["method"] != "POST":
-            return None
-        path: str = scope["path"]
-        return self.routes.get(path.removeprefix(scope.get("root_path", "")))
-
 
 class _Visit:
-    """A request, and the place that it holds at the moment."""
+    """A request, and the place that it may hold."""
 
-    def __init__(self, gate: AdmissionGate, engine: Engine, receive: Receive, send: Send) -> None:
+    def __init__(self, gate: Admission, engine: Engine, receive: Receive, send: Send) -> None:
         self._gate = gate
         self._engine = engine
         self._receive = receive
@@ -80,7 +75,7 @@ class _Visit:
         """Runs while the place waits for the body."""
 
     def begin(self) -> None:
-        """Take a place, or only look for one where too many wait for bodies already.
+        """Take a place, or only check for one where too many wait for bodies already.
 
         Raises:
             QueueFullError, EngineClosedError, DeviceFaultError: As `Engine.enter`.
@@ -88,8 +83,7 @@ class _Visit:
         self._enter()
         if self._gate.num_arriving < self._gate.max_arriving:
             self._gate.num_arriving += 1
-            loop = asyncio.get_running_loop()
-            self._timer = loop.call_later(HOLD_S, self._lapse)
+            self._timer = asyncio.get_running_loop().call_later(HOLD_S, self._give_up_place)
         else:
             self.leave()
 
@@ -116,14 +110,14 @@ class _Visit:
         await self._send(message)
 
     def stop_waiting(self) -> None:
-        """The body is whole, or does not come."""
+        """The body is complete, or does not come."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
             self._gate.num_arriving -= 1
 
     def leave(self) -> None:
-        """Give the place back, if there is one."""
+        """Return the place, if there is one."""
         if self._has_place:
             self._has_place = False
             self._engine.leave()
@@ -132,6 +126,6 @@ class _Visit:
         self._engine.enter()
         self._has_place = True
 
-    def _lapse(self) -> None:
+    def _give_up_place(self) -> None:
         self.stop_waiting()
         self.leave()

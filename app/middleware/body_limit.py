@@ -1,4 +1,4 @@
-"""ASGI middleware at the door: the API key, and the body while it arrives."""
+"""ASGI middleware: size and time of a request body while it arrives, and the size of all bodies."""
 
 import asyncio
 from collections.abc import Mapping
@@ -7,48 +7,12 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.errors import RefusedError, problem
-from app.middleware.keys import KeyRing
-from app.middleware.paths import HEALTH_PREFIXES, route_path
-from app.problem_kinds import CROWDED, TOO_LARGE, TOO_SLOW, UNAUTHORIZED
-
-API_KEY_HEADER = "X-API-Key"
-_KEYLESS_PREFIXES = (*HEALTH_PREFIXES, "/docs/", "/problems/")
-"""Supervisors hold no keys."""
-_KEYLESS_PATHS = {"/docs", "/openapi.json", "/problems"}
-"""The contract is no secret, and a browser that follows a link sends no key."""
-KEY_STATE = "api_key_digest"
-"""Where a request's state holds the digest of the key that it came with."""
-
-
-class ApiKeyGate:
-    """Lets a request through only with one of the keys, before its body is read."""
-
-    def __init__(self, app: ASGIApp, keys: KeyRing) -> None:
-        self.app = app
-        self.keys = keys
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, or refuse it."""
-        if scope["type"] != "http" or _needs_no_key(route_path(scope)):
-            await self.app(scope, receive, send)
-            return
-        offered = _offered_key(Headers(scope=scope))
-        digest = self.keys.match((offered or "").encode("latin-1"))
-        if digest is not None:
-            scope["state"][KEY_STATE] = digest
-            await self.app(scope, receive, send)
-            return
-        found = "no API key was sent" if offered is None else "the API key is not known"
-        refusal = problem(
-            scope,
-            UNAUTHORIZED,
-            f"{found}; send {API_KEY_HEADER}: KEY or Authorization: Bearer KEY",
-        )
-        await refusal(scope, receive, send)
+from app.middleware.paths import route_path
+from app.schemas.problems import CROWDED, TOO_LARGE, TOO_SLOW
 
 
 class BodyLimit:
-    """Bounds a body while it arrives: its size, declared or not, its time, and all of them."""
+    """Refuses a body that is too large, declared or not, or too slow, or one too many."""
 
     def __init__(
         self,
@@ -80,27 +44,21 @@ class BodyLimit:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        declared, expects = b"", False
-        for name, value in scope["headers"]:
-            if name == b"content-length":
-                declared = value
-            elif name == b"expect":
-                expects = True
-        path = scope["path"].removeprefix(scope.get("root_path", ""))
-        max_bytes = min(self.max_bytes, self.own_limits.get(path, self.max_bytes))
+        headers = Headers(scope=scope)
+        max_bytes = min(self.max_bytes, self.own_limits.get(route_path(scope), self.max_bytes))
         body = _ArrivingBody(self, receive, max_bytes)
 
         async def send_closing(message: Message) -> None:
-            # The client may send its body or not after such an answer: the next request cannot
-            # be told from it (RFC 9110, section 10.1.1).
+            # After such an answer the client may or may not send its body: the server could not
+            # tell the next request from it (RFC 9110, section 10.1.1).
             if message["type"] == "http.response.start" and not body.asked_for:
                 MutableHeaders(scope=message)["Connection"] = "close"
             await send(message)
 
-        send_answer = send_closing if expects else send
-        if declared.isdigit() and int(declared) > body.max_bytes:
-            refusal = problem(scope, TOO_LARGE, body.too_large)
-            await refusal(scope, receive, send_answer)
+        send_answer = send_closing if "expect" in headers else send
+        declared = headers.get("content-length", "")
+        if declared.isdigit() and int(declared) > max_bytes:
+            await problem(scope, TOO_LARGE, body.too_large)(scope, receive, send_answer)
             return
         try:
             await self.app(scope, body.receive, send_answer)
@@ -112,9 +70,9 @@ class _ArrivingBody:
     """The body of one request."""
 
     def __init__(self, limit: BodyLimit, receive: Receive, max_bytes: int) -> None:
-        self.max_bytes = max_bytes
         self._limit = limit
         self._receive = receive
+        self._max_bytes = max_bytes
         self._deadline = 0.0
         self._complete = False
         self.asked_for = False
@@ -122,11 +80,11 @@ class _ArrivingBody:
 
     @property
     def too_large(self) -> str:
-        """What a client is told whose body is too large."""
-        return f"the body is larger than {self.max_bytes} bytes, as much as is read here"
+        """The detail of a 413."""
+        return f"the body is larger than {self._max_bytes} bytes, as much as is read here"
 
     async def receive(self) -> Message:
-        """The next part, or after the last what becomes of the client.
+        """The next part of the body; after the last, the client's disconnect.
 
         Raises:
             RefusedError: Too much, or too late.
@@ -147,26 +105,13 @@ class _ArrivingBody:
                 f"{self._limit.timeout_s:g} s, and not all",
             ) from None
         self._complete = not message.get("more_body", False)
-        self._count(len(message.get("body", b"")))
-        return message
-
-    def _count(self, num_bytes: int) -> None:
+        num_bytes = len(message.get("body", b""))
         self.num_received += num_bytes
         self._limit.num_held += num_bytes
-        if self.num_received > self.max_bytes:
+        if self.num_received > self._max_bytes:
             raise RefusedError(TOO_LARGE, self.too_large)
         if self._limit.num_held > self._limit.max_total_bytes:
             raise RefusedError(
                 CROWDED, "too many bodies are arriving at the same time; ask again shortly"
             )
-
-
-def _needs_no_key(path: str) -> bool:
-    return path in _KEYLESS_PATHS or path.startswith(_KEYLESS_PREFIXES)
-
-
-def _offered_key(headers: Headers) -> str | None:
-    if API_KEY_HEADER in headers:
-        return headers[API_KEY_HEADER]
-    scheme, _, key = headers.get("authorization", "").partition(" ")
-    return key.strip() if scheme.lower() == "bearer" else None
+        return message

@@ -1,4 +1,4 @@
-"""ASGI middleware: a request ends with its client, and not after its deadline."""
+"""ASGI middleware: a request ends when its client disconnects, and at its deadline."""
 
 import asyncio
 import math
@@ -8,18 +8,14 @@ from anyio.lowlevel import checkpoint
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.errors import problem
-from app.problem_kinds import LATE
-
-WATCH_AFTER_S = 0.02
-"""How long after its body nobody asks whether a request's client is still there."""
+from app.schemas.problems import LATE
 
 
-class RequestLifetime:
-    """Cancels the work for a request whose client goes away, or that takes too long.
+class Deadline:
+    """Cancels the work for a request whose client disconnects, or that takes too long.
 
-    Servers do not cancel a handler when the connection closes. Once the body has been read, the
-    next message can only say that the client is gone, so it is waited for beside the handler. That
-    takes a task; a request that is answered within `WATCH_AFTER_S` needs none.
+    Servers do not cancel a handler when the connection closes. After the body, the next message can
+    only be the disconnect, so a task waits for it beside the handler.
     """
 
     def __init__(self, app: ASGIApp, timeout_s: float) -> None:
@@ -37,7 +33,7 @@ class RequestLifetime:
                 await self.app(scope, exchange.receive, exchange.send)
             finally:
                 exchange.close()
-        if span.cancelled_caught and not exchange.client_gone:
+        if span.cancelled_caught and not exchange.is_client_gone:
             late = (
                 f"no result within {self.timeout_s:g} s; the server is busy, or the item is large"
             )
@@ -51,39 +47,30 @@ class _Exchange:
         self._receive = receive
         self._send = send
         self._span = span
-        self._gone = asyncio.Event()
         self._answered = False
-        self._timer: asyncio.TimerHandle | None = None
         self._watch: asyncio.Task[None] | None = None
-
-    @property
-    def client_gone(self) -> bool:
-        """Whether there is nobody to answer."""
-        return self._gone.is_set()
+        self.is_client_gone = False
 
     def close(self) -> None:
-        """Watch no longer."""
-        for watching in (self._timer, self._watch):
-            if watching is not None:
-                watching.cancel()
+        """Stop waiting for the disconnect."""
+        if self._watch is not None:
+            self._watch.cancel()
 
     async def receive(self) -> Message:
-        """The next part of the body; after the last, the news that the client has gone."""
-        if self._timer is not None:
-            self._begin_watch()
-            await self._gone.wait()
+        """The next part of the body; after the last, the client's disconnect."""
+        if self._watch is not None:
+            await asyncio.shield(self._watch)
             return {"type": "http.disconnect"}
         message = await self._receive()
         if message["type"] == "http.disconnect":
             self._leave()
             await checkpoint()  # where the cancellation arrives
         elif not message.get("more_body", False):
-            loop = asyncio.get_running_loop()
-            self._timer = loop.call_later(WATCH_AFTER_S, self._begin_watch)
+            self._watch = asyncio.create_task(self._wait_for_disconnect())
         return message
 
     async def send(self, message: Message) -> None:
-        """Pass the answer on. Once it has begun, its time is the client's, not the work's."""
+        """Pass the answer on; the deadline ends when the answer begins."""
         if message["type"] == "http.response.start":
             if self._span.cancel_called:
                 await checkpoint()
@@ -92,17 +79,13 @@ class _Exchange:
             self._answered = True
         await self._send(message)
 
-    def _begin_watch(self) -> None:
-        if self._watch is None:
-            self._watch = asyncio.create_task(self._wait_for_disconnect())
-
     async def _wait_for_disconnect(self) -> None:
         message = await self._receive()
         assert message["type"] == "http.disconnect", "the body was complete"
         self._leave()
 
     def _leave(self) -> None:
-        # A server also says so when the answer is complete.
+        # A server also sends a disconnect when the answer is complete.
         if not self._answered:
-            self._gone.set()
+            self.is_client_gone = True
             self._span.cancel()

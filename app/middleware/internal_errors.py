@@ -1,26 +1,26 @@
-"""ASGI middleware: an exception that nobody has handled becomes a problem document."""
+"""ASGI middleware: an unhandled exception becomes a problem document."""
 
 import logging
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.errors import problem
-from app.problem_kinds import INTERNAL
+from app.schemas.problems import INTERNAL
 
 _log = logging.getLogger(__name__)
 
 
 class InternalErrors:
-    """Answers 500 within the other middleware, which then completes that answer like any other.
+    """Answers 500 inside the middleware that completes answers.
 
-    Starlette's own handler of exceptions is outside of all middleware.
+    Starlette's handler of `Exception` is outside of all middleware.
     """
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on; log what goes wrong, which the client is not told."""
+        """Pass the request on; log an exception, whose text the client does not get."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return

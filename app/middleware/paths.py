@@ -7,17 +7,17 @@ METRICS_PATH = "/metrics"
 
 
 def route_path(scope: Scope) -> str:
-    """The path without the prefix that a proxy has taken off (HABITUS_ROOT_PATH)."""
+    """The path without HABITUS_ROOT_PATH."""
     path: str = scope["path"]
     inner = path.removeprefix(scope.get("root_path", ""))
     return inner if inner.startswith("/") else path
 
 
 def is_health_check(scope: Scope) -> bool:
-    """Whether a supervisor asks whether the process works."""
+    """Whether it is a supervisor's health check."""
     return route_path(scope).startswith(HEALTH_PREFIXES)
 
 
 def is_operational(scope: Scope) -> bool:
-    """Whether a supervisor or Prometheus asks, not a client."""
+    """Whether it is a health check or a scrape of Prometheus."""
     return is_health_check(scope) or route_path(scope) == METRICS_PATH

@@ -1,4 +1,4 @@
-"""ASGI middleware: how often one client may ask, counted by the package `limits`."""
+"""ASGI middleware: how many requests a minute a client may send."""
 
 import ipaddress
 import math
@@ -11,18 +11,18 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.errors import problem
-from app.middleware.body_limit import KEY_STATE
+from app.middleware.api_keys import KEY_STATE
 from app.middleware.paths import is_health_check
-from app.problem_kinds import RATE_EXCEEDED
+from app.schemas.problems import RATE_EXCEEDED
 
 MAX_CLIENTS = 10_000
-"""Clients that are counted at the same time; at one more, the counting begins anew for all."""
+"""Clients that are counted at the same time; with one more, all counts start again."""
 _IPV6_PREFIX = 64
-"""A customer of a provider has at least the addresses of such a network."""
+"""A provider gives each customer such a network or a larger one."""
 
 
 class RateLimit:
-    """Refuses a client that asks too often, before its body is read.
+    """Refuses a client that sends too many requests, before the body is read.
 
     A client's minute begins with its first request. Every answer says how many requests are left.
 
@@ -64,7 +64,7 @@ class RateLimit:
 
 
 def client_of(scope: Scope) -> str:
-    """Who asks: the digest of the key, or the address; of IPv6 the network of a customer."""
+    """The digest of the request's key, or its address; of IPv6 the customer's network."""
     digest: bytes | None = scope["state"].get(KEY_STATE)
     if digest is not None:
         return digest.hex()
@@ -75,6 +75,6 @@ def client_of(scope: Scope) -> str:
         return host
     if isinstance(address, ipaddress.IPv4Address):
         return str(address)
-    if address.ipv4_mapped is not None:  # a socket for both families shows IPv4 so
+    if address.ipv4_mapped is not None:  # how a socket for both families shows IPv4
         return str(address.ipv4_mapped)
     return str(ipaddress.ip_network((address, _IPV6_PREFIX), strict=False))

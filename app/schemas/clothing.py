@@ -17,7 +17,7 @@ from model.clothing.labels import SCHEMES
 
 SchemeName = Literal["fine", "grouped"]
 _BLOCK = 1 << 16
-"""Pixels that are counted at once: their copies as wide numbers fit into a processor's cache."""
+"""Pixels that are counted at once: their copies as wide integers fit into a CPU's cache."""
 _COLOUR = "Red, green and blue, 0 to 255."
 
 

@@ -1,4 +1,4 @@
-"""The memory of CUDA devices, asked for when Prometheus asks."""
+"""The memory of CUDA devices, read when Prometheus scrapes."""
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
@@ -11,7 +11,7 @@ _log = logging.getLogger(__name__)
 
 
 def cuda_memory(device: str) -> dict[str, int]:
-    """Bytes by kind: what tensors fill, what this process holds, what is free, what there is."""
+    """Bytes by kind: of tensors, reserved by this process, free, and in total."""
     free, total = torch.cuda.mem_get_info(device)
     return {
         "allocated": torch.cuda.memory_allocated(device),
@@ -41,7 +41,7 @@ class DeviceMemory(Collector):
             try:
                 memory = self._read(device)
             except RuntimeError as error:
-                # A device that has failed for good must not take the other metrics along.
+                # A failed device must not hide the other metrics.
                 _log.warning("the memory of %s cannot be read: %s", device, error)
                 continue
             for kind, num_bytes in memory.items():

@@ -1,7 +1,7 @@
 """Log lines: one format for the whole process, written by a thread of their own.
 
-A disk that is full or a pipe that nobody reads does not hold up requests. Lines for which there is
-no room are dropped.
+A full disk or a pipe that nobody reads does not delay requests. Lines are dropped when the queue is
+full.
 """
 
 import json
@@ -18,38 +18,32 @@ from logging.handlers import QueueHandler, QueueListener
 from typing import Any, TextIO
 
 log_fields: ContextVar[Mapping[str, str]] = ContextVar("habitus_log_fields")
-"""What every line says that is written in this context: of a request, its names."""
-_NO_FIELDS: Mapping[str, str] = {}
+"""Fields of every line that is written in this context: the names of a request."""
 MAX_WAITING_LINES = 10_000
 STOP_TIMEOUT_S = 2.0
 _STANDARD = {*vars(logging.makeLogRecord({})), "message", "asctime"}
 _WORD = re.compile("[!#-<>-~]+")
-"""ASCII that is printed, without spaces, quotes and equals signs."""
+"""Printable ASCII without spaces, quotes and equals signs."""
 _to_json = json.JSONEncoder(default=str).encode
-"""Unlike orjson, this can repeat what clients send that is no Unicode."""
+"""orjson refuses text that is not Unicode, which clients may have sent."""
 
 
 class FieldsFormatter(logging.Formatter):
-    """A record as named values: when, what, how bad, from where, and what was given with it."""
+    """A record as named values, in `text` or `json`."""
 
     def __init__(self, log_format: str) -> None:
-        """Text for people or JSON for machines.
-
-        Args:
-            log_format: `text` or `json`.
-        """
         super().__init__()
         self._render = _to_json if log_format == "json" else _to_text
 
     def format(self, record: logging.LogRecord) -> str:
-        """One line, but for exceptions as text."""
+        """One line; as text, an exception follows it."""
         when = datetime.fromtimestamp(record.created, UTC).replace(tzinfo=None)
         fields = {
             "timestamp": f"{when.isoformat(timespec='milliseconds')}Z",
             "level": record.levelname.lower(),
             "event": record.getMessage(),
             "logger": record.name,
-            **log_fields.get(_NO_FIELDS),
+            **log_fields.get({}),
         }
         fields |= {name: value for name, value in vars(record).items() if name not in _STANDARD}
         if record.exc_info:
@@ -77,14 +71,7 @@ class LogWriter:
         self._listener.start()
 
     def stop(self, timeout_s: float = STOP_TIMEOUT_S) -> bool:
-        """Write the lines that wait, and end the thread.
-
-        Args:
-            timeout_s: How long at most.
-
-        Returns:
-            Whether all lines are written; if not, the thread waits for the stream for ever.
-        """
+        """Write the lines that wait, and end the thread; whether this succeeded in time."""
         stopping = threading.Thread(target=self._finish, daemon=True)
         stopping.start()
         stopping.join(timeout_s)
@@ -94,7 +81,7 @@ class LogWriter:
         while True:
             try:
                 self._listener.stop()
-            except queue.Full:  # there is no room for the sign of the end either
+            except queue.Full:  # the listener's stop takes a place in the queue too
                 time.sleep(0.01)
             else:
                 return
@@ -104,15 +91,15 @@ class _DroppingHandler(QueueHandler):
     """Formats a line where it is logged, and drops it where the queue is full."""
 
     num_dropped = 0
-    """Lines that were dropped and that no line has told of."""
+    """Dropped lines that no line has reported yet."""
 
     def enqueue(self, record: logging.LogRecord) -> None:
-        """Queue the line, after one that says how many were dropped before it."""
+        """Queue the line, after one that reports how many were dropped before it."""
         try:
             if self.num_dropped:
-                told = {"levelname": "WARNING", "name": __name__, "num_dropped": self.num_dropped}
-                loss = logging.makeLogRecord({"msg": "log lines were dropped", **told})
-                # In an empty context: it is about no request.
+                fields = {"levelname": "WARNING", "name": __name__, "num_dropped": self.num_dropped}
+                loss = logging.makeLogRecord({"msg": "log lines were dropped", **fields})
+                # In an empty context: it belongs to no request.
                 self.queue.put_nowait(Context().run(self.prepare, loss))
                 self.num_dropped = 0
             self.queue.put_nowait(record)
@@ -127,16 +114,13 @@ def configure_logging(log_format: str) -> LogWriter | None:
         log_format: `text` for people, `json` for machines.
 
     Returns:
-        What writes them, to be stopped in the end; None where the process has no stderr.
+        The writer, to be stopped at the end; None where the process has no stderr.
     """
     writer = None if sys.stderr is None else LogWriter(log_format, sys.stderr)
     handler = logging.NullHandler() if writer is None else writer.handler
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
     logging.captureWarnings(True)
-    # No line says which thread or process it came from.
-    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
-    # A stream that cannot be written to cannot be told so either.
-    logging.raiseExceptions = False
+    logging.raiseExceptions = False  # it would print to the stream that has failed
     return writer
 
 
@@ -144,11 +128,11 @@ def _to_text(fields: dict[str, Any]) -> str:
     when, level, event, source, *rest = fields.items()
     line = f"{when[1]} [{level[1]:<8}] {event[1]:<30} [{source[1]}]"
     exception = fields.get("exception")
-    named = "".join(f" {name}={_plain(value)}" for name, value in rest if name != "exception")
+    named = "".join(f" {name}={_quoted(value)}" for name, value in rest if name != "exception")
     return line + named + (f"\n{exception}" if exception else "")
 
 
-def _plain(value: object) -> str:
-    """As it is where it is a word; otherwise such that it cannot pass for another value."""
+def _quoted(value: object) -> str:
+    """As it is where it is one word; otherwise quoted, so that it cannot forge another field."""
     text = str(value)
     return text if isinstance(value, int | float) or _WORD.fullmatch(text) else _to_json(text)

@@ -67,13 +67,15 @@ class Silhouette(Pictures):
 
     def predict(self, items: Sequence[UInt8[np.ndarray, "_ _ 3"]]) -> Sequence[Any]:
         """The maps."""
-        return self._predictors.need_silhouette().predict_batch(items)
+        from app.capabilities import SILHOUETTE
+
+        return self._predictors.need(SILHOUETTE).predict_batch(items)
 
     def encode(self, result: Any) -> bytes:
         """8-bit grey."""
-        from app.codecs.encoding import grey_png
+        from app.codecs.encoding import unit_png
 
-        return grey_png(result.confidence)
+        return unit_png(result.confidence)
 
 
 class Clothing(Pictures):
@@ -81,9 +83,10 @@ class Clothing(Pictures):
 
     def predict(self, items: Sequence[UInt8[np.ndarray, "_ _ 3"]]) -> Sequence[Any]:
         """The pictures with their labels."""
+        from app.capabilities import CLOTHING
         from app.routes.clothing import LabelledPhoto
 
-        found = self._predictors.need_clothing().predict_batch(items)
+        found = self._predictors.need(CLOTHING).predict_batch(items)
         return [LabelledPhoto.of(*pair, "grouped") for pair in zip(items, found, strict=True)]
 
     def encode(self, result: Any) -> bytes:

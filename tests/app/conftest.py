@@ -10,10 +10,9 @@ import uvicorn
 from fastapi import FastAPI
 from PIL import Image
 
+from app.__main__ import listen, serving_config, url_of
 from app.capabilities import Predictors
-from app.listener import listen, url_of
 from app.main import create_app
-from app.server import serving_config
 from app.settings import Settings
 from model.body.predictor import BodyPredictor
 from model.clothing.predictor import ClothingPredictor

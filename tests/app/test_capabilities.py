@@ -4,7 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from app.capabilities import CapabilityMissingError, Predictors
+from app.capabilities import (
+    BODY,
+    CLOTHING,
+    SILHOUETTE,
+    CapabilityMissingError,
+    Predictors,
+)
 from app.schemas.common import Capabilities
 from app.settings import ConfigurationError, Settings
 from model.body.asset import load_asset, save_asset
@@ -29,11 +35,11 @@ def folder(tmp_path: Path) -> Path:
 
 def test_a_checkpoint_that_is_there_is_loaded_and_one_that_is_not_is_left_out(folder: Path) -> None:
     predictors = Predictors.load(Settings(checkpoints=folder, device="cpu"))
-    assert predictors.need_silhouette().input_size == 64
+    assert predictors.need(SILHOUETTE).input_size == 64
     with pytest.raises(CapabilityMissingError, match="python -m training assets body"):
-        predictors.need_body()
+        predictors.need(BODY)
     with pytest.raises(CapabilityMissingError, match="python -m training fit clothing"):
-        predictors.need_clothing()
+        predictors.need(CLOTHING)
     silhouette, *others = predictors.statuses()
     assert (silhouette.loaded, silhouette.device) == (True, "cpu")
     assert [(status.capability.slug, status.loaded) for status in others] == [
@@ -53,7 +59,7 @@ def test_the_clothing_is_loaded_from_its_checkpoint(tmp_path: Path) -> None:
     assert status.input == "a picture, seen at 64x64 pixels"
     [device] = predictors.devices()
     [(predictor, example)] = device.examples
-    assert predictor is predictors.need_clothing()
+    assert predictor is predictors.need(CLOTHING)
     assert len(predictor.predict_batch([example] * 2)) == 2
 
 
@@ -108,9 +114,9 @@ def test_a_processor_runs_as_many_batches_at_once_as_its_cores_hold(
         predictors = Predictors.load(settings)
         devices = predictors.devices()
         assert len(devices) == expected
-        assert all(device.limits == {predictors.silhouette: threads} for device in devices)
+        assert all(device.limits == {predictors.need(SILHOUETTE): threads} for device in devices)
         assert {predictor for device in devices for predictor, _ in device.examples} == {
-            predictors.silhouette
+            predictors.need(SILHOUETTE)
         }
         assert predictors.statuses()[0].device == "cpu"
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
@@ -122,15 +128,15 @@ def test_each_device_has_a_replica_of_every_predictor_and_an_item_to_warm_it_wit
 ) -> None:
     first = Predictors.load(Settings(checkpoints=folder, device="cpu"))
     second = Predictors.load(Settings(checkpoints=folder, device="cpu"))
-    predictors = replace(first, replicas=(second,), cpu_workers=1)
+    predictors = Predictors(silhouette=first.need(SILHOUETTE), replicas=(second,))
     devices = predictors.devices()
     assert [device.name for device in devices] == ["cpu", "cpu"]
     assert predictors.statuses()[0].device == "cpu, cpu"
-    silhouette = predictors.need_silhouette()
+    silhouette = predictors.need(SILHOUETTE)
     for device, here in zip(devices, (first, second), strict=True):
-        assert device.replicas == {silhouette: here.need_silhouette()}
+        assert device.replicas == {silhouette: here.need(SILHOUETTE)}
         [(predictor, example)] = device.examples
-        assert predictor is here.need_silhouette()
+        assert predictor is here.need(SILHOUETTE)
         assert len(predictor.predict_batch([example] * 2)) == 2
         device.synchronize()
         assert not device.overlaps

@@ -13,7 +13,7 @@ import httpx
 import numpy as np
 import pytest
 
-from app.server import EXIT_FAULT
+from app.__main__ import EXIT_FAULT
 
 HOST = """
 import sys, time

@@ -7,7 +7,7 @@ from collections.abc import Callable, Coroutine, Iterator, Sequence
 
 import pytest
 
-from app.engine.device import Device
+from app.engine.devices import Device
 from app.engine.engine import Engine
 from app.telemetry.metrics import Metrics
 

@@ -9,8 +9,8 @@ from collections.abc import Callable, Sequence
 import pytest
 import torch
 
-from app.engine.batch_runner import DeviceFaultError, DeviceMemoryError
-from app.engine.device import Device, batch_buckets
+from app.engine.batch_runner import DeviceFaultError, DeviceMemoryError, batch_sizes
+from app.engine.devices import Device
 from app.engine.engine import Engine
 from app.engine.queue import EngineClosedError
 from app.telemetry.metrics import Metrics
@@ -134,7 +134,7 @@ def test_a_processors_computing_gives_way_to_who_answers(beside: bool) -> None:
 def test_every_size_of_batch_is_warmed_in_the_devices_own_thread_before_it_is_ready(
     max_batch: int, buckets: list[int]
 ) -> None:
-    assert batch_buckets(max_batch) == buckets
+    assert batch_sizes(max_batch) == buckets
     barrier = threading.Barrier(2)
     slow, quick = Meeting(barrier), Recorder()
     device = Device("cpu-0", examples=[(quick, "a"), (slow, "b")])

@@ -12,7 +12,7 @@ import anyio
 import pytest
 import torch
 
-from app.engine.device import Device
+from app.engine.devices import Device
 from app.engine.engine import Engine
 from app.telemetry.metrics import Metrics
 from model.errors import InvalidInputError

@@ -15,8 +15,14 @@ from PIL import Image
 from starlette.types import Message, Receive, Scope, Send
 
 from app.capabilities import Predictors
-from app.middleware.memory import BYTES_PER_PIXEL, MemoryBudget, claim_picture, claiming
-from app.middleware.memory_limit import PART_BYTES, MemoryGate
+from app.middleware.memory_limit import (
+    BYTES_PER_PIXEL,
+    Claim,
+    MemoryBudget,
+    MemoryLimit,
+    claim_picture,
+)
+from app.middleware.send_timeout import PART_BYTES
 from app.telemetry.metrics import Metrics
 from model.silhouette.predictor import SilhouettePredictor
 
@@ -172,27 +178,10 @@ async def receive() -> Message:
     return {"type": "http.disconnect"}
 
 
-@pytest.mark.parametrize("size", [0, 1, PART_BYTES, PART_BYTES + 1, 3 * PART_BYTES])
-def test_an_answer_is_sent_in_parts_that_make_the_whole(size: int) -> None:
-    body = np.random.default_rng(0).bytes(size)
-
-    async def go() -> list[Message]:
-        answering = Answering(body)
-        answering.let_go.set()
-        await MemoryGate(answering, 10**6, Metrics())(SCOPE, receive, answering.send)
-        return answering.sent
-
-    head, *parts = asyncio.run(go())
-    assert head["type"] == "http.response.start"
-    assert b"".join(part["body"] for part in parts) == body
-    assert max(len(part["body"]) for part in parts) <= PART_BYTES
-    assert [part.get("more_body", False) for part in parts] == [True] * (len(parts) - 1) + [False]
-
-
 def test_an_answer_for_which_there_is_no_room_is_not_begun() -> None:
     async def go() -> tuple[list[Message], int, int]:
         answering = Answering(bytes(10 * PART_BYTES))
-        gate = MemoryGate(answering, 15 * PART_BYTES, Metrics())
+        gate = MemoryLimit(answering, 15 * PART_BYTES, Metrics())
         slow = asyncio.create_task(gate(SCOPE, receive, answering.send))
         while len(answering.sent) < 2:
             await asyncio.sleep(0)
@@ -215,7 +204,7 @@ def test_an_answer_for_which_there_is_no_room_is_not_begun() -> None:
 
 def test_a_claim_for_the_same_picture_is_made_once_and_given_back() -> None:
     budget = MemoryBudget(100 * BYTES_PER_PIXEL)
-    with claiming(budget):
+    with Claim(budget):
         claim_picture(60)
         claim_picture(60)
         assert budget.num_claimed == 60 * BYTES_PER_PIXEL

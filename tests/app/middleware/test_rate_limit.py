@@ -7,7 +7,7 @@ import pytest
 from starlette.types import Message, Receive, Scope, Send
 
 from app.capabilities import Predictors
-from app.middleware.body_limit import KEY_STATE
+from app.middleware.api_keys import KEY_STATE
 from app.middleware.rate_limit import RateLimit, client_of
 
 

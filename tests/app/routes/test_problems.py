@@ -5,10 +5,10 @@ from collections.abc import Callable
 import httpx
 import pytest
 
-from app import problem_kinds
 from app.capabilities import Predictors
 from app.errors import document
-from app.problem_kinds import KINDS, UNUSABLE, Kind
+from app.schemas import problems
+from app.schemas.problems import KINDS, UNUSABLE, Kind
 
 
 def test_the_type_of_a_problem_is_a_page_that_explains_it(client: httpx.Client) -> None:
@@ -46,7 +46,7 @@ def test_the_pages_need_no_key(start: Callable[..., httpx.Client]) -> None:
 
 
 def test_the_list_holds_every_kind() -> None:
-    defined = {value.name for value in vars(problem_kinds).values() if isinstance(value, Kind)}
+    defined = {value.name for value in vars(problems).values() if isinstance(value, Kind)}
     assert defined == KINDS.keys()
 
 

@@ -1,7 +1,7 @@
-"""API keys as the server holds them: digests, so that its memory and its environment need no key.
+"""API keys as SHA-256 digests, so that neither memory nor environment needs to hold a key.
 
-A fast digest is right for keys, unlike for passwords: they are long and random, and guessing one
-takes longer than the world will last. `openssl rand -hex 32` makes one.
+A fast digest is right for keys, unlike for passwords: they are long and random, such as those of
+`openssl rand -hex 32`.
 """
 
 import hashlib
@@ -20,14 +20,14 @@ def digest_of(key: bytes) -> bytes:
 
 
 _EMPTY = {digest_of(text) for text in (b"", b"\n", b"\r\n")}
-"""What sha256sum says of nothing, and of an empty line."""
+"""What sha256sum prints for nothing, and for an empty line."""
 
 
 def parse_key(text: str) -> bytes:
     """The digest of an entry, which is either a key or `sha256:` and a key's digest in hex.
 
     Raises:
-        ValueError: The entry or its key is empty, or its digest is none.
+        ValueError: The entry or its key is empty, or the digest is malformed.
     """
     if not text:
         raise ValueError("a key is empty")
@@ -46,38 +46,33 @@ def parse_key(text: str) -> bytes:
 
 
 def read_keys(path: Path) -> list[str]:
-    """The entries of a file: one a line, empty lines and those that begin with # left out.
+    """The entries of a file: one a line, without empty lines and those that begin with #.
 
     Raises:
-        ValueError: There is no such file, it is no text, or it holds no key; a server that is told
-            of keys must not be open.
+        ValueError: The file cannot be read or holds no key; it must not turn authentication off.
     """
     try:
         lines = path.read_text("utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise ValueError(f"{path} cannot be read: {error}") from None
-    entries = [line.strip() for line in lines]
-    entries = [entry for entry in entries if entry and not entry.startswith("#")]
+    entries = [line.strip() for line in lines if line.strip() and not line.strip().startswith("#")]
     if not entries:
         raise ValueError(f"{path} holds no key")
     return entries
 
 
 class KeyRing:
-    """The keys that open the server."""
+    """The accepted keys."""
 
     def __init__(self, entries: Iterable[str]) -> None:
         self._digests = tuple(parse_key(entry) for entry in entries)
 
     def __bool__(self) -> bool:
-        """Whether there is any key; without one everybody may ask."""
+        """Whether there is any key; without one authentication is off."""
         return bool(self._digests)
 
     def match(self, offered: bytes) -> bytes | None:
-        """The digest of the offered key if it is one of these.
-
-        Every digest is compared, each in constant time: neither the match nor its place shows.
-        """
+        """The digest of the offered key if it is one of these, compared in constant time."""
         digest = digest_of(offered)
         matches = [secrets.compare_digest(digest, known) for known in self._digests]
         return digest if any(matches) else None

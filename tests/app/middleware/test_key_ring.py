@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from app.middleware.keys import KeyRing, parse_key, read_keys
+from app.middleware.key_ring import KeyRing, parse_key, read_keys
 from app.settings import Settings
 
 DIGEST = hashlib.sha256(b"open sesame").hexdigest()
