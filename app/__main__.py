@@ -7,24 +7,41 @@ import os
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import argparse
+import contextlib
+import errno
+import gc
 import logging
+import math
+import socket
 import sys
+import time
 from collections.abc import Callable
 from functools import partial
 from textwrap import fill
+from types import FrameType
 
 import torch
+import uvicorn
+from fastapi import FastAPI
 from pydantic import ValidationError
 
-from app.environment import PREFIX, service_links
-from app.listener import listen, url_of
-from app.logs import configure_logging
+from app.capabilities import Predictors
+from app.engine.engine import Engine
 from app.main import create_app
-from app.predictors import Predictors
-from app.server import EXIT_FAULT, Server, greeting
-from app.settings import ConfigurationError, Settings
+from app.settings import PREFIX, ConfigurationError, Settings, service_links
+from app.telemetry.logging import FieldsFormatter, configure_logging
 from model.errors import HabitusError
 
+BACKLOG = 2048
+"""Connections that the system keeps until they are accepted."""
+KEEPALIVE_IDLE_S = 60
+"""After this time the system probes an idle connection."""
+MAX_INCOMPLETE_BYTES = 65_536
+"""Of a request head, or of the trailers behind a body, that is not complete."""
+DRAIN_MARGIN_S = 2
+"""Beyond the deadline of the requests, for their answers to be sent."""
+EXIT_FAULT = 70
+"""A device is lost: the supervisor should start a new process. EX_SOFTWARE of sysexits.h."""
 _log = logging.getLogger("app")
 
 
@@ -36,7 +53,7 @@ def main(arguments: list[str], load: Callable[[Settings], Predictors] = Predicto
         load: Makes the predictors.
 
     Returns:
-        The exit code: 1 for what can be put right by the operator.
+        The exit code: 1 for what the operator can correct.
     """
     build_parser().parse_args(arguments)
     try:
@@ -56,17 +73,33 @@ def main(arguments: list[str], load: Callable[[Settings], Predictors] = Predicto
     finally:
         is_written = writer is None or writer.stop()
     if exit_code == EXIT_FAULT or not is_written:
-        # Without the interpreter's own end: it waits for a lost device, and for a stream that takes
-        # nothing.
+        # The interpreter's own end would wait for the device, or for the stream.
         os._exit(exit_code)
     return exit_code
 
 
-def serve(settings: Settings, load: Callable[[Settings], Predictors]) -> int:
-    """Serve until a signal comes.
+def build_parser() -> argparse.ArgumentParser:
+    """No options; the help lists the environment variables."""
+    variables = [
+        fill(
+            f"{PREFIX}{name.upper()} ({'none' if field.default in ((), None) else field.default})  "
+            f"{field.description}",
+            width=96,
+            initial_indent="  ",
+            subsequent_indent="      ",
+        )
+        for name, field in Settings.model_fields.items()
+    ]
+    return argparse.ArgumentParser(
+        prog="python -m app",
+        description="Run the Habitus service.",
+        epilog="environment variables, with their defaults:\n" + "\n".join(variables),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
 
-    Returns:
-        The exit code.
+
+def serve(settings: Settings, load: Callable[[Settings], Predictors]) -> int:
+    """Serve until a signal comes; the exit code is returned.
 
     Raises:
         ConfigurationError: A setting cannot be honoured on this machine.
@@ -83,34 +116,134 @@ def serve(settings: Settings, load: Callable[[Settings], Predictors]) -> int:
     return server.exit_code
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """No options; the help lists the environment variables."""
-    variables = [
-        fill(
-            f"{PREFIX}{name.upper()} ({_shown(field.default)})  {field.description}",
-            width=96,
-            initial_indent="  ",
-            subsequent_indent="      ",
+def listen(host: str, port: int, send_timeout_s: float) -> socket.socket:
+    """Listen before anything is loaded, so that a taken port is known at once.
+
+    Args:
+        host: An address or a name; `::` stands for every address of IPv6 and IPv4.
+        port: 0 for any free one.
+        send_timeout_s: After this time without progress the system closes the connection of a
+            client that does not receive what it is sent (Linux).
+
+    Raises:
+        ConfigurationError: The port or the address is not available.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    is_dual = host == "::" and socket.has_dualstack_ipv6()
+    try:
+        listener = socket.create_server(
+            (host, port), family=family, backlog=BACKLOG, dualstack_ipv6=is_dual
         )
-        for name, field in Settings.model_fields.items()
-    ]
-    return argparse.ArgumentParser(
-        prog="python -m app",
-        description="Run the Habitus service.",
-        epilog="environment variables, with their defaults:\n" + "\n".join(variables),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    except OSError as error:
+        if error.errno == errno.EADDRINUSE:
+            raise ConfigurationError(
+                f"port {port} of {host} is taken; choose another, e.g. {PREFIX}PORT={port + 1}"
+            ) from error
+        raise ConfigurationError(f"cannot listen on {host} port {port}: {error}") from error
+    # Accepted connections inherit these options.
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    if hasattr(socket, "TCP_KEEPIDLE"):
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, KEEPALIVE_IDLE_S)
+    if hasattr(socket, "TCP_USER_TIMEOUT"):
+        timeout_ms = round(send_timeout_s * 1000)
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, timeout_ms)
+    return listener
+
+
+def url_of(listener: socket.socket) -> str:
+    """Where this machine reaches the server."""
+    host, port = listener.getsockname()[:2]
+    reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
+    return f"http://[{reachable}]:{port}" if ":" in reachable else f"http://{reachable}:{port}"
+
+
+def greeting(url: str, log_format: str) -> str:
+    """The address and a command to try; one line of JSON where the log is JSON."""
+    if log_format == "json":
+        record = {"name": _log.name, "levelname": "INFO", "msg": "listening"}
+        addresses = {"url": url, "documentation": f"{url}/docs"}
+        return FieldsFormatter("json").format(logging.makeLogRecord({**record, **addresses}))
+    return (
+        f"Habitus listens on {url} (documentation: {url}/docs). Try:\n"
+        f"  curl -F image=@photo.jpg {url}/confidence -o map.png"
     )
 
 
-def _shown(default: object) -> str:
-    return "none" if default in ((), None) else str(default)
+def serving_config(app: FastAPI) -> uvicorn.Config:
+    """How uvicorn serves an app of `create_app`.
 
-
-def give_up_unwritten() -> None:
-    """Let the process end with its own exit code where what it has printed cannot be written.
-
-    Python flushes the standard streams at its end, and exits with 120 where that fails.
+    h11 limits heads and trailers, and treats a request to upgrade to HTTP/2 as a plain one.
     """
+    settings: Settings = app.state.settings
+    return uvicorn.Config(
+        app,
+        http="h11",
+        h11_max_incomplete_event_size=MAX_INCOMPLETE_BYTES,
+        ws="none",
+        root_path=settings.root_path,
+        backlog=BACKLOG,
+        timeout_keep_alive=settings.keep_alive_s,
+        timeout_graceful_shutdown=math.ceil(settings.timeout_s) + DRAIN_MARGIN_S,
+        log_config=None,
+        log_level="error",  # below, it logs everything that is not HTTP
+        access_log=False,
+        server_header=False,
+    )
+
+
+class Server(uvicorn.Server):
+    """Prints a greeting when ready, drains at the first signal, stops at the second."""
+
+    def __init__(self, app: FastAPI, greeting: Callable[[], str]) -> None:
+        super().__init__(serving_config(app))
+        self._app = app
+        self._greeting: Callable[[], str] | None = greeting
+        self._drain_s: float = app.state.settings.drain_s
+        self._stop_at: float | None = None
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002
+        """Stop when the drain is over; at a second signal, now."""
+        if self._stop_at is not None:
+            os._exit(128 + sig)
+        self._stop_at = time.monotonic() + self._drain_s
+
+    @property
+    def exit_code(self) -> int:
+        """0 unless a device was lost."""
+        return EXIT_FAULT if self._engine.fault is not None else 0
+
+    @property
+    def is_greeted(self) -> bool:
+        """Whether it has been ready."""
+        return self._greeting is None
+
+    async def on_tick(self, counter: int) -> bool:
+        """Called ten times a second; True stops the server."""
+        engine = self._engine
+        if engine.fault is not None:
+            # The engine has failed all waiting requests; only slow clients are left.
+            self.config.timeout_graceful_shutdown = DRAIN_MARGIN_S
+            self.should_exit = True
+        elif self._stop_at is not None:
+            engine.drain()
+            self.should_exit = self.should_exit or time.monotonic() >= self._stop_at
+        elif self._greeting is not None and engine.unready is None:
+            # A collection that visits all of PyTorch's objects blocks for a tenth of a second.
+            gc.collect()
+            gc.freeze()
+            with contextlib.suppress(OSError):  # a full disk does not stop the service
+                print(self._greeting(), flush=True)  # noqa: T201  (the command's own output)
+            self._greeting = None
+        return await super().on_tick(counter)
+
+    @property
+    def _engine(self) -> Engine:
+        engine: Engine = self._app.state.service.engine
+        return engine
+
+
+def discard_unwritable_output() -> None:
+    """Keep the exit code where output cannot be flushed: Python would exit with 120."""
     for stream in filter(None, (sys.stdout, sys.stderr)):
         try:
             stream.flush()
@@ -122,5 +255,5 @@ if __name__ == "__main__":
     try:
         exit_code = main(sys.argv[1:])
     finally:
-        give_up_unwritten()
+        discard_unwritable_output()
     sys.exit(exit_code)

@@ -1,8 +1,4 @@
-"""All that a route may ask for.
-
-Every dependency is `async`, whether it waits or not: FastAPI hands plain functions to a thread,
-which costs more than they do.
-"""
+"""All that a route may ask for."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -12,22 +8,27 @@ import anyio
 import numpy as np
 from anyio import to_thread
 from fastapi import Depends, Query
+from fastapi.exceptions import RequestValidationError
 from jaxtyping import Float, UInt8
 from pydantic.json_schema import SkipJsonSchema
 from starlette.requests import Request
 
-from app.arrays import decode_vertices
-from app.bounded_json import check_json_counts
-from app.engine import Engine
-from app.media_types import FORM, JSON, format_names, negotiate
-from app.memory import claim_picture
-from app.metrics import Metrics
-from app.picture_body import receive_picture
-from app.predictors import Predictors
-from app.request_body import BodyRule, check_media_type, parse_json, read_files
+from app.capabilities import Predictors
+from app.codecs.media_types import FORM, JSON, format_names, negotiate
+from app.codecs.npy import MAX_VERTICES, decode_vertices
+from app.codecs.request_body import (
+    BodyRule,
+    check_media_type,
+    parse_json,
+    read_files,
+    receive_picture,
+)
+from app.engine.engine import Engine
+from app.middleware.memory_limit import claim_picture
 from app.schemas.body import MeshPair, MeshRequest
 from app.settings import Settings
-from app.stages import timed_stage
+from app.telemetry.metrics import Metrics
+from app.telemetry.request_timing import timed_stage
 from model.body.metrics import check_metres
 from model.body.predictor import BodyParameters
 from model.image import check_size
@@ -45,6 +46,8 @@ MESH_PAIR = BodyRule(
     hint="send two .npy files as parts named `predicted` and `ground_truth`: "
     "curl -F predicted=@predicted.npy -F ground_truth=@ground_truth.npy",
 )
+MAX_PAIR_VALUES = 8 * MAX_VERTICES + 2000
+"""Commas and brackets of two meshes of as many vertices, with room for betas, poses and names."""
 
 
 @dataclass(frozen=True)
@@ -61,35 +64,36 @@ class Service:
     """How many pairs of meshes are compared at the same time."""
 
 
-def _service_of(request: Request) -> Service:
+async def _service(request: Request) -> Service:
     service: Service = request.app.state.service
     return service
 
 
-async def _predictors(request: Request) -> Predictors:
-    return _service_of(request).predictors
+ServiceDep = Annotated[Service, Depends(_service)]
 
 
-async def _engine(request: Request) -> Engine:
-    return _service_of(request).engine
+async def _predictors(service: ServiceDep) -> Predictors:
+    return service.predictors
 
 
-async def _comparing(request: Request) -> anyio.CapacityLimiter:
-    return _service_of(request).comparing
+async def _engine(service: ServiceDep) -> Engine:
+    return service.engine
 
 
-async def _metrics(request: Request) -> Metrics:
-    return _service_of(request).metrics
-
-
-async def _image(request: Request) -> UInt8[np.ndarray, "H W 3"]:
-    service = _service_of(request)
+async def _image(request: Request, service: ServiceDep) -> UInt8[np.ndarray, "H W 3"]:
     picture = await receive_picture(request, service.settings.max_body_bytes)
     with timed_stage("decode"):
         return await to_thread.run_sync(
-            lambda: _decode(picture(), service.settings.max_pixels),
-            limiter=service.decoding,
+            lambda: _decode(picture(), service.settings.max_pixels), limiter=service.decoding
         )
+
+
+def _decode(data: bytes, max_pixels: int) -> UInt8[np.ndarray, "H W 3"]:
+    """Check the size and claim memory, then decode."""
+    height, width = picture_size(data)
+    check_size(height, width)
+    claim_picture(min(height * width, max_pixels))  # a larger one is refused before it is decoded
+    return decode_picture(data, max_pixels)
 
 
 async def _mesh_request(request: Request) -> MeshRequest:
@@ -97,15 +101,7 @@ async def _mesh_request(request: Request) -> MeshRequest:
     return parse_json(MeshRequest, await request.body())
 
 
-def _decode(data: bytes, max_pixels: int) -> UInt8[np.ndarray, "H W 3"]:
-    """Takes a thread. The size is checked and memory is claimed before anything is decoded."""
-    height, width = picture_size(data)
-    check_size(height, width)
-    claim_picture(min(height * width, max_pixels))  # a larger one is refused before it is decoded
-    return decode_picture(data, max_pixels)
-
-
-async def _mesh_pair(request: Request) -> tuple[MeshContents, MeshContents]:
+async def _mesh_pair(request: Request, service: ServiceDep) -> tuple[MeshContents, MeshContents]:
     """Predicted and ground truth, from JSON or from two .npy files.
 
     Raises:
@@ -114,8 +110,7 @@ async def _mesh_pair(request: Request) -> tuple[MeshContents, MeshContents]:
     if await check_media_type(request, MESH_PAIR) == JSON:
         pair = await to_thread.run_sync(_parse_pair, await request.body())
     else:
-        max_bytes = _service_of(request).settings.max_body_bytes
-        files = await read_files(request, MESH_PAIR, max_bytes)
+        files = await read_files(request, MESH_PAIR, service.settings.max_body_bytes)
         with timed_stage("decode"):
             predicted, ground_truth = map(decode_vertices, files, MESH_PAIR.fields)
         pair = predicted, ground_truth
@@ -127,9 +122,7 @@ async def _mesh_pair(request: Request) -> tuple[MeshContents, MeshContents]:
 
 @timed_stage("decode")
 def _parse_pair(body: bytes) -> tuple[MeshContents, MeshContents]:
-    """Takes a thread: a pair of meshes is megabytes of JSON."""
-    check_json_counts(body)
-    pair = parse_json(MeshPair, body)
+    pair = parse_json(MeshPair, body, MAX_PAIR_VALUES)
     return pair.predicted.contents(), pair.ground_truth.contents()
 
 
@@ -142,7 +135,7 @@ def format_query(offered: Sequence[str]) -> Any:
 
 
 def negotiated(*offered: str) -> Callable[..., Awaitable[str]]:
-    """A dependency: the media type to answer in.
+    """A dependency: the media type of the answer.
 
     Args:
         offered: Media types that the endpoint gives, the default first.
@@ -157,10 +150,34 @@ def negotiated(*offered: str) -> Callable[..., Awaitable[str]]:
     return media_type
 
 
+async def refuse_unknown_parameters(request: Request) -> None:
+    """A query parameter that the OpenAPI document does not name is an error.
+
+    Raises:
+        RequestValidationError: An unknown parameter, or one that is given twice.
+    """
+    if not request.query_params:
+        return
+    operation = request.app.openapi()["paths"][request.scope["route"].path][request.method.lower()]
+    known = [part["name"] for part in operation.get("parameters", ()) if part["in"] == "query"]
+    names = [name for name, _ in request.query_params.multi_items()]
+    wrong = [
+        (name, f"is no query parameter; this endpoint takes {', '.join(known) or 'none'}")
+        for name in dict.fromkeys(names)
+        if name not in known
+    ] + [
+        (name, f"is given {names.count(name)} times; give it once")
+        for name in known
+        if names.count(name) > 1
+    ]
+    if wrong:
+        raise RequestValidationError(
+            [{"type": "own", "loc": ("query", name), "msg": message} for name, message in wrong]
+        )
+
+
 PredictorsDep = Annotated[Predictors, Depends(_predictors)]
 EngineDep = Annotated[Engine, Depends(_engine)]
-ComparingDep = Annotated[anyio.CapacityLimiter, Depends(_comparing)]
-MetricsDep = Annotated[Metrics, Depends(_metrics)]
 ImageDep = Annotated[UInt8[np.ndarray, "H W 3"], Depends(_image)]
 MeshRequestDep = Annotated[MeshRequest, Depends(_mesh_request)]
 MeshPairDep = Annotated[tuple[MeshContents, MeshContents], Depends(_mesh_pair)]

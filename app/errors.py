@@ -11,35 +11,20 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Scope
 
-from app.contract import sibling_names
-from app.execution import DeviceFaultError, DeviceMemoryError
-from app.media_types import NotAcceptableError
-from app.predictors import CapabilityMissingError
-from app.problem_kinds import (
-    BUSY,
-    CLOSING,
-    MALFORMED,
-    MEMORY,
-    METHOD_NOT_ALLOWED,
-    MISSING,
-    NOT_ACCEPTABLE,
-    NOT_FOUND,
-    NOT_READY,
-    TOO_LARGE,
-    UNSUPPORTED,
-    UNSUPPORTED_TYPE,
-    UNUSABLE,
-    Kind,
-)
-from app.queueing import EngineClosedError, QueueFullError
-from app.request_body import UnsupportedMediaTypeError
-from app.telemetry import PROBLEM_STATE
-from app.validation_words import dotted, explain, pointer
+from app.capabilities import CapabilityMissingError
+from app.codecs.media_types import NotAcceptableError
+from app.codecs.request_body import MAX_SHOWN, UnsupportedMediaTypeError
+from app.engine.batch_runner import DeviceFaultError, DeviceMemoryError
+from app.engine.queue import EngineClosedError, QueueFullError
+from app.schemas import problems
+from app.schemas.problems import Kind
 from model.errors import InvalidInputError, PictureTooLargeError, UnsupportedFormatError
 
 MEDIA_TYPE = "application/problem+json"
 MAX_ERRORS = 10
 """Fields at fault that an answer lists; a broken mesh could have a million."""
+PROBLEM_STATE = "problem"
+"""Where a request's state holds the name of the problem that it was answered with."""
 
 
 class NotReadyError(Exception):
@@ -49,7 +34,7 @@ class NotReadyError(Exception):
 class RefusedError(HTTPException):
     """What the middleware refuses while a body arrives.
 
-    FastAPI lets this type through from inside its parsing of bodies; it turns others into 400.
+    FastAPI turns other exceptions from inside its parsing of bodies into a 400.
     """
 
     def __init__(self, kind: Kind, detail: str) -> None:
@@ -58,22 +43,22 @@ class RefusedError(HTTPException):
 
 
 _KINDS: dict[type[Exception], Kind] = {
-    NotAcceptableError: NOT_ACCEPTABLE,
-    PictureTooLargeError: TOO_LARGE,
-    UnsupportedMediaTypeError: UNSUPPORTED_TYPE,
-    UnsupportedFormatError: UNSUPPORTED,
-    InvalidInputError: UNUSABLE,
-    CapabilityMissingError: MISSING,
-    QueueFullError: BUSY,
-    EngineClosedError: CLOSING,
-    NotReadyError: NOT_READY,
-    DeviceFaultError: NOT_READY,
-    DeviceMemoryError: MEMORY,
+    NotAcceptableError: problems.NOT_ACCEPTABLE,
+    PictureTooLargeError: problems.TOO_LARGE,
+    UnsupportedMediaTypeError: problems.UNSUPPORTED_TYPE,
+    UnsupportedFormatError: problems.UNSUPPORTED,
+    InvalidInputError: problems.UNUSABLE,
+    CapabilityMissingError: problems.MISSING,
+    QueueFullError: problems.BUSY,
+    EngineClosedError: problems.CLOSING,
+    NotReadyError: problems.NOT_READY,
+    DeviceFaultError: problems.NOT_READY,
+    DeviceMemoryError: problems.MEMORY,
 }
 
 
 def install_problem_handlers(app: FastAPI) -> None:
-    """Answer every exception that is not a mistake of ours with a problem document."""
+    """Answer exceptions with problem documents; `InternalErrors` answers the others."""
     for exception in _KINDS:
         app.add_exception_handler(exception, _own_problem)
     app.add_exception_handler(HTTPException, _http_problem)
@@ -81,7 +66,7 @@ def install_problem_handlers(app: FastAPI) -> None:
 
 
 def kind_of(error: Exception) -> Kind:
-    """The kind of problem that one of our exceptions is."""
+    """The kind of problem of an exception in the table."""
     return next(_KINDS[parent] for parent in type(error).__mro__ if parent in _KINDS)
 
 
@@ -115,7 +100,7 @@ def document(
     Args:
         kind: Of the problem.
         detail: What was found, and what is allowed.
-        request_id: Names the request.
+        request_id: Of the request.
         errors: The fields at fault.
         root_path: The prefix under which a proxy serves this app.
     """
@@ -128,12 +113,11 @@ def document(
     }
     if errors:
         members["errors"] = list(errors)
-    # Unlike orjson, this can repeat what clients send that is no Unicode.
+    # orjson refuses text that is not Unicode, which clients may have sent.
     return json.dumps(members).encode()
 
 
 async def _own_problem(request: Request, error: Exception) -> Response:
-    """One of our exceptions, which say themselves what is wrong."""
     return problem(request.scope, kind_of(error), str(error))
 
 
@@ -144,34 +128,78 @@ async def _http_problem(request: Request, error: Exception) -> Response:
     if isinstance(error, RefusedError):
         kind, detail = error.kind, error.detail
     elif error.status_code == 404:
-        kind, detail = NOT_FOUND, f"there is no {path}; /docs shows what there is"
+        kind, detail = problems.NOT_FOUND, f"there is no {path}; /docs shows what there is"
     elif error.status_code == 405:
-        kind = METHOD_NOT_ALLOWED
+        kind = problems.METHOD_NOT_ALLOWED
         detail = f"{path} does not take {request.method}; it takes {(error.headers or {})['Allow']}"
     else:
         assert error.status_code == 400, f"the framework answers with {error.status_code}"
-        kind, detail = MALFORMED, f"the body cannot be read: {error.detail}"
+        kind, detail = problems.MALFORMED, f"the body cannot be read: {error.detail}"
     return problem(request.scope, kind, detail, headers=error.headers)
 
 
 async def _validation_problem(request: Request, error: Exception) -> Response:
-    """Fields that cannot be used, and JSON that is none."""
+    """Fields that cannot be used, and malformed JSON."""
     assert isinstance(error, RequestValidationError)
     found = error.errors()
     if found[0]["type"] == "json_invalid":
-        place = found[0]["loc"][-1]
-        at = f" at character {place}" if isinstance(place, int) else ""
-        return problem(
-            request.scope, MALFORMED, f"the body is not JSON: {found[0]['ctx']['error']}{at}"
-        )
-    named = [(entry["loc"], _explained(request, entry)) for entry in found[:MAX_ERRORS]]
-    detail = "; ".join(f"{dotted(location)}: {message}" for location, message in named[:3])
+        reason = found[0]["ctx"]["error"]
+        return problem(request.scope, problems.MALFORMED, f"the body is not JSON: {reason}")
+    named = [(entry["loc"][1:], _explain(entry)) for entry in found[:MAX_ERRORS]]
+    detail = "; ".join(f"{_dotted(location)}: {message}" for location, message in named[:3])
     if len(found) > 3:
         detail += f"; and {len(found) - 3} more"
-    errors = [{"pointer": pointer(location), "detail": message} for location, message in named]
-    return problem(request.scope, UNUSABLE, detail, errors)
+    errors = [{"pointer": _pointer(location), "detail": message} for location, message in named]
+    return problem(request.scope, problems.UNUSABLE, detail, errors)
 
 
-def _explained(request: Request, entry: Mapping[str, Any]) -> str:
-    is_unknown = entry["type"] == "extra_forbidden"
-    return explain(entry, sibling_names(request, entry["loc"]) if is_unknown else ())
+def _dotted(location: Sequence[int | str]) -> str:
+    """`betas[3]` for ("betas", 3)."""
+    name = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location)
+    return name.removeprefix(".") or "the body"
+
+
+def _pointer(location: Sequence[int | str]) -> str:
+    """`#/betas/3` for ("betas", 3). Source: RFC 6901, sections 3 and 6."""
+    names = (str(part).replace("~", "~0").replace("/", "~1") for part in location)
+    return "#" + "".join(f"/{name}" for name in names)
+
+
+def _explain(entry: Mapping[str, Any]) -> str:
+    """One of pydantic's errors in the words of JSON: what was found, and what is allowed."""
+    kind: str = entry["type"]
+    if kind == "missing":
+        return "is missing" if len(entry["loc"]) > 1 else "is empty; a JSON object is needed"
+    if kind == "extra_forbidden":
+        return f"is not known; the object takes {', '.join(entry['known'])}"
+    if kind in _EXPLANATIONS:
+        return _EXPLANATIONS[kind].format(found=_shown(entry["input"]), **entry.get("ctx", {}))
+    message: str = entry["msg"]
+    return message.removeprefix("Value error, ")
+
+
+def _shown(value: object) -> str:
+    """The value that was sent, as JSON, shortened."""
+    if isinstance(value, list):
+        return f"a list of {len(value)}"
+    if isinstance(value, dict):
+        return "an object"
+    # A text may be megabytes long.
+    text = json.dumps(value[: MAX_SHOWN + 1] if isinstance(value, str) else value)
+    return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}..."
+
+
+_EXPLANATIONS = {
+    "model_type": "is {found}; a JSON object is needed",
+    "list_type": "is {found}; a list is needed",
+    "float_type": "is {found}; a number is needed",
+    "finite_number": "is {found}; a finite number is needed",
+    "string_type": "is {found}; text is needed",
+    "bool_parsing": "is {found}; true or false is needed",
+    "literal_error": "is {found}; {expected} is needed",
+    "less_than_equal": "is {found}; at most {le:g} is allowed",
+    "greater_than_equal": "is {found}; at least {ge:g} is needed",
+    "too_short": "has {actual_length} items; at least {min_length} are needed",
+    "too_long": "has {actual_length} items; at most {max_length} are allowed",
+}
+"""By pydantic's type of error: those that the wire types give."""

@@ -1,4 +1,4 @@
-"""The app: settings and predictors in, an ASGI application out. Importing this starts nothing."""
+"""create_app: settings and predictors in, an ASGI application out."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -11,37 +11,44 @@ from starlette.formparsers import MultiPartParser
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 
-from app.admission import AdmissionGate
-from app.connection_limits import HeadCheck, LingeringClose, SendTimeout
+from app.capabilities import Predictors
 from app.dependencies import Service
-from app.engine import Engine
+from app.engine.devices import count_processors
+from app.engine.engine import Engine
 from app.errors import install_problem_handlers
-from app.hosts import TrustedHosts
-from app.internal_errors import InternalErrors
-from app.lifetime import RequestLifetime
-from app.limits import API_KEY_HEADER, ApiKeyGate, BodyLimit
-from app.metrics import Metrics
+from app.middleware.admission import Admission
+from app.middleware.api_keys import API_KEY_HEADER, ApiKeys
+from app.middleware.body_limit import BodyLimit
+from app.middleware.deadline import Deadline
+from app.middleware.header_limit import HeaderLimit
+from app.middleware.internal_errors import InternalErrors
+from app.middleware.lingering_close import LingeringClose
+from app.middleware.memory_limit import MemoryLimit
+from app.middleware.paths import is_operational
+from app.middleware.rate_limit import RateLimit
+from app.middleware.security_headers import SecurityHeaders
+from app.middleware.send_timeout import SendTimeout
+from app.middleware.trusted_hosts import TrustedHosts
 from app.openapi import complete_openapi
-from app.paths import is_operational
-from app.predictors import Predictors
-from app.processors import count_processors
-from app.rate import RateLimit
 from app.routes import body, clothing, documentation, health, models, problems, silhouette
-from app.security_headers import SecurityHeaders
-from app.sending import MemoryGate
 from app.settings import BYTES_PER_MB, Settings
-from app.telemetry import REQUEST_ID_HEADER, SERVER_TIMING_HEADER, RequestTelemetry
+from app.telemetry.metrics import Metrics
+from app.telemetry.request_log import REQUEST_ID_HEADER, SERVER_TIMING_HEADER, RequestLog
 
-ROUTES = (silhouette, body, clothing, models, health, documentation, problems)
+ROUTES = [
+    route
+    for module in (silhouette, body, clothing, models, health, documentation, problems)
+    for route in module.router.routes
+]
 DESCRIPTION = """
-Give it a photo of a dressed person: it says where in the picture the body is, and which garment is
-where. Give it betas: it makes the body. Lengths are in metres, angles in radians, confidences in
-[0, 1] unless a name says otherwise.
+From a photo of a dressed person: where the body is under the clothes, and which garment is where.
+From betas: the body as a mesh. Lengths are in metres, angles in radians, confidences in [0, 1]
+unless a name says otherwise.
 
 Send a picture as the file part `image` of a form, as base64 in JSON, or as the body itself.
 `Accept`, or `?format=`, chooses among an endpoint's formats. Every error is a problem document
-(RFC 9457), whose `type` is a page of this server: /problems lists them. Send an `X-Request-ID` of
-letters, digits, dots, dashes and underscores to find a request in the log.
+(RFC 9457), whose `type` is a page of this server: /problems lists them. An `X-Request-ID` of
+letters, digits, dots, dashes and underscores is repeated in the answer and in the log.
 """
 
 
@@ -95,10 +102,8 @@ def create_app(
         middleware=_middleware(settings, metrics),
         docs_url=None,
         redoc_url=None,
-        # As they are: a router that is included is asked again for every request.
-        routes=[route for module in ROUTES for route in module.router.routes],
-        # Its records of errors would repeat what clients sent; a request's stages say more than
-        # spans of its steps.
+        routes=ROUTES,
+        # Its logs of errors would hold what clients sent; spans of its steps say less than stages.
         telemetry={"logs": False, "operation_spans": False, "exclude": is_operational},
     )
     app.state.settings, app.state.metrics = settings, metrics
@@ -111,64 +116,56 @@ def create_app(
 
 def _middleware(settings: Settings, metrics: Metrics) -> list[Middleware]:
     """What a request passes before its route, the outermost first."""
-    middleware = [
-        Middleware(RequestTelemetry, metrics=metrics),
+    max_json_bytes = int(settings.max_json_mb * BYTES_PER_MB)
+    cors = Middleware(
+        CORSMiddleware,
+        allow_origins=settings.cors_origins,
+        allow_methods=("GET", "POST"),
+        allow_headers=(
+            API_KEY_HEADER,
+            "Authorization",
+            "Content-Type",
+            "If-None-Match",
+            REQUEST_ID_HEADER,
+        ),
+        expose_headers=(
+            REQUEST_ID_HEADER,
+            SERVER_TIMING_HEADER,
+            "ETag",
+            "RateLimit",
+            "RateLimit-Policy",
+            "Retry-After",
+            body.IGNORED_HEADER,
+            body.PADDED_HEADER,
+        ),
+    )
+    keys = settings.key_ring()
+    rate = settings.rate_per_minute
+    return [
+        Middleware(RequestLog, metrics=metrics),
         Middleware(SendTimeout, timeout_s=settings.send_timeout_s, metrics=metrics),
         Middleware(LingeringClose),
         Middleware(SecurityHeaders),
-    ]
-    if settings.cors_origins:
-        # Before all that refuses: pages may read why. Before the keys: a browser asks without one
-        # whether it may ask.
-        middleware.append(
-            Middleware(
-                CORSMiddleware,
-                allow_origins=settings.cors_origins,
-                allow_methods=("GET", "POST"),
-                allow_headers=(
-                    API_KEY_HEADER,
-                    "Authorization",
-                    "Content-Type",
-                    "If-None-Match",
-                    REQUEST_ID_HEADER,
-                ),
-                expose_headers=(
-                    REQUEST_ID_HEADER,
-                    SERVER_TIMING_HEADER,
-                    "ETag",
-                    "RateLimit",
-                    "RateLimit-Policy",
-                    "Retry-After",
-                    body.IGNORED_HEADER,
-                    body.PADDED_HEADER,
-                ),
-            )
-        )
-    middleware += [
+        # Outside of all that refuses, so that pages can read why; a preflight request has no key.
+        *([cors] if settings.cors_origins else []),
         Middleware(InternalErrors),
-        Middleware(HeadCheck),
+        Middleware(HeaderLimit),
         Middleware(TrustedHosts, names=settings.served_hosts),
-    ]
-    if keys := settings.key_ring():
-        middleware.append(Middleware(ApiKeyGate, keys=keys))
-    if settings.rate_per_minute:
-        middleware.append(Middleware(RateLimit, per_minute=settings.rate_per_minute))
-    max_json_bytes = int(settings.max_json_mb * BYTES_PER_MB)
-    middleware.append(
+        *([Middleware(ApiKeys, keys=keys)] if keys else []),
+        *([Middleware(RateLimit, per_minute=rate)] if rate else []),
         Middleware(
             BodyLimit,
             max_bytes=settings.max_body_bytes,
-            max_total_bytes=settings.max_bodies_bytes,
+            max_total_bytes=int(settings.max_bodies_mb * BYTES_PER_MB),
             timeout_s=settings.body_timeout_s,
             own_limits={
                 "/mesh": min(body.MAX_PARAMETERS_BYTES, max_json_bytes),
                 "/mesh/errors": max_json_bytes,
             },
-        )
-    )
-    middleware.append(Middleware(RequestLifetime, timeout_s=settings.timeout_s))
-    max_in_flight_bytes = int(settings.max_in_flight_mb * BYTES_PER_MB)
-    middleware.append(Middleware(MemoryGate, max_bytes=max_in_flight_bytes, metrics=metrics))
-    routes = [route for module in ROUTES for route in module.router.routes]
-    middleware.append(Middleware(AdmissionGate, routes=routes, max_queue=settings.max_queue))
-    return middleware
+        ),
+        Middleware(Deadline, timeout_s=settings.timeout_s),
+        Middleware(
+            MemoryLimit, max_bytes=int(settings.max_in_flight_mb * BYTES_PER_MB), metrics=metrics
+        ),
+        Middleware(Admission, routes=ROUTES, max_queue=settings.max_queue),
+    ]

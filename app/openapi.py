@@ -1,77 +1,50 @@
-"""What FastAPI cannot say by itself in OpenAPI: problems, and bodies of several media types."""
+"""What FastAPI cannot describe by itself: problems, and bodies of several media types."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from fastapi import FastAPI
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
+from starlette.responses import Response
 
+from app.codecs.media_types import FORM, IMAGE, JSON
 from app.errors import MEDIA_TYPE, document
-from app.limits import API_KEY_HEADER
-from app.media_types import FORM, IMAGE, JSON
-from app.paths import HEALTH_PREFIXES
-from app.problem_kinds import (
-    BAD_HEAD,
-    BUSY,
-    CLOSING,
-    CROWDED,
-    HEAD_TOO_LARGE,
-    LATE,
-    MALFORMED,
-    MEMORY,
-    MISSING,
-    NOT_ACCEPTABLE,
-    NOT_READY,
-    RATE_EXCEEDED,
-    RETRY_AFTER_S,
-    TOO_LARGE,
-    TOO_SLOW,
-    UNAUTHORIZED,
-    UNSUPPORTED,
-    UNSUPPORTED_TYPE,
-    UNUSABLE,
-    Kind,
-)
-from app.schemas.body import Faces, Mesh, MeshPair, MeshRequest
-from app.schemas.clothing import ClothingMap
-from app.schemas.common import PictureInJson, Problem
-from app.schemas.silhouette import ConfidenceMap
+from app.middleware.api_keys import API_KEY_HEADER
+from app.middleware.paths import HEALTH_PREFIXES
+from app.schemas import problems
+from app.schemas.common import PictureInJson, Received, Sent
+from app.schemas.problems import RETRY_AFTER_S, Kind
 
 _REFERENCE = "#/components/schemas/{model}"
 _BINARY = {"type": "string", "format": "binary"}
-_REFERENCED: tuple[type[BaseModel], ...] = (
-    Problem,
-    PictureInJson,
-    ConfidenceMap,
-    ClothingMap,
-    Faces,
-    Mesh,
-    MeshRequest,
-    MeshPair,
+_BODY_KINDS = (
+    problems.MALFORMED,
+    problems.NOT_ACCEPTABLE,
+    problems.TOO_LARGE,
+    problems.UNSUPPORTED_TYPE,
+    problems.UNUSABLE,
+    problems.MISSING,
+    problems.BUSY,
+    problems.MEMORY,
+    problems.NOT_READY,
+    problems.CLOSING,
+    problems.LATE,
 )
-"""Models that only the hand-written parts below refer to."""
 
 
 def json_content(schema: type[BaseModel]) -> dict[str, Any]:
     """JSON of a model, with the model's examples."""
-    return {
-        JSON: {
-            "schema": {"$ref": _REFERENCE.format(model=schema.__name__)},
-            "examples": _examples(schema),
-        }
-    }
-
-
-def _examples(schema: type[BaseModel]) -> dict[str, Any]:
     extra = schema.model_config["json_schema_extra"]
     assert isinstance(extra, dict)
     values = extra["examples"]
     assert isinstance(values, list)
-    return {
+    examples = {
         f"{schema.__name__} {number}": {"value": value} for number, value in enumerate(values, 1)
     }
+    reference = {"$ref": _REFERENCE.format(model=schema.__name__)}
+    return {JSON: {"schema": reference, "examples": examples}}
 
 
 def binary_content(media_type: str, what: str) -> dict[str, Any]:
@@ -101,23 +74,14 @@ def request_body(*contents: Mapping[str, Any]) -> dict[str, Any]:
     return {"requestBody": {"required": True, "content": merged}}
 
 
-PICTURE_BODY = request_body(
-    form_content({"image": "@photo.jpg"}, "A JPEG, PNG, WebP, BMP, TIFF, GIF or AVIF picture."),
-    json_content(PictureInJson),
-    binary_content(IMAGE, "the picture file itself; its content tells its format"),
-)
-"""The three ways to send a picture."""
-
-
 def problem_responses(*kinds: Kind) -> dict[int | str, dict[str, Any]]:
-    """What OpenAPI says of the problems that an endpoint may answer with."""
+    """The problems that an endpoint may answer with."""
     responses: dict[int | str, dict[str, Any]] = {}
     _add_problems(responses, *kinds)
     return responses
 
 
 def _add_problems(responses: dict[int | str, dict[str, Any]], *kinds: Kind) -> None:
-    """Add problems to what OpenAPI says of an endpoint's answers."""
     for kind in kinds:
         example = json.loads(document(kind, kind.example, "5f0c7a52e6c84d5f9c3f1d6f0e6a1b2c"))
         entry = responses.setdefault(str(kind.status), {"description": kind.title, "content": {}})
@@ -130,50 +94,59 @@ def _add_problems(responses: dict[int | str, dict[str, Any]], *kinds: Kind) -> N
         )
         if "Retry-After" in dict(kind.headers):
             entry.setdefault("headers", {})["Retry-After"] = {
-                "description": "Seconds until it is worth asking again.",
+                "description": "Seconds to wait before a retry.",
                 "schema": {"type": "integer"},
                 "example": RETRY_AFTER_S,
             }
 
 
-_BODY_KINDS = (
-    MALFORMED,
-    NOT_ACCEPTABLE,
-    TOO_LARGE,
-    UNSUPPORTED_TYPE,
-    UNUSABLE,
-    MISSING,
-    BUSY,
-    MEMORY,
-    NOT_READY,
-    CLOSING,
-    LATE,
+_PICTURE_BODY = request_body(
+    form_content({"image": "@photo.jpg"}, "A JPEG, PNG, WebP, BMP, TIFF, GIF or AVIF picture."),
+    json_content(PictureInJson),
+    binary_content(IMAGE, "the picture file itself; its content tells its format"),
 )
+"""The three ways to send a picture."""
+
 BODY_PROBLEMS = problem_responses(*_BODY_KINDS)
-"""What can go wrong where a body is sent, to be worked on by a device."""
-FILE_PROBLEMS = problem_responses(*_BODY_KINDS, UNSUPPORTED)
-"""The same where the body may hold a picture or another file."""
+"""Of an endpoint whose body becomes work for a device."""
+FILE_PROBLEMS = problem_responses(*_BODY_KINDS, problems.UNSUPPORTED)
+"""The same where the body may be a picture or another file."""
+
+
+def picture_operation(description: str, *contents: Mapping[str, Any]) -> dict[str, Any]:
+    """Arguments for the decorator of an endpoint that takes a picture.
+
+    Args:
+        description: Of the answer.
+        contents: What it gives, one for each media type.
+    """
+    content = {media_type: shown for part in contents for media_type, shown in part.items()}
+    return {
+        "response_class": Response,
+        "responses": {200: {"description": description, "content": content}, **FILE_PROBLEMS},
+        "openapi_extra": _PICTURE_BODY,
+    }
 
 
 def complete_openapi(app: FastAPI, *, with_keys: bool, with_rate: bool) -> None:
-    """Let the app's OpenAPI document hold what is written by hand, and what the middleware does.
+    """Add the wire types that `json_content` refers to, and what the middleware answers.
 
     Args:
         app: With all its routes.
-        with_keys: Whether API keys are asked for.
-        with_rate: Whether a client may be refused for asking too often.
+        with_keys: Whether API keys are required.
+        with_rate: Whether there is a rate limit.
     """
     generate = app.openapi
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
             document = generate()
+            models = [*_wire_types(Received), *_wire_types(Sent)]
             _, definitions = models_json_schema(
-                [(schema, "validation") for schema in _REFERENCED], ref_template=_REFERENCE
+                [(model, "validation") for model in models], ref_template=_REFERENCE
             )
             schemas = document.setdefault("components", {}).setdefault("schemas", {})
-            for name, schema in definitions["$defs"].items():
-                schemas.setdefault(name, schema)
+            document["components"]["schemas"] = {**definitions["$defs"], **schemas}
             if with_keys:
                 document["components"]["securitySchemes"] = {
                     "header": {"type": "apiKey", "in": "header", "name": API_KEY_HEADER},
@@ -182,24 +155,24 @@ def complete_openapi(app: FastAPI, *, with_keys: bool, with_rate: bool) -> None:
             for path, operations in document["paths"].items():
                 is_open = path.startswith(HEALTH_PREFIXES)
                 for operation in operations.values():
-                    _describe_door(
-                        operation,
-                        with_keys=with_keys and not is_open,
-                        with_rate=with_rate and not is_open,
-                    )
+                    kinds = [problems.BAD_HEAD, problems.HEAD_TOO_LARGE]
+                    if "requestBody" in operation:
+                        kinds += [problems.TOO_SLOW, problems.CROWDED]
+                    if with_keys and not is_open:
+                        operation["security"] = [{"header": []}, {"bearer": []}]
+                        kinds.append(problems.UNAUTHORIZED)
+                    if with_rate and not is_open:
+                        kinds.append(problems.RATE_EXCEEDED)
+                    _add_problems(operation["responses"], *kinds)
         assert app.openapi_schema is not None
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]
 
 
-def _describe_door(operation: dict[str, Any], *, with_keys: bool, with_rate: bool) -> None:
-    """Add the answers that a request may get before it reaches its route."""
-    _add_problems(operation["responses"], BAD_HEAD, HEAD_TOO_LARGE)
-    if "requestBody" in operation:
-        _add_problems(operation["responses"], TOO_SLOW, CROWDED)
-    if with_keys:
-        operation["security"] = [{"header": []}, {"bearer": []}]
-        _add_problems(operation["responses"], UNAUTHORIZED)
-    if with_rate:
-        _add_problems(operation["responses"], RATE_EXCEEDED)
+def _wire_types(parent: type[BaseModel]) -> Iterator[type[BaseModel]]:
+    """Those with examples; the others are parts of them."""
+    for model in parent.__subclasses__():
+        if "json_schema_extra" in model.model_config:
+            yield model
+        yield from _wire_types(model)

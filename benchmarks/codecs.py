@@ -16,11 +16,11 @@ from PIL import Image
 from trimesh.exchange.gltf import export_glb
 from trimesh.exchange.ply import export_ply
 
-from app.media_types import GLB, JSON, PLY
-from app.meshes import ENCODERS, Surface
-from app.png import encode_png
+from app.codecs.faces import Topology
+from app.codecs.media_types import GLB, JSON, PLY
+from app.codecs.meshes import ENCODERS, Surface
+from app.codecs.png import encode_png
 from app.schemas.body import BetasUse
-from app.topology import Topology
 from model.body.predictor import BodyParameters, BodyPredictor
 from model.picture_file.reader import decode_picture
 

@@ -18,10 +18,9 @@ from pydantic import BaseModel, Field
 from ray import serve
 from ray.serve.config import AutoscalingConfig
 
-from app.environment import PREFIX
+from app.__main__ import DRAIN_MARGIN_S
 from app.main import create_app
-from app.server import DRAIN_MARGIN_S
-from app.settings import Settings
+from app.settings import PREFIX, Settings
 
 NOT_OURS = {f"{PREFIX}HOST", f"{PREFIX}PORT"}
 

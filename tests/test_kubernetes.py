@@ -8,8 +8,8 @@ import kubernetes_validate  # type: ignore[import-untyped]
 import pytest
 import yaml
 
+from app.capabilities import Predictors
 from app.main import create_app
-from app.predictors import Predictors
 from app.settings import Settings
 
 VERSION = "1.34"

@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 import yaml
 
-from app.device_memory import DeviceMemory
+from app.capabilities import Predictors
 from app.main import create_app
-from app.metrics import Metrics
-from app.predictors import Predictors
 from app.settings import Settings
+from app.telemetry.device_memory import DeviceMemory
+from app.telemetry.metrics import Metrics
 
 # PromQL, as far as the dashboard uses it: names with an optional selector, and `by (...)`.
 METRIC = re.compile(r"\b((?:habitus|process)_\w+)(?:\{([^}]*)\})?")

@@ -1,31 +1,36 @@
 """POST /mesh and /mesh/errors, GET /mesh/faces."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any
 
+import numpy as np
 import orjson
-from anyio import to_thread
+from anyio import from_thread, to_thread
 from fastapi import APIRouter, Depends, Query
+from jaxtyping import Float
 from pydantic.json_schema import SkipJsonSchema
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
+from werkzeug.http import parse_etags
 
-from app import encoding
-from app.comparison import make_meshes, measure
-from app.conditional import CACHE_CONTROL, respond_if_changed
-from app.contract import refuse_unknown_parameters
+from app.capabilities import BODY, Predictors
+from app.codecs import encoding
+from app.codecs.faces import Topology
+from app.codecs.media_types import GLB, JSON, NPY, NPZ, OBJ, PLY, negotiate
+from app.codecs.meshes import ENCODERS, WITHOUT_FACES, Surface
 from app.dependencies import (
-    ComparingDep,
     EngineDep,
     MeshContents,
     MeshPairDep,
     MeshRequestDep,
     PredictorsDep,
+    ServiceDep,
     format_query,
     negotiated,
+    refuse_unknown_parameters,
 )
-from app.media_types import GLB, JSON, NPY, NPZ, OBJ, PLY, negotiate
-from app.meshes import ENCODERS, WITHOUT_FACES, Surface
 from app.openapi import (
     BODY_PROBLEMS,
     FILE_PROBLEMS,
@@ -35,15 +40,17 @@ from app.openapi import (
     problem_responses,
     request_body,
 )
-from app.predictors import Predictors
-from app.problem_kinds import MISSING, NOT_ACCEPTABLE, UNUSABLE
 from app.schemas.body import BetasUse, Faces, Mesh, MeshErrors, MeshPair, MeshRequest
-from app.topology import Topology
-from model.body.predictor import BodyParameters
+from app.schemas.problems import MISSING, NOT_ACCEPTABLE, UNUSABLE
+from model.body import metrics
+from model.body.predictor import BodyParameters, BodyPredictor
 
 router = APIRouter(tags=["body"], dependencies=[Depends(refuse_unknown_parameters)])
 IGNORED_HEADER = "X-Betas-Ignored"
 PADDED_HEADER = "X-Betas-Padded"
+CACHE_CONTROL = "private, no-cache"
+"""Store it, but revalidate before each use: another asset has other triangles. Private, because API
+keys may be required. Source: RFC 9111, section 5.2.2."""
 MAX_PARAMETERS_BYTES = 65_536
 """Of a body's parameters: 300 betas and a pose take 10 kB, or 20 with an indented line for each
 number. They are parsed on the event loop."""
@@ -72,6 +79,10 @@ async def _mesh_form(
     return MeshForm(negotiate(request.headers.get("accept"), format, offered), faces)
 
 
+def _number_header(description: str, example: int) -> dict[str, Any]:
+    return {"description": description, "schema": {"type": "integer"}, "example": example}
+
+
 @router.post(
     "/mesh",
     operation_id="make_mesh",
@@ -81,16 +92,8 @@ async def _mesh_form(
         200: {
             "description": "The surface, in metres, Y up. JSON's example is shortened.",
             "headers": {
-                IGNORED_HEADER: {
-                    "description": "How many of the betas were cut.",
-                    "schema": {"type": "integer"},
-                    "example": 0,
-                },
-                PADDED_HEADER: {
-                    "description": "How many zeros were appended to the betas.",
-                    "schema": {"type": "integer"},
-                    "example": 8,
-                },
+                IGNORED_HEADER: _number_header("How many of the betas were cut.", 0),
+                PADDED_HEADER: _number_header("How many zeros were appended to the betas.", 8),
             },
             "content": {
                 **json_content(Mesh),
@@ -112,14 +115,15 @@ async def mesh(
 ) -> Response:
     """SMPL-format body: betas, and optionally a pose, to vertices and joints."""
     parameters = request.parameters()
-    made = await engine.submit(predictors.need_body(), parameters)
+    predictor = predictors.need(BODY)
+    made = await engine.submit(predictor, parameters)
     betas = BetasUse.of(len(parameters.betas), made.num_betas)
     surface = Surface(made, predictors.topology, betas, form.with_faces)
     headers = {
         IGNORED_HEADER: str(betas.num_betas_ignored),
         PADDED_HEADER: str(betas.num_betas_padded),
     }
-    return await encoding.respond(surface, form.media_type, ENCODERS, headers, made.vertices.nbytes)
+    return await encoding.respond(surface, form.media_type, ENCODERS, headers)
 
 
 def _faces_json(topology: Topology) -> bytes:
@@ -128,19 +132,18 @@ def _faces_json(topology: Topology) -> bytes:
     )
 
 
-def _faces_npy(topology: Topology) -> bytes:
-    return topology.faces_npy
-
-
-FACES_ENCODERS = {JSON: _faces_json, NPY: _faces_npy}
-_KEPT: dict[str, Any] = {
+FACES_ENCODERS: dict[str, Callable[[Topology], bytes]] = {
+    JSON: _faces_json,
+    NPY: lambda topology: topology.faces_npy,
+}
+_CACHE_HEADERS: dict[str, Any] = {
     "ETag": {
         "description": "Names these triangles in this format; send it as If-None-Match.",
         "schema": {"type": "string"},
         "example": '"0c4b8c1ed3ef0d1d8f3b1a9e1f4b7f1e-json"',
     },
     "Cache-Control": {
-        "description": "They may be kept, and asked about before each use.",
+        "description": "They may be stored, and are revalidated before each use.",
         "schema": {"type": "string"},
         "example": CACHE_CONTROL,
     },
@@ -155,13 +158,13 @@ _KEPT: dict[str, Any] = {
     responses={
         200: {
             "description": "Indices of vertices. JSON's example is shortened.",
-            "headers": _KEPT,
+            "headers": _CACHE_HEADERS,
             "content": {
                 **json_content(Faces),
                 **binary_content(NPY, "int32 (F, 3), counter-clockwise from outside"),
             },
         },
-        304: {"description": "What If-None-Match names still holds.", "headers": _KEPT},
+        304: {"description": "The client's copy is current.", "headers": _CACHE_HEADERS},
         **problem_responses(NOT_ACCEPTABLE, UNUSABLE, MISSING),
     },
 )
@@ -170,12 +173,14 @@ async def mesh_faces(
     media_type: Annotated[str, Depends(negotiated(*FACES_ENCODERS))],
     predictors: PredictorsDep,
 ) -> Response:
-    """For clients that ask for many bodies: get these once, then `POST /mesh?faces=false`."""
+    """For clients that request many bodies: get these once, then `POST /mesh?faces=false`."""
     topology = predictors.topology
     tag = f"{topology.digest}-{media_type.rpartition('/')[2]}"
-    return await respond_if_changed(
-        request, tag, media_type, lambda: FACES_ENCODERS[media_type](topology)
-    )
+    headers = {"ETag": f'"{tag}"', "Cache-Control": CACHE_CONTROL, "Vary": "Accept"}
+    if parse_etags(request.headers.get("if-none-match")).contains_weak(tag):
+        return Response(status_code=304, headers=headers)
+    body = await run_in_threadpool(FACES_ENCODERS[media_type], topology)
+    return Response(body, media_type=media_type, headers=headers)
 
 
 @router.post(
@@ -194,14 +199,27 @@ async def mesh_faces(
     ),
 )
 async def mesh_errors(
-    pair: MeshPairDep, predictors: PredictorsDep, engine: EngineDep, comparing: ComparingDep
+    pair: MeshPairDep, predictors: PredictorsDep, service: ServiceDep
 ) -> MeshErrors:
     """Both meshes as betas (with an optional pose) or as vertices of the same topology."""
-    meshes = await make_meshes(pair, predictors, engine)
-    errors = await to_thread.run_sync(measure, meshes, predictors, limiter=comparing)
-    predicted, ground_truth = (_betas_use(contents, predictors) for contents in pair)
-    return errors.model_copy(
-        update={"predicted_betas": predicted, "ground_truth_betas": ground_truth}
+
+    async def vertices(contents: MeshContents) -> Any:
+        if isinstance(contents, BodyParameters):
+            predictor = predictors.need(BODY)
+            return (await service.engine.submit(predictor, contents)).vertices
+        return contents
+
+    predicted, ground_truth = [await vertices(contents) for contents in pair]
+    betas = [contents.betas for contents in pair if isinstance(contents, BodyParameters)]
+    t_poses = [await vertices(BodyParameters(given)) for given in betas] if len(betas) == 2 else []
+    return await to_thread.run_sync(
+        lambda: MeshErrors(
+            **distances_mm(predicted, ground_truth, predictors.get(BODY)),
+            pve_t_sc_mm=metrics.pve_t_sc_mm(*t_poses) if t_poses else None,
+            predicted_betas=_betas_use(pair[0], predictors),
+            ground_truth_betas=_betas_use(pair[1], predictors),
+        ),
+        limiter=service.comparing,
     )
 
 
@@ -209,4 +227,29 @@ def _betas_use(contents: MeshContents, predictors: Predictors) -> BetasUse | Non
     """What became of the betas; None of vertices."""
     if not isinstance(contents, BodyParameters):
         return None
-    return BetasUse.of(len(contents.betas), predictors.need_body().num_betas)
+    return BetasUse.of(len(contents.betas), predictors.need(BODY).num_betas)
+
+
+def distances_mm(
+    predicted: Float[np.ndarray, "V 3"],
+    ground_truth: Float[np.ndarray, "V 3"],
+    body: BodyPredictor | None,
+) -> dict[str, Any]:
+    """The distances of `MeshErrors`, in a thread of anyio that stops when the request ends.
+
+    Raises:
+        InvalidInputError: The topologies differ, or numbers are not finite.
+    """
+    parts = None
+    if body is not None and len(body.part_labels) == len(predicted):
+        parts = metrics.part_mean_errors_mm(
+            predicted, ground_truth, body.part_labels, body.part_names
+        )
+    check_cancelled = from_thread.check_cancelled
+    return {
+        "mean_error_mm": metrics.mean_error_mm(predicted, ground_truth),
+        "max_error_mm": metrics.max_error_mm(predicted, ground_truth),
+        "hausdorff_mm": metrics.hausdorff_mm(predicted, ground_truth, check_cancelled),
+        "part_mean_error_mm": parts,
+        "num_vertices": len(predicted),
+    }

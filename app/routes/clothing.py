@@ -9,19 +9,25 @@ from jaxtyping import Float32, UInt8
 from PIL import Image
 from starlette.responses import Response
 
-from app import encoding
-from app.contract import refuse_unknown_parameters
-from app.dependencies import EngineDep, ImageDep, PredictorsDep, negotiated
-from app.media_types import JSON, NPY, PNG
-from app.openapi import FILE_PROBLEMS, PICTURE_BODY, binary_content, json_content
-from app.png import encode_png
+from app.capabilities import CLOTHING
+from app.codecs import encoding
+from app.codecs.media_types import JSON, NPY, PNG
+from app.codecs.png import encode_png
+from app.dependencies import (
+    EngineDep,
+    ImageDep,
+    PredictorsDep,
+    negotiated,
+    refuse_unknown_parameters,
+)
+from app.openapi import binary_content, json_content, picture_operation
 from app.schemas.clothing import ClothingMap, SchemeName
 from model.clothing.labels import SCHEMES
 from model.clothing.predictor import ClothingSegmentation
 
 router = APIRouter(tags=["clothing"], dependencies=[Depends(refuse_unknown_parameters)])
 OPACITY = 0.55
-"""Of the labels' colours: enough to tell them apart, and the cloth's folds still show."""
+"""Of the labels' colours over the photo."""
 
 
 @dataclass(frozen=True)
@@ -38,14 +44,14 @@ class LabelledPhoto:
     def of(
         cls, image: UInt8[np.ndarray, "H W 3"], found: ClothingSegmentation, scheme: SchemeName
     ) -> "LabelledPhoto":
-        """By the labels that the client asked for."""
+        """In the scheme that the client asked for."""
         if scheme == "fine":
             return cls(image, found.fine, found.fine_score, scheme)
         return cls(image, found.grouped, found.grouped_score, scheme)
 
 
 def _overlay_png(photo: LabelledPhoto) -> bytes:
-    """The photo under its labels' colours; as it is where the label is 0."""
+    """The photo under its labels' colours; unchanged where the label is 0."""
     colours = SCHEMES[photo.scheme].colours[photo.ids]
     weights = np.where(photo.ids, np.uint8(round(OPACITY * 255)), np.uint8(0))
     shaded = Image.composite(*map(Image.fromarray, (colours, photo.image, weights)))
@@ -71,19 +77,12 @@ CLOTHING_ENCODERS = {
     "/clothing",
     operation_id="segment_clothing",
     summary="Which garment is where in a photo",
-    response_class=Response,
-    responses={
-        200: {
-            "description": "The map, the size of the upright picture.",
-            "content": {
-                **binary_content(PNG, "8-bit RGB: the photo under its labels' colours"),
-                **binary_content(NPY, "uint8 (H, W), the id of each pixel's label"),
-                **json_content(ClothingMap),
-            },
-        },
-        **FILE_PROBLEMS,
-    },
-    openapi_extra=PICTURE_BODY,
+    **picture_operation(
+        "The map, the size of the upright picture.",
+        binary_content(PNG, "8-bit RGB: the photo under its labels' colours"),
+        binary_content(NPY, "uint8 (H, W), the id of each pixel's label"),
+        json_content(ClothingMap),
+    ),
 )
 async def clothing(
     media_type: Annotated[str, Depends(negotiated(*CLOTHING_ENCODERS))],
@@ -99,6 +98,7 @@ async def clothing(
     ] = "grouped",
 ) -> Response:
     """Garments, skin and hair, each with a label and a colour of its own."""
-    found = await engine.submit(predictors.need_clothing(), image)
+    predictor = predictors.need(CLOTHING)
+    found = await engine.submit(predictor, image)
     photo = LabelledPhoto.of(image, found, scheme)
     return await encoding.respond(photo, media_type, CLOTHING_ENCODERS)

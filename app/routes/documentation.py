@@ -1,7 +1,6 @@
-"""GET /docs: the OpenAPI document as a page, from files of this server alone.
+"""GET /docs: the OpenAPI document as a page, without requests to another server.
 
-FastAPI's own page has browsers fetch Swagger UI from a public network: blank behind a firewall,
-and told to a third party elsewhere.
+FastAPI's own page loads Swagger UI from a public network, which a firewall may block.
 """
 
 from functools import cache
@@ -61,20 +60,20 @@ _POLICY = "; ".join(
         "frame-ancestors 'none'",
     )
 )
-_KEPT = {"Cache-Control": "public, max-age=86400"}
+_CACHED = {"Cache-Control": "public, max-age=86400"}
 
 
 @router.get("/docs")
 async def page(request: Request) -> HTMLResponse:
-    """The page; it may run the scripts of this server only."""
+    """The page, which may only run scripts of this server."""
     root = request.scope.get("root_path", "").rstrip("/")
     return HTMLResponse(_PAGE.format(root=root), headers={"Content-Security-Policy": _POLICY})
 
 
 @router.get("/docs/start.js")
 async def start() -> Response:
-    """What starts the page; a script within it would have to be allowed by the policy."""
-    return Response(_START, media_type="text/javascript", headers=_KEPT)
+    """Starts Swagger UI; the page's policy forbids inline scripts."""
+    return Response(_START, media_type="text/javascript", headers=_CACHED)
 
 
 @router.get("/docs/{name}")
@@ -82,7 +81,7 @@ async def asset(name: str) -> Response:
     """A file of Swagger UI."""
     if name not in _FILES:
         raise HTTPException(404)
-    return Response(_read(name), media_type=_FILES[name], headers=_KEPT)
+    return Response(_read(name), media_type=_FILES[name], headers=_CACHED)
 
 
 @cache

@@ -1,14 +1,14 @@
-"""GET /health/live, /health/ready and /metrics: for supervisors, not for clients."""
+"""GET /health/live, /health/ready and /metrics, for supervisors and Prometheus."""
 
 from fastapi import APIRouter
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.responses import Response
 
-from app.dependencies import EngineDep, MetricsDep, PredictorsDep
+from app.dependencies import EngineDep, PredictorsDep, ServiceDep
 from app.errors import NotReadyError
 from app.openapi import problem_responses
-from app.problem_kinds import NOT_READY
 from app.schemas.common import Health, Liveness
+from app.schemas.problems import NOT_READY
 
 router = APIRouter(tags=["operation"])
 
@@ -75,6 +75,6 @@ async def ready(predictors: PredictorsDep, engine: EngineDep) -> Health:
         }
     },
 )
-async def metrics(metrics: MetricsDep) -> Response:
+async def metrics(service: ServiceDep) -> Response:
     """Requests, queue, batches, loaded capabilities and the process itself."""
-    return Response(metrics.text(), media_type=CONTENT_TYPE_LATEST)
+    return Response(service.metrics.text(), media_type=CONTENT_TYPE_LATEST)

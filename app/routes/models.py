@@ -2,11 +2,10 @@
 
 from fastapi import APIRouter, Depends
 
-from app.contract import refuse_unknown_parameters
-from app.dependencies import PredictorsDep
+from app.dependencies import PredictorsDep, refuse_unknown_parameters
 from app.openapi import problem_responses
-from app.problem_kinds import UNUSABLE
 from app.schemas.common import Capabilities
+from app.schemas.problems import UNUSABLE
 
 router = APIRouter(tags=["operation"], dependencies=[Depends(refuse_unknown_parameters)])
 

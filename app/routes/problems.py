@@ -1,4 +1,4 @@
-"""GET /problems and /problems/{name}: what the `type` of a problem document leads to."""
+"""GET /problems and /problems/{name}: the pages that the `type` of a problem document names."""
 
 from html import escape
 
@@ -7,7 +7,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
 
-from app.problem_kinds import KINDS, Kind
+from app.schemas.problems import KINDS
 
 router = APIRouter(include_in_schema=False)
 _PAGE = """\
@@ -25,21 +25,13 @@ _PAGE = """\
 </body>
 </html>
 """
-_KIND = """\
-<p>Status {status}, <code>{name}</code>. <a href="{root}/problems">All problems</a></p>
-<p>{cause}</p>
-<p>{remedy}</p>
-<p>An example of its <code>detail</code>:</p>
-<pre>{example}</pre>
-"""
 
 
 @router.get("/problems")
 async def problems(request: Request) -> HTMLResponse:
     """All kinds of problems, by status."""
-    root = _root(request)
     items = "\n".join(
-        f'<li>{kind.status} <a href="{root}/problems/{kind.name}">{escape(kind.title)}</a></li>'
+        f'<li>{kind.status} <a href="{_root(request)}/problems/{kind.name}">{kind.title}</a></li>'
         for kind in sorted(KINDS.values(), key=lambda kind: kind.status)
     )
     return HTMLResponse(_PAGE.format(title="Problems", content=f"<ul>\n{items}\n</ul>"))
@@ -50,19 +42,14 @@ async def problem(request: Request, name: str) -> HTMLResponse:
     """One kind: when it happens, and what the client can do."""
     if name not in KINDS:
         raise HTTPException(404)
-    return HTMLResponse(_page(KINDS[name], _root(request)))
-
-
-def _page(kind: Kind, root: str) -> str:
-    content = _KIND.format(
-        status=kind.status,
-        name=kind.name,
-        root=root,
-        cause=escape(kind.cause),
-        remedy=escape(kind.remedy),
-        example=escape(kind.example),
+    kind = KINDS[name]
+    content = (
+        f"<p>Status {kind.status}, <code>{name}</code>. "
+        f'<a href="{_root(request)}/problems">All problems</a></p>\n'
+        f"<p>{escape(kind.explanation)}</p>\n"
+        f"<p>An example of its <code>detail</code>:</p>\n<pre>{escape(kind.example)}</pre>"
     )
-    return _PAGE.format(title=escape(kind.title), content=content)
+    return HTMLResponse(_PAGE.format(title=kind.title, content=content))
 
 
 def _root(request: Request) -> str:

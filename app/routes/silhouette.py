@@ -8,11 +8,17 @@ from jaxtyping import Float
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
-from app import encoding
-from app.contract import refuse_unknown_parameters
-from app.dependencies import EngineDep, ImageDep, PredictorsDep, negotiated
-from app.media_types import JSON, NPY, PNG
-from app.openapi import FILE_PROBLEMS, PICTURE_BODY, binary_content, json_content
+from app.capabilities import SILHOUETTE
+from app.codecs import encoding
+from app.codecs.media_types import JSON, NPY, PNG
+from app.dependencies import (
+    EngineDep,
+    ImageDep,
+    PredictorsDep,
+    negotiated,
+    refuse_unknown_parameters,
+)
+from app.openapi import binary_content, json_content, picture_operation
 from app.schemas.silhouette import ConfidenceMap
 from model.silhouette.confidence import weight_image
 
@@ -24,30 +30,23 @@ def _confidence_json(confidence: Float[np.ndarray, "H W"]) -> bytes:
 
 
 CONFIDENCE_ENCODERS = {
-    PNG: encoding.grey_png,
+    PNG: encoding.unit_png,
     NPY: encoding.npy,
     JSON: _confidence_json,
 }
-WEIGHTED_ENCODERS = {PNG: encoding.rgb_png, NPY: encoding.npy}
+WEIGHTED_ENCODERS = {PNG: encoding.unit_png, NPY: encoding.npy}
 
 
 @router.post(
     "/confidence",
     operation_id="predict_confidence",
     summary="Where the body is in a photo",
-    response_class=Response,
-    responses={
-        200: {
-            "description": "The map, the size of the upright picture.",
-            "content": {
-                **binary_content(PNG, "8-bit grey, 255 for a confidence of 1"),
-                **binary_content(NPY, "float32 (H, W) in [0, 1]"),
-                **json_content(ConfidenceMap),
-            },
-        },
-        **FILE_PROBLEMS,
-    },
-    openapi_extra=PICTURE_BODY,
+    **picture_operation(
+        "The map, the size of the upright picture.",
+        binary_content(PNG, "8-bit grey, 255 for a confidence of 1"),
+        binary_content(NPY, "float32 (H, W) in [0, 1]"),
+        json_content(ConfidenceMap),
+    ),
 )
 async def confidence(
     media_type: Annotated[str, Depends(negotiated(*CONFIDENCE_ENCODERS))],
@@ -55,29 +54,21 @@ async def confidence(
     predictors: PredictorsDep,
     engine: EngineDep,
 ) -> Response:
-    """1 where the body surely is, under the clothes too; fading in loose cloth; 0 elsewhere."""
-    result = await engine.submit(predictors.need_silhouette(), image)
-    return await encoding.respond(
-        result.confidence, media_type, CONFIDENCE_ENCODERS, num_bytes=result.confidence.nbytes
-    )
+    """Probability that a pixel shows the body, clothed or not: lower in loose cloth."""
+    predictor = predictors.need(SILHOUETTE)
+    result = await engine.submit(predictor, image)
+    return await encoding.respond(result.confidence, media_type, CONFIDENCE_ENCODERS)
 
 
 @router.post(
     "/confidence/weighted-image",
     operation_id="weight_image",
     summary="A photo weighted by where the body is",
-    response_class=Response,
-    responses={
-        200: {
-            "description": "The upright picture times its confidence.",
-            "content": {
-                **binary_content(PNG, "8-bit RGB"),
-                **binary_content(NPY, "float32 (H, W, 3) in [0, 1]"),
-            },
-        },
-        **FILE_PROBLEMS,
-    },
-    openapi_extra=PICTURE_BODY,
+    **picture_operation(
+        "The upright picture times its confidence.",
+        binary_content(PNG, "8-bit RGB"),
+        binary_content(NPY, "float32 (H, W, 3) in [0, 1]"),
+    ),
 )
 async def weighted_image(
     media_type: Annotated[str, Depends(negotiated(*WEIGHTED_ENCODERS))],
@@ -86,8 +77,7 @@ async def weighted_image(
     engine: EngineDep,
 ) -> Response:
     """Each pixel multiplied by its confidence: what is not body goes dark."""
-    result = await engine.submit(predictors.need_silhouette(), image)
+    predictor = predictors.need(SILHOUETTE)
+    result = await engine.submit(predictor, image)
     weighted = await run_in_threadpool(weight_image, image, result.confidence)
-    return await encoding.respond(
-        weighted, media_type, WEIGHTED_ENCODERS, num_bytes=weighted.nbytes
-    )
+    return await encoding.respond(weighted, media_type, WEIGHTED_ENCODERS)

@@ -7,7 +7,7 @@ from jaxtyping import Float
 from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 from pydantic.json_schema import SkipJsonSchema
 
-from app.arrays import MAX_VERTICES
+from app.codecs.npy import MAX_VERTICES
 from app.schemas.common import Number, Received, Sent, Vector3
 from model.body.predictor import MAX_BETAS, BodyParameters
 
@@ -57,24 +57,24 @@ Point = Annotated[list[float], Field(min_length=3, max_length=3)]
 """Unlike what clients send, what is made of it has no bounds."""
 
 
-def _parameters(
-    betas: list[float],
-    body_pose: list[list[float]] | None,
-    global_orient: list[float] | None,
-    transl: list[float] | None,
-) -> BodyParameters:
-    given = {"body_pose": body_pose, "global_orient": global_orient, "transl": transl}
-    return BodyParameters(
-        np.array(betas, np.float32),
-        **{
-            name: np.array(values, np.float32)
-            for name, values in given.items()
-            if values is not None
-        },
-    )
+class PosedShape(Received):
+    """A person's shape, pose and place."""
+
+    betas: Betas | None = None
+    body_pose: BodyPose | None = None
+    global_orient: GlobalOrient | None = None
+    transl: Translation | None = None
+
+    def parameters(self) -> BodyParameters:
+        """As arrays."""
+        names = ("betas", "body_pose", "global_orient", "transl")
+        given = {name: getattr(self, name) for name in names}
+        return BodyParameters(
+            **{name: np.array(v, np.float32) for name, v in given.items() if v is not None}
+        )
 
 
-class MeshRequest(Received):
+class MeshRequest(PosedShape):
     """A person's shape, and optionally pose and place."""
 
     model_config = ConfigDict(
@@ -87,13 +87,6 @@ class MeshRequest(Received):
     )
 
     betas: Betas
-    body_pose: BodyPose | None = None
-    global_orient: GlobalOrient | None = None
-    transl: Translation | None = None
-
-    def parameters(self) -> BodyParameters:
-        """As arrays."""
-        return _parameters(self.betas, self.body_pose, self.global_orient, self.transl)
 
 
 class Units(Sent):
@@ -168,13 +161,9 @@ class Faces(Sent):
     num_vertices: int = Field(description="How many vertices a body has.")
 
 
-class MeshSource(Received):
+class MeshSource(PosedShape):
     """A mesh: either betas, with an optional pose, or vertices."""
 
-    betas: Betas | None = None
-    body_pose: BodyPose | None = None
-    global_orient: GlobalOrient | None = None
-    transl: Translation | None = None
     vertices: Vertices | None = None
 
     @model_validator(mode="after")
@@ -189,8 +178,7 @@ class MeshSource(Received):
         """As arrays: parameters, or vertices."""
         if self.vertices is not None:
             return np.array(self.vertices, np.float64)
-        assert self.betas is not None
-        return _parameters(self.betas, self.body_pose, self.global_orient, self.transl)
+        return self.parameters()
 
 
 class MeshPair(Received):

@@ -11,13 +11,13 @@ from jaxtyping import Float, Int, UInt8
 from pydantic import ConfigDict, Field
 from scipy.ndimage import find_objects
 
-from app.png import encode_png
+from app.codecs.png import encode_png
 from app.schemas.common import Sent
 from model.clothing.labels import SCHEMES
 
 SchemeName = Literal["fine", "grouped"]
 _BLOCK = 1 << 16
-"""Pixels that are counted at once: their copies as wide numbers fit into a processor's cache."""
+"""Pixels that are counted at once: their copies as wide integers fit into a CPU's cache."""
 _COLOUR = "Red, green and blue, 0 to 255."
 
 

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.predictors import CapabilityStatus
+from app.capabilities import CapabilityStatus
 
 MAX_MAGNITUDE = 1e6
 """Every number squared and summed stays finite in 32 bits."""
@@ -110,21 +110,12 @@ class CapabilityState(Sent):
 
     @classmethod
     def of(cls, status: CapabilityStatus) -> "CapabilityState":
-        """From what the server knows."""
+        """From the server's own record."""
         capability, header = status.capability, status.header
-        card = (
-            None
-            if header is None
-            else Card(
-                file=status.file,
-                architecture=header.architecture,
-                trained_on=header.trained_on,
-                metrics=header.metrics,
-                licence=header.licence,
-                commit=header.commit,
-                sha256=header.sha256,
-            )
-        )
+        card = None
+        if header is not None:
+            shown = {name: vars(header)[name] for name in Card.model_fields if name != "file"}
+            card = Card(file=status.file, **shown)
         return cls(
             name=capability.slug,
             loaded=status.loaded,
@@ -170,7 +161,7 @@ class Capabilities(Sent):
 
     @classmethod
     def of(cls, statuses: Sequence[CapabilityStatus]) -> "Capabilities":
-        """From what the server knows."""
+        """From the server's own record."""
         return cls(capabilities=[CapabilityState.of(status) for status in statuses])
 
 
@@ -207,7 +198,7 @@ class Health(Sent):
 
     @classmethod
     def of(cls, statuses: Sequence[CapabilityStatus]) -> "Health":
-        """From what the server knows."""
+        """From the server's own record."""
         return cls(
             loaded=[status.capability.slug for status in statuses if status.loaded],
             missing={

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float
 from pydantic import ConfigDict, Field
 
-from app.encoding import grey_png
+from app.codecs.encoding import unit_png
 from app.schemas.common import Sent
 
 BODY_THRESHOLD = 0.5
@@ -59,7 +59,7 @@ class ConfidenceMap(Sent):
             max_confidence=float(confidence.max()),
             body_fraction=float(body.mean()),
             body_box=_box(body) if body.any() else None,
-            map_png_base64=base64.b64encode(grey_png(confidence)).decode(),
+            map_png_base64=base64.b64encode(unit_png(confidence)).decode(),
         )
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 import torch
 
-from app.predictors import BODY, CLOTHING, SILHOUETTE
+from app.capabilities import BODY, CLOTHING, SILHOUETTE
 from model.checkpoint import CheckpointHeader, TrainingPart
 from model.clothing.network import ClothingConfig, ClothingNetwork
 from model.clothing.predictor import save_clothing_checkpoint

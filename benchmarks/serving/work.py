@@ -49,7 +49,7 @@ class Pictures:
     media_type = "image/png"
 
     def __init__(self) -> None:
-        from app.predictors import Predictors
+        from app.capabilities import Predictors
         from app.settings import Settings
 
         self._max_pixels = Settings().max_pixels
@@ -67,13 +67,15 @@ class Silhouette(Pictures):
 
     def predict(self, items: Sequence[UInt8[np.ndarray, "_ _ 3"]]) -> Sequence[Any]:
         """The maps."""
-        return self._predictors.need_silhouette().predict_batch(items)
+        from app.capabilities import SILHOUETTE
+
+        return self._predictors.need(SILHOUETTE).predict_batch(items)
 
     def encode(self, result: Any) -> bytes:
         """8-bit grey."""
-        from app.encoding import grey_png
+        from app.codecs.encoding import unit_png
 
-        return grey_png(result.confidence)
+        return unit_png(result.confidence)
 
 
 class Clothing(Pictures):
@@ -81,14 +83,15 @@ class Clothing(Pictures):
 
     def predict(self, items: Sequence[UInt8[np.ndarray, "_ _ 3"]]) -> Sequence[Any]:
         """The pictures with their labels."""
+        from app.capabilities import CLOTHING
         from app.routes.clothing import LabelledPhoto
 
-        found = self._predictors.need_clothing().predict_batch(items)
+        found = self._predictors.need(CLOTHING).predict_batch(items)
         return [LabelledPhoto.of(*pair, "grouped") for pair in zip(items, found, strict=True)]
 
     def encode(self, result: Any) -> bytes:
         """The photo under its labels' colours."""
-        from app.media_types import PNG
+        from app.codecs.media_types import PNG
         from app.routes.clothing import CLOTHING_ENCODERS
 
         return CLOTHING_ENCODERS[PNG](result)

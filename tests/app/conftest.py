@@ -9,10 +9,9 @@ import pytest
 import uvicorn
 from fastapi import FastAPI
 
-from app.listener import listen, url_of
+from app.__main__ import listen, serving_config, url_of
+from app.capabilities import Predictors
 from app.main import create_app
-from app.predictors import Predictors
-from app.server import serving_config
 from app.settings import Settings
 from model.body.predictor import BodyPredictor
 from model.clothing.predictor import ClothingPredictor

@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from app.checkpoint_files import is_there
-from app.predictors import Predictors
+from app.capabilities import Predictors, is_there
 from app.settings import ConfigurationError, Settings
 
 NOBODY = 65534

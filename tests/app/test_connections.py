@@ -10,7 +10,7 @@ from contextlib import ExitStack, closing
 import httpx
 import pytest
 
-from app.predictors import Predictors
+from app.capabilities import Predictors
 from model.body.predictor import BodyPredictor
 
 Connect = Callable[[], socket.socket]

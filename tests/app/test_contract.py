@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from app.predictors import Predictors
+from app.capabilities import Predictors
 from model.body.predictor import BodyPredictor
 from model.silhouette.predictor import SilhouettePredictor
 

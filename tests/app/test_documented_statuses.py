@@ -9,7 +9,7 @@ import copy
 import http.client
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -17,9 +17,9 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
+from app.capabilities import CAPABILITIES, Predictors
 from app.errors import MEDIA_TYPE
 from app.main import create_app
-from app.predictors import Predictors
 from app.settings import Settings
 
 Answer = tuple[str, str]
@@ -159,8 +159,7 @@ class Trouble:
         self.happen, self.begun = happen, False
 
     def in_all(self, predictors: Predictors) -> Predictors:
-        names = ("silhouette", "body", "clothing")
-        return replace(predictors, **{name: self._in(getattr(predictors, name)) for name in names})
+        return Predictors(**{row.slug: self._in(predictors.need(row)) for row in CAPABILITIES})
 
     def _in(self, predictor: Any) -> Any:
         troubled = copy.copy(predictor)

@@ -22,7 +22,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from app.predictors import Predictors
+from app.capabilities import Predictors
 from model.checkpoint import CheckpointHeader, TrainingPart
 from model.silhouette.network import HourglassConfig, StackedHourglass
 from model.silhouette.predictor import (

@@ -13,14 +13,14 @@ import httpx
 import numpy as np
 import pytest
 
-from app.server import EXIT_FAULT
+from app.__main__ import EXIT_FAULT
 
 HOST = """
 import sys, time
 from dataclasses import replace
 import numpy as np, torch
 from app.__main__ import main
-from app.predictors import Predictors
+from app.capabilities import Predictors
 
 class Held:
     input_size, header, device = 64, None, torch.device("cpu")

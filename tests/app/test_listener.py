@@ -2,7 +2,7 @@ import socket
 
 import pytest
 
-from app.listener import listen, url_of
+from app.__main__ import listen, url_of
 from app.settings import ConfigurationError
 
 

@@ -9,8 +9,8 @@ import pytest
 from fastapi import FastAPI
 from PIL import Image
 
+from app.capabilities import Predictors
 from app.main import create_app
-from app.predictors import Predictors
 from app.settings import Settings
 
 

@@ -12,8 +12,7 @@ import pytest
 from PIL import Image
 from starlette.requests import Request
 
-from app.picture_body import PICTURE
-from app.request_body import read_files
+from app.codecs.request_body import PICTURE, read_files
 
 ROUTES = {
     "/confidence": ("png", "npy", "json"),

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 import httpx
 import pytest
 
-from app.predictors import Predictors
+from app.capabilities import Predictors
 from model.body.predictor import BodyPredictor
 
 MAX_STALL_S = 0.25

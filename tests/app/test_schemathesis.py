@@ -14,8 +14,8 @@ from schemathesis import GenerationMode
 from schemathesis.config import SchemathesisConfig
 from schemathesis.specs.openapi.schemas import OpenApiSchema
 
+from app.capabilities import Predictors
 from app.main import create_app
-from app.predictors import Predictors
 from app.settings import Settings
 
 # A picture is any bytes to the document, and two meshes any vertices; the server looks closer.

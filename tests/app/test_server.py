@@ -17,10 +17,10 @@ import torch
 from fastapi import FastAPI
 from PIL import Image
 
-from app.device import Device
+from app.__main__ import EXIT_FAULT, Server
+from app.capabilities import Predictors
+from app.engine.devices import Device
 from app.main import create_app
-from app.predictors import Predictors
-from app.server import EXIT_FAULT, Server
 from app.settings import Settings
 from model.silhouette.predictor import SilhouetteConfidence, SilhouettePredictor
 

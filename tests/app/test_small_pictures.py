@@ -9,7 +9,7 @@ import httpx
 import pytest
 from PIL import Image
 
-from app.predictors import Predictors
+from app.capabilities import Predictors
 
 
 def encoded(size: tuple[int, int], file_format: str, **options: Any) -> bytes:

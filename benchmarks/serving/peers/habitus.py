@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import torch
 
 from app.__main__ import main
-from app.predictors import Predictors
+from app.capabilities import Predictors
 from benchmarks.serving import work
 from model.body.asset import SmplAsset
 from model.body.predictor import BodyMesh, BodyParameters, BodyPredictor

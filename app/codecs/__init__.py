@@ -1,0 +1,1 @@
+"""Bytes of requests to values, and values to bytes of answers."""

@@ -1,0 +1,1 @@
+"""The queue, the threads of the devices, and the batches that they run."""
