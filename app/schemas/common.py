@@ -114,7 +114,7 @@ class CapabilityState(Sent):
         capability, header = status.capability, status.header
         card = None
         if header is not None:
-            shown = {name: vars(header)[name] for name in Card.model_fields if name != "file"}
+            shown = {name: getattr(header, name) for name in Card.model_fields if name != "file"}
             card = Card(file=status.file, **shown)
         return cls(
             name=capability.slug,
