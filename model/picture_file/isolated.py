@@ -8,7 +8,6 @@ The process runs this file alone, so it imports nothing of the package.
 """
 
 import io
-import resource
 import subprocess
 import sys
 
@@ -59,6 +58,8 @@ def open_heif(data: bytes, name: str) -> Image.Image:
 
 
 def _main() -> None:
+    import resource  # here: not every system that reads other formats has it
+
     AvifImagePlugin.DEFAULT_MAX_THREADS = 1
     image = open_heif(sys.stdin.buffer.read(), sys.argv[1])
     limit = _MEMORY + _MEMORY_PER_PIXEL * image.width * image.height
