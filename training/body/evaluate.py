@@ -28,13 +28,8 @@ from training.body.scoring import (
     load_assets,
     refuse_missing_assets,
 )
-from training.datasets.shader import (
-    ShaderSubject,
-    ShaderTruth,
-    iter_subjects,
-    read_truth,
-    truth_path,
-)
+from training.datasets.shader import ShaderSubject, iter_subjects
+from training.datasets.shader_truth import ShaderTruth, read_truth, truth_path
 from training.engine.atomic import write_text
 
 MEAN, MAX = "mean_vertex_error_mm", "max_vertex_error_mm"

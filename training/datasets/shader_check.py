@@ -23,10 +23,9 @@ from training.datasets.shader import (
     list_pictures,
     other_folders,
     read_pair,
-    read_truth,
     subject_folders,
-    truth_path,
 )
+from training.datasets.shader_truth import read_truth, truth_path
 from training.engine.atomic import write_text
 
 MOST_OUTSIDE = 0.01

@@ -15,14 +15,8 @@ from model.errors import InvalidInputError
 from model.silhouette.confidence import silhouette_mask
 from training.datasets.ccp import CcpPhoto, ClothingCoParsing
 from training.datasets.people import PersonPhoto, PersonPhotos
-from training.datasets.shader import (
-    ShaderSubject,
-    iter_subjects,
-    picture_path,
-    read_pair,
-    read_truth,
-    truth_path,
-)
+from training.datasets.shader import ShaderSubject, iter_subjects, picture_path, read_pair
+from training.datasets.shader_truth import read_truth, truth_path
 from training.datasets.splits import TEST_SEED, Split, subject_split
 from training.silhouette.breakdown import azimuth_deg
 from training.synthetic.scene import Synthesizer

@@ -7,7 +7,8 @@ import pytest
 from PIL import Image
 
 from model.errors import AssetError, InvalidInputError
-from training.datasets.shader import ShaderSubject, iter_subjects, read_pair, read_truth
+from training.datasets.shader import ShaderSubject, iter_subjects, read_pair
+from training.datasets.shader_truth import read_truth
 
 
 def subject_of(root: Path, key: str) -> ShaderSubject:

@@ -6,7 +6,8 @@ import pytest
 
 from model.errors import AssetError, InvalidInputError
 from training.__main__ import main
-from training.datasets.shader import iter_subjects, read_pair, read_truth
+from training.datasets.shader import iter_subjects, read_pair
+from training.datasets.shader_truth import read_truth
 from training.synthetic.export import DEFAULT_ASSET, ExportSettings, ShapeFitter, export
 from training.synthetic.scene import Synthesizer
 
