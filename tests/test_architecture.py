@@ -14,7 +14,9 @@ LEARNED = (
     "training/{}/losses.py",
     "training/{}/task.py",
     "training/{}/evaluate.py",
-    "training/recipes/{}_smoke.toml",
+    "training/{}/capability.py",
+    "training/recipes/{}/default.toml",
+    "training/recipes/{}/smoke.toml",
     "app/routes/{}.py",
     "app/schemas/{}.py",
     "tests/model/{}",
@@ -23,8 +25,8 @@ LEARNED = (
     "checkpoints/{}.md",
 )
 CAPABILITIES = {
-    "silhouette": (*LEARNED, "training/recipes/{}_reference.toml"),
-    "clothing": (*LEARNED, "training/recipes/{}_efficientnet_lite_unet.toml"),
+    "silhouette": LEARNED,
+    "clothing": LEARNED,
     # The body is computed, not learned: it has no network and nothing to train.
     "body": (
         "model/{}/predictor.py",

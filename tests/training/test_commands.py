@@ -2,7 +2,6 @@
 
 import argparse
 import contextlib
-import importlib
 import os
 import resource
 import stat
@@ -19,10 +18,11 @@ from model.clothing.network import ClothingConfig, ClothingNetwork
 from model.clothing.predictor import save_clothing_checkpoint
 from model.silhouette.network import HourglassConfig, StackedHourglass
 from model.silhouette.predictor import save_silhouette_checkpoint
-from training.__main__ import COMMANDS, main
+from training.__main__ import command_tree, main
 from training.arguments import device, output_file, output_folder
 
 Leaf = tuple[str, str]
+COMMANDS = command_tree()
 LEAVES: list[Leaf] = [(name, what) for name, leaves in COMMANDS.items() for what in leaves]
 OUTPUTS = {"out", "json", "export", "cache"}
 RECIPES = Path(__file__).parents[2] / "training" / "recipes"
@@ -31,7 +31,7 @@ HEADER = CheckpointHeader("", {}, (TrainingPart({}, "", "", 0),), {}, "")
 
 def options_of(leaf: Leaf) -> list[argparse.Action]:
     parser = argparse.ArgumentParser()
-    importlib.import_module(COMMANDS[leaf[0]][leaf[1]].module).configure(parser)
+    COMMANDS[leaf[0]][leaf[1]].load().configure(parser)
     return parser._actions
 
 
@@ -205,7 +205,7 @@ def test_a_device_of_a_recipe_that_is_not_there_is_refused_before_a_run_is_made(
     places: dict[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     recipe = tmp_path / "recipe.toml"
-    smoke = (RECIPES / "silhouette_smoke.toml").read_text()
+    smoke = (RECIPES / "silhouette" / "smoke.toml").read_text()
     recipe.write_text(f'device = "cuda:99"\n{smoke}')
     data = ["--data", places["shader"], "--ccp", places["ccp"]]
     for command in ("fit silhouette", "compare silhouette"):
@@ -220,27 +220,27 @@ def test_a_device_of_a_recipe_that_is_not_there_is_refused_before_a_run_is_made(
         "assets smpl --from {folder} --out {new}",
         "data synth --body {folder} --out {new}",
         "data check {file}",
-        "data prepare clothing --data {file} --cache {new}",
+        "data prepare clothing --ccp {file} --cache {new}",
         "data tagged --ccp {file} --out {new}",
         "data keypoints --ccp {file} --model {file}",
         "data keypoints --ccp {ccp} --model {folder}",
         "fit silhouette {folder} --out {new}",
-        "fit silhouette {recipes}/silhouette_smoke.toml --data {file} --out {new}",
+        "fit silhouette {recipes}/silhouette/smoke.toml --data {file} --out {new}",
         "fit clothing {folder} --out {new}",
-        "fit clothing {recipes}/clothing_smoke.toml --data {file} --out {new}",
-        "balance clothing {folder} --data {ccp} --out {new}",
-        "balance clothing {clothing} --data {file} --out {new}",
+        "fit clothing {recipes}/clothing/smoke.toml --ccp {file} --out {new}",
+        "balance clothing --checkpoint {folder} --ccp {ccp} --out {new}",
+        "balance clothing --checkpoint {clothing} --ccp {file} --out {new}",
         "average silhouette {folder} {folder} --out {new}",
         "evaluate silhouette --checkpoint {folder} --data {shader}",
         "evaluate silhouette --checkpoint {silhouette} --data {file}",
         "evaluate silhouette --checkpoint {silhouette} --ccp {file}",
-        "evaluate clothing {folder} --data {ccp}",
-        "evaluate clothing {clothing} --data {file}",
+        "evaluate clothing --checkpoint {folder} --ccp {ccp}",
+        "evaluate clothing --checkpoint {clothing} --ccp {file}",
         "evaluate body --data {shader} --predictions {folder} --out {new}",
         "compare silhouette {folder} --ccp {ccp} --out {new}",
-        "compare silhouette {recipes}/silhouette_smoke.toml --ccp {ccp} --data {file} --out {new}",
-        "compare clothing {folder} --data {ccp} --out {new}",
-        "compare clothing {recipes}/clothing_smoke.toml --data {file} --out {new}",
+        "compare silhouette {recipes}/silhouette/smoke.toml --ccp {ccp} --data {file} --out {new}",
+        "compare clothing {folder} --ccp {ccp} --out {new}",
+        "compare clothing {recipes}/clothing/smoke.toml --ccp {file} --out {new}",
         "figures silhouette --image {photo.png} --checkpoint {folder} --out {new}",
         "figures clothing --image {photo.png} --checkpoint {folder} --out {new}",
         "figures body --betas 1 --asset {folder} --out {new}",
@@ -279,7 +279,7 @@ WRITING = {
     MEASURE + " --json {new}": "new",
     MEASURE + " --out {folder}": "folder",
     "evaluate body --data {shader} --predictions p.json --asset {body} --out {folder}": "folder",
-    "fit silhouette {recipes}/silhouette_smoke.toml --data {shader} --out {folder}": "folder",
+    "fit silhouette {recipes}/silhouette/smoke.toml --data {shader} --out {folder}": "folder",
 }
 
 
@@ -365,7 +365,7 @@ def test_a_worker_s_error_is_told_without_its_traceback(
     places: dict[str, str], shader_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Pictures that are decoded while training goes on are read by other processes."""
-    smoke = (RECIPES / "silhouette_smoke.toml").read_text()
+    smoke = (RECIPES / "silhouette" / "smoke.toml").read_text()
     recipe = tmp_path / "recipe.toml"
     recipe.write_text(
         smoke.replace("[data]", "[data]\npack_pairs = false\nvalidation_fraction = 0.5").replace(

@@ -21,7 +21,7 @@ RECIPES = Path(__file__).parents[2] / "training" / "recipes"
 
 def test_the_silhouette_can_be_trained_further(repo_root: Path) -> None:
     checkpoint = repo_root / "checkpoints" / "silhouette.safetensors"
-    recipe = load_recipe(RECIPES / "silhouette_lite.toml", SilhouetteRecipe)
+    recipe = load_recipe(RECIPES / "silhouette" / "default.toml", SilhouetteRecipe)
     task = build_silhouette(dataclasses.replace(recipe, initial=str(checkpoint), device="cpu"))
     _, tensors = load_checkpoint(checkpoint, *ARCHITECTURES)
     for name, tensor in task.network.state_dict().items():
@@ -30,8 +30,8 @@ def test_the_silhouette_can_be_trained_further(repo_root: Path) -> None:
 
 def test_the_clothing_can_be_trained_further(repo_root: Path) -> None:
     checkpoint = repo_root / "checkpoints" / "clothing.safetensors"
-    recipe = load_recipe(RECIPES / "clothing_rare.toml", ClothingRecipe)
-    recipe = dataclasses.replace(recipe, initial=str(checkpoint), device="cpu")
+    recipe = load_recipe(RECIPES / "clothing" / "default.toml", ClothingRecipe)
+    recipe = dataclasses.replace(recipe, weights="none", initial=str(checkpoint), device="cpu")
     task = build_clothing(recipe, np.ones(len(LABELS), np.int64))
     _, tensors = load_checkpoint(checkpoint, CLOTHING)
     for name, tensor in task.network.state_dict().items():

@@ -33,7 +33,9 @@ def write(folder: Path, text: str) -> Path:
     return path
 
 
-@pytest.mark.parametrize("path", sorted(RECIPES.glob("silhouette*.toml")), ids=lambda p: p.stem)
+@pytest.mark.parametrize(
+    "path", sorted((RECIPES / "silhouette").glob("*.toml")), ids=lambda p: p.stem
+)
 def test_the_shipped_recipes_can_be_read(path: Path) -> None:
     recipe = load_recipe(path, SilhouetteRecipe)
     assert recipe.stages
@@ -81,7 +83,7 @@ def test_a_silhouette_recipe_refuses_what_cannot_train(
 
 
 def test_a_recipe_survives_being_written_as_plain_values(tmp_path: Path) -> None:
-    recipe = load_recipe(RECIPES / "silhouette_reference.toml", SilhouetteRecipe)
+    recipe = load_recipe(RECIPES / "silhouette" / "default.toml", SilhouetteRecipe)
     assert parse_recipe(recipe_as_dict(recipe), SilhouetteRecipe, "there and back") == recipe
 
 
@@ -117,3 +119,16 @@ def test_a_file_that_extends_nothing_sensible_is_refused(
 def test_an_extended_file_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"none\.toml"):
         load_recipe(write(tmp_path, 'extends = "none.toml"'), Outer)
+
+
+def test_values_can_be_set_over_those_of_the_file(tmp_path: Path) -> None:
+    path = write(tmp_path, 'name = "own"\n[inner]\nrate = 2.0\n[[parts]]\n')
+    overrides = ["inner.rate=3.5", "name=other", "parts=[{rate = 1.5}, {}]"]
+    assert load_recipe(path, Outer, overrides) == Outer("other", Inner(3.5), (Inner(1.5), Inner()))
+
+
+@pytest.mark.parametrize("text", ["name", "=1", "inner..rate=1", "inner.speed=1"])
+def test_an_override_that_fits_nothing_is_refused(tmp_path: Path, text: str) -> None:
+    path = write(tmp_path, 'name = "own"\n[inner]\nrate = 2.0\n[[parts]]\n')
+    with pytest.raises(InvalidInputError, match=r"is not KEY=VALUE|inner.speed is not a key"):
+        load_recipe(path, Outer, [text])

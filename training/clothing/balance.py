@@ -48,9 +48,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Options of `python -m training balance clothing`."""
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.description = __doc__
-    parser.add_argument("checkpoint", type=Path)
+    parser.add_argument("--checkpoint", type=Path, required=True, metavar="FILE")
     parser.add_argument(
-        "--data", type=Path, required=True, metavar="DIR", help="folder of Clothing Co-Parsing"
+        "--ccp", type=Path, required=True, metavar="DIR", help="folder of Clothing Co-Parsing"
     )
     parser.add_argument(
         "--out", type=output_file, required=True, metavar="FILE", help="where to write it"
@@ -70,7 +70,7 @@ def run(args: argparse.Namespace) -> int:
     if BIASES not in tensors:
         raise InvalidInputError(f"{args.checkpoint} holds a network without {BIASES}")
     predictor = ClothingPredictor.from_checkpoint(args.checkpoint)
-    dataset = open_photos(DataRecipe(photos=str(args.data)))
+    dataset = open_photos(DataRecipe(photos=str(args.ccp)))
     factors = choose_factors(*cells_of(predictor, dataset, spread(dataset, args.photos)))
     chosen = {
         name: factor for name, factor in zip(GROUPED.labels, factors, strict=True) if factor != 1
@@ -79,8 +79,8 @@ def run(args: argparse.Namespace) -> int:
     moved = tensors | {BIASES: (tensors[BIASES].float() + biases).to(tensors[BIASES].dtype)}
     part = TrainingPart(
         recipe={
-            "command": f"python -m training balance clothing {args.checkpoint} --data {args.data} "
-            f"--photos {args.photos} --out {args.out}",
+            "command": f"python -m training balance clothing --checkpoint {args.checkpoint} "
+            f"--ccp {args.ccp} --photos {args.photos} --out {args.out}",
             "balance": chosen,
         },
         commit=current_commit(),

@@ -1,4 +1,4 @@
-"""Compares clothing networks: python -m training compare clothing --data DIR."""
+"""Compares clothing networks: python -m training compare clothing --ccp DIR."""
 
 import argparse
 from pathlib import Path
@@ -6,11 +6,11 @@ from pathlib import Path
 from model.clothing.predictor import ClothingPredictor
 from training.arguments import at_least
 from training.clothing.evaluate import evaluate
-from training.clothing.fit import export, train, with_data
-from training.clothing.recipe import ClothingRecipe, DataRecipe
+from training.clothing.recipe import DataRecipe
 from training.clothing.reports import ALL_NULL, NETWORK
 from training.clothing.sources import open_photos
-from training.comparison import Comparison, Measured
+from training.clothing.task import FITTING
+from training.engine.comparison import Comparison, Measured
 from training.engine.precision import pick_device
 
 METRICS = {
@@ -21,26 +21,31 @@ METRICS = {
 }
 
 
-def configure(parser: argparse.ArgumentParser) -> None:
-    """Options of `python -m training compare clothing`."""
-    COMPARISON.configure(parser)
-    parser.add_argument(
-        "--data", required=True, metavar="DIR", help="folder of Clothing Co-Parsing"
+VARIANTS = {
+    name: (f"network.network={name}",)
+    for name in (
+        "unet",
+        "deeplabv3_resnet50",
+        "deeplabv3_resnet101",
+        "deeplabv3_mobilenet_v3_large",
+        "fcn_resnet101",
+        "efficientnet_lite_unet",
     )
+}
+"""What differs from `recipes/clothing/comparison.toml`."""
+
+
+def configure_measuring(parser: argparse.ArgumentParser) -> None:
+    """Options of what networks are measured on."""
     parser.add_argument(
         "--limit", type=at_least(1), metavar="N", help="measure on so many photos at most"
     )
 
 
-def run(args: argparse.Namespace) -> int:
-    """Train what is not trained yet, measure, write the table."""
-    return COMPARISON.run(args)
-
-
 def measure(path: Path, args: argparse.Namespace) -> Measured:
     """A checkpoint on the test photos, at their own size."""
     predictor = ClothingPredictor.from_checkpoint(path, pick_device(args.device or "auto"))
-    dataset = open_photos(DataRecipe(photos=args.data))
+    dataset = open_photos(DataRecipe(photos=args.ccp))
     _, report = evaluate(predictor, dataset, "test", args.limit)
     cost = report["cost"]
     return Measured(
@@ -63,12 +68,10 @@ def _metrics(fine: dict[str, float], grouped: dict[str, float]) -> dict[str, flo
 
 
 COMPARISON = Comparison(
-    slug="clothing",
-    kind=ClothingRecipe,
+    fitting=FITTING,
+    variants=VARIANTS,
     seeds=(0,),
     metrics=METRICS,
-    with_options=with_data,
-    train=train,
-    export=export,
+    configure_measuring=configure_measuring,
     measure=measure,
 )

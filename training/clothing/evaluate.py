@@ -1,7 +1,7 @@
 """Measures a clothing checkpoint on photos kept for reports, beside a trivial baseline.
 
-    python -m training evaluate clothing --data ../shared/data/ccp --out runs/evaluation-clothing
-    python -m training evaluate clothing FILE --data ../shared/data/ccp --split validation
+    python -m training evaluate clothing --ccp ../shared/data/ccp --out runs/evaluation-clothing
+    python -m training evaluate clothing --checkpoint FILE --ccp DIR --split validation
 
 What is measured here chooses nothing. To choose a step, a balance or a recipe, measure with
 `--split validation` (`training.datasets.splits`).
@@ -59,11 +59,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Options of `python -m training evaluate clothing`."""
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.description = __doc__
+    parser.add_argument("--checkpoint", type=Path, default=CHECKPOINT, help="(%(default)s)")
     parser.add_argument(
-        "checkpoint", nargs="?", type=Path, default=CHECKPOINT, help="(%(default)s)"
-    )
-    parser.add_argument(
-        "--data", type=Path, required=True, metavar="DIR", help="folder of Clothing Co-Parsing"
+        "--ccp", type=Path, required=True, metavar="DIR", help="folder of Clothing Co-Parsing"
     )
     parser.add_argument(
         "--split",
@@ -97,7 +95,7 @@ def run(args: argparse.Namespace) -> int:
     if args.record and args.split != "test":
         raise InvalidInputError("--record needs --split test: the card reports what chose nothing")
     predictor = ClothingPredictor.from_checkpoint(args.checkpoint, pick_device(args.device))
-    dataset = open_photos(DataRecipe(photos=str(args.data)))
+    dataset = open_photos(DataRecipe(photos=str(args.ccp)))
     photos, found = evaluate(predictor, dataset, args.split, args.limit, args.batch_size)
     report = {"checkpoint": args.checkpoint.name} | found
     sys.stdout.write(report_text(report))
@@ -158,6 +156,6 @@ def _write(
 
 def _command(args: argparse.Namespace) -> str:
     """What to type for the same numbers."""
-    words = [str(args.checkpoint), "--data", str(args.data)]
+    words = ["--checkpoint", str(args.checkpoint), "--ccp", str(args.ccp)]
     words += [] if args.limit is None else ["--limit", str(args.limit)]
     return f"python -m training evaluate clothing {shlex.join(words)}"

@@ -1,4 +1,4 @@
-"""Packs what a capability learns from: python -m training data prepare clothing --data DIR.
+"""Packs what a capability learns from: python -m training data prepare clothing --ccp DIR.
 
 Training does the same by itself when it begins; this does it beforehand, and alone.
 """
@@ -16,7 +16,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     """Options of `python -m training data prepare`."""
     defaults = DataRecipe()
     parser.add_argument("capability", choices=["clothing"], help="what the data is for")
-    parser.add_argument("--data", required=True, metavar="DIR", help="folder of CCP's photos")
+    parser.add_argument("--ccp", required=True, metavar="DIR", help="folder of Clothing Co-Parsing")
     parser.add_argument(
         "--tagged", metavar="DIR", help="folder of `data tagged`, to learn from too"
     )
@@ -40,7 +40,7 @@ def run(args: argparse.Namespace) -> int:
     """Pack what is not packed yet; an interrupted call goes on where it was."""
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     recipe = DataRecipe(
-        photos=args.data, tagged=args.tagged, photo_side=args.side, cache=str(args.cache)
+        photos=args.ccp, tagged=args.tagged, photo_side=args.side, cache=str(args.cache)
     )
     for held_out, use in ((False, "to learn from"), (True, "held out")):
         photos = packed_photos(recipe, held_out)

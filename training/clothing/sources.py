@@ -103,7 +103,7 @@ def open_photos(recipe: DataRecipe) -> LabelledDataset:
         InvalidInputError: The recipe names none, or its labels are not those of the networks.
     """
     if recipe.photos is None:
-        raise InvalidInputError("no photos: name their folder in data.photos, or by --data")
+        raise InvalidInputError("no photos: name their folder in data.photos, or by --ccp")
     return _open(Path(recipe.photos))
 
 

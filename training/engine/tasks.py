@@ -164,14 +164,11 @@ class SupervisedTask(Generic[Batch]):
         """Continue from there."""
         self.network.load_state_dict(state["network"])
         self.average.network.load_state_dict(state["average"])
-        # Runs that were begun before there was more than one have AdamW alone.
-        saved = state["optimisers"] if "optimisers" in state else {"adamw": state["optimiser"]}
         for name, optimiser in self.optimisers.items():
-            optimiser.load_state_dict(saved[name])
+            optimiser.load_state_dict(state["optimisers"][name])
             _lay_moments_out(optimiser)
         self.scaler.load_state_dict(state["scaler"])
-        # Runs that were begun before there was such a schedule have none.
-        self.plateau = Plateau(**state.get("plateau", {}))
+        self.plateau = Plateau(**state["plateau"])
         self.step = state["step"]
 
     def _autocast(self) -> torch.autocast:

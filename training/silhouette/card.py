@@ -5,11 +5,11 @@ from typing import Any
 
 from model.checkpoint import CheckpointHeader
 from model.silhouette.architectures import HOURGLASS
+from training.reporting.calibration import NUM_BINS
 from training.reporting.record import lineage_markdown
 from training.reporting.tables import number
 from training.silhouette import tables
 from training.silhouette.breakdown import LOOSENESS, VIEWS
-from training.silhouette.calibration import NUM_BINS
 
 _CARD = """\
 ---

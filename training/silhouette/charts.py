@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from training.silhouette.calibration import NUM_BINS
+from training.reporting.calibration import NUM_BINS
 from training.silhouette.scores import CONSTANT, DRESSED, NETWORK
 
 Report = Mapping[str, Any]

@@ -3,19 +3,19 @@
 import argparse
 from pathlib import Path
 
+from model.errors import InvalidInputError
 from model.silhouette.architectures import build
 from model.silhouette.predictor import SilhouettePredictor
 from training.arguments import at_least
-from training.comparison import Comparison, Measured
 from training.datasets.ccp import ClothingCoParsing
 from training.datasets.people import PersonPhotos
+from training.engine.comparison import Comparison, Measured
 from training.engine.precision import pick_device
 from training.reporting.cost import giga_flops
 from training.silhouette.evaluation import Evaluation
-from training.silhouette.fit import export, train, with_data
 from training.silhouette.heldout import SyntheticPeople, SyntheticSettings
-from training.silhouette.recipe import SilhouetteRecipe
 from training.silhouette.scores import DRESSED, NETWORK
+from training.silhouette.task import FITTING
 
 METRICS = {
     "iou_body": "IoU, body",
@@ -30,16 +30,16 @@ METRICS = {
 """The first four on rendered people, the next three on street photos."""
 
 
-def configure(parser: argparse.ArgumentParser) -> None:
-    """Options of `python -m training compare silhouette`."""
-    COMPARISON.configure(parser)
-    parser.add_argument(
-        "--data",
-        nargs="+",
-        metavar="DIR",
-        help="folders of rendered pairs in the SHADER layout, or the word `synthetic`",
-    )
-    parser.add_argument("--ccp", required=True, metavar="DIR", help="folder of Clothing Co-Parsing")
+VARIANTS: dict[str, tuple[str, ...]] = {
+    "reference_hourglass": (),
+    "refined_hourglass": ("network.refinement_width=48",),
+    "efficientnet_lite_unet": ("lite.variant=2", "lite.decoder_widths=[160, 128, 96, 64]"),
+}
+"""What differs from `recipes/silhouette/comparison.toml`."""
+
+
+def configure_measuring(parser: argparse.ArgumentParser) -> None:
+    """Options of what networks are measured on."""
     parser.add_argument(
         "--people", type=Path, metavar="DIR", help="photos of people from elsewhere, with masks"
     )
@@ -52,13 +52,10 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def run(args: argparse.Namespace) -> int:
-    """Train what is not trained yet, measure, write the table."""
-    return COMPARISON.run(args)
-
-
 def measure(path: Path, args: argparse.Namespace) -> Measured:
     """A checkpoint on the test people and photos."""
+    if args.ccp is None:
+        raise InvalidInputError("networks are measured on street photos: give their folder, --ccp")
     predictor = SilhouettePredictor.from_checkpoint(path, pick_device(args.device or "auto"))
     evaluation = Evaluation(predictor, None)
     evaluation.measure_people(SyntheticPeople(SyntheticSettings(num_subjects=args.subjects)))
@@ -86,12 +83,10 @@ def _cost(predictor: SilhouettePredictor) -> dict[str, str]:
 
 
 COMPARISON = Comparison(
-    slug="silhouette",
-    kind=SilhouetteRecipe,
+    fitting=FITTING,
+    variants=VARIANTS,
     seeds=(0, 1),
     metrics=METRICS,
-    with_options=with_data,
-    train=train,
-    export=export,
+    configure_measuring=configure_measuring,
     measure=measure,
 )

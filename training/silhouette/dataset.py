@@ -47,12 +47,6 @@ class SilhouetteBatch(NamedTuple):
     is_photo: Tensor
     """(B,) bool."""
 
-    def with_mirrored(self) -> "SilhouetteBatch":
-        """Twice as many samples: these, then all of them with left and right exchanged."""
-        *layers, is_photo = self
-        both = [torch.cat([layer, layer.flip(3)]) for layer in layers]
-        return SilhouetteBatch._make([*both, is_photo.repeat(2)])
-
 
 def to_sample(scene: Scene, input_size: int, is_photo: bool) -> SilhouetteBatch:
     """Through the predictor's own preprocessing; the truth goes the same way.
@@ -127,7 +121,7 @@ class TrainingSamples(Dataset[SilhouetteBatch]):
         photo = self.photos[int(rng.integers(len(self.photos)))]
         kind = rng.random()
         if kind < data.photo_fraction:
-            weights = BodyWeights(data.skin_weight, data.bone_weight, data.close_weight)
+            weights = BodyWeights(data.skin_weight, data.bone_weight)
             return photo_scene(photo, side, rng, settings, weights), True
         if kind < data.photo_fraction + data.empty_fraction:
             return empty_scene(photo, side, rng, settings), False

@@ -27,13 +27,13 @@ from training.datasets.people import PersonPhotos
 from training.datasets.splits import TEST_SEED, VALIDATION_SEED
 from training.engine.atomic import write_text
 from training.engine.precision import pick_device
+from training.reporting.partial_results import WHOLE, Shard
 from training.reporting.record import record
 from training.reporting.tables import without_nan
 from training.silhouette.card import silhouette_card
 from training.silhouette.evaluation import Evaluation
 from training.silhouette.heldout import FolderPeople, SyntheticPeople, SyntheticSettings
 from training.silhouette.recipe import DataRecipe
-from training.silhouette.shards import WHOLE, Shard
 from training.silhouette.tables import people_text, photo_text, rendered_text
 
 CHECKPOINT = Path("checkpoints/silhouette.safetensors")

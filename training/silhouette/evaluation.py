@@ -14,6 +14,7 @@ from training.datasets.ccp import ClothingCoParsing
 from training.datasets.people import PersonPhotos
 from training.datasets.splits import Split
 from training.engine.atomic import replacing, write_text
+from training.reporting.partial_results import WHOLE, PartialResults, Shard
 from training.reporting.tables import csv_text
 from training.silhouette import reports, sheets
 from training.silhouette.charts import breakdown_chart, reliability_chart
@@ -34,7 +35,6 @@ from training.silhouette.measure import (
 from training.silhouette.person_scores import PersonScore, person_report
 from training.silhouette.photo_scores import PhotoScore
 from training.silhouette.scores import RenderedScore
-from training.silhouette.shards import WHOLE, Rows, Shard
 from training.silhouette.sources import spread
 
 
@@ -72,7 +72,7 @@ class Evaluation:
     def measure_people(self, people: FolderPeople | SyntheticPeople) -> None:
         """Rendered people; a part of them goes into the folder and no further."""
         indices = self._chosen(people)
-        rows = Rows(self._folder, "rendered", self._shard)
+        rows = PartialResults(self._folder, "rendered", self._shard)
         size = self._batch_size
         measure(self._predictor, people, indices, rendered_score, rows, size, "rendered people")
         if self._shard.total > 1:
@@ -91,7 +91,7 @@ class Evaluation:
         """Street photos, likewise."""
         street = StreetPhotos(dataset, split)
         indices = self._chosen(street)
-        rows = Rows(self._folder, "photos", self._shard)
+        rows = PartialResults(self._folder, "photos", self._shard)
         score, size = photo_score(dataset), self._batch_size
         measure(self._predictor, street, indices, score, rows, size, "street photos")
         if self._shard.total > 1:
@@ -110,7 +110,7 @@ class Evaluation:
         """Photos of people from elsewhere, likewise."""
         people = PeopleFromElsewhere(photos)
         indices = self._chosen(people)
-        rows = Rows(self._folder, "people", self._shard)
+        rows = PartialResults(self._folder, "people", self._shard)
         size = self._batch_size
         measure(self._predictor, people, indices, person_score, rows, size, "people elsewhere")
         if self._shard.total > 1:
@@ -141,7 +141,7 @@ class Evaluation:
 
 
 def _kept(
-    rows: Rows, pictures: HeldOut[Any], indices: list[int]
+    rows: PartialResults, pictures: HeldOut[Any], indices: list[int]
 ) -> list[tuple[str, dict[str, Any]]]:
     found = []
     for index in indices:

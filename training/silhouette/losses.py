@@ -117,31 +117,6 @@ def outline_loss(
         return (1 - soft_overlap(above, _steep(refined), weight)).mean()
 
 
-def mirror_loss(refined: Tensor) -> Tensor:
-    """How far maps are from those of the same pictures mirrored; 0 where each pair agrees.
-
-    Each map of a pair, the second one turned back, is drawn to the mean of the two, which is held
-    fast: the mean over the maps of one minus their soft overlap with it, plus the same of both
-    taken through the steep curve of `outline_loss`. The truth is not asked: where it is not known,
-    within the garments of a photo, the maps of a pair are still those of one body.
-
-    Source: Sajjadi et al., Regularization With Stochastic Transformations and Perturbations for
-    Deep Semi-Supervised Learning, NIPS 2016, equation 1 (two passes of one picture drawn together);
-    the overlap as in `refinement_loss`.
-
-    Args:
-        refined: (2 B, 1, H, W) in [0, 1], float32 or float64: the maps of B pictures, then those of
-            the same pictures mirrored, as `SilhouetteBatch.with_mirrored` lays them out.
-    """
-    with torch.autocast(refined.device.type, enabled=False):
-        ahead, back = refined.chunk(2)
-        maps = torch.cat([ahead, back.flip(3)])
-        mean = maps.detach().unflatten(0, (2, -1)).mean(0).repeat(2, 1, 1, 1)
-        weight = torch.ones_like(mean)
-        apart = 1 - soft_overlap(mean, maps, weight)
-        return (apart + 1 - soft_overlap(_steep(mean), _steep(maps), weight)).mean()
-
-
 def _steep(refined: Tensor) -> Tensor:
     """p^4 / (p^4 + (1 - p)^4): nearly 0 below a half, nearly 1 above."""
     return (_STEEPNESS * refined.clamp(1e-6, 1 - 1e-6).logit()).sigmoid()

@@ -9,12 +9,12 @@ from tqdm import tqdm
 from model.silhouette.predictor import SilhouetteConfidence
 from training.datasets.ccp import CcpPhoto, ClothingCoParsing
 from training.datasets.people import PersonPhoto
+from training.reporting.partial_results import PartialResults
 from training.reporting.read_ahead import read_ahead
 from training.silhouette.heldout import HeldOut, RenderedPicture
 from training.silhouette.person_scores import PersonScore, score_person
 from training.silhouette.photo_scores import GARMENTS, PhotoScore, score_photo
 from training.silhouette.scores import RenderedScore, score_rendered
-from training.silhouette.shards import Rows
 
 VERSION = 2
 """Raised when a score of the same map would come out differently."""
@@ -72,7 +72,7 @@ def measure(
     pictures: HeldOut[Item],
     indices: Sequence[int],
     score: Callable[[Item, np.ndarray], Score],
-    rows: Rows,
+    rows: PartialResults,
     batch_size: int,
     description: str,
 ) -> None:

@@ -14,11 +14,11 @@ import numpy as np
 from scipy.ndimage import distance_transform_edt
 
 from model.silhouette.confidence import sigma_for
+from training.reporting.histograms import Histogram, area_under_curve
 from training.reporting.standard_error import (
     bootstrap_standard_errors,
     clustered_standard_error,
 )
-from training.silhouette.counts import LevelCounts, area_under_curve
 
 GARMENTS = ("skirt", "dress", "coat")
 """Labels of clothes that hang or stand off the body. Exactly these, without look-alikes such as
@@ -34,8 +34,8 @@ class PhotoScore(NamedTuple):
     """Mean confidence on skin; None without any."""
     background: float | None
     """Mean confidence on null; None without any."""
-    person_values: LevelCounts
-    background_values: LevelCounts
+    person_values: Histogram
+    background_values: Histogram
     has_garment: bool
     """Whether any pixel is labelled as one of GARMENTS."""
     garment_edge: float | None
@@ -53,7 +53,7 @@ class PhotoScore(NamedTuple):
     def as_json(self) -> dict[str, Any]:
         """Plain lists and numbers; `from_json` reads them."""
         return {
-            name: value.as_json() if isinstance(value, LevelCounts) else value
+            name: value.as_json() if isinstance(value, Histogram) else value
             for name, value in self._asdict().items()
         }
 
@@ -61,7 +61,7 @@ class PhotoScore(NamedTuple):
     def from_json(cls, content: dict[str, Any]) -> "PhotoScore":
         """What `as_json` gave."""
         counted = ("person_values", "background_values")
-        return cls(**(content | {name: LevelCounts.from_json(content[name]) for name in counted}))
+        return cls(**(content | {name: Histogram.from_json(content[name]) for name in counted}))
 
 
 def score_photo(
@@ -79,8 +79,8 @@ def score_photo(
     return PhotoScore(
         skin=_mean(predicted, skin),
         background=_mean(predicted, background),
-        person_values=LevelCounts.of(predicted[~background]),
-        background_values=LevelCounts.of(predicted[background]),
+        person_values=Histogram.of(predicted[~background]),
+        background_values=Histogram.of(predicted[background]),
         has_garment=bool(garment.any()),
         garment_edge=_mean(predicted, parts[0]) if parts else None,
         garment_middle=_mean(predicted, parts[1]) if parts else None,

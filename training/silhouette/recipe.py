@@ -41,9 +41,6 @@ class DataRecipe:
     bone_weight: float = 0.0
     """What a pixel on a bone counts, where garments hide the body: 2 % of a photo; 0 leaves it
     unknown."""
-    close_weight: float = 0.0
-    """What a pixel counts that is labelled as something close to the body: shoes, stockings,
-    leggings ... 1.5 % of a photo; 0 leaves it unknown."""
     keypoints: str | None = None
     """File of `data keypoints` that the bones come from; without it, the one that comes with the
     package, for the photos with pixel labels."""
@@ -83,7 +80,7 @@ class DataRecipe:
                 raise ValueError(f"{name} is {getattr(self, name)}; 0 to 1 is needed")
         if self.frames_on_the_fly < 1:
             raise ValueError(f"frames_on_the_fly is {self.frames_on_the_fly}; at least 1 is needed")
-        for name in ("bone_weight", "close_weight", "max_packed_gb"):
+        for name in ("bone_weight", "max_packed_gb"):
             if not getattr(self, name) >= 0:
                 raise ValueError(f"{name} is {getattr(self, name)}; 0 or more is needed")
 
@@ -133,10 +130,6 @@ class SilhouetteRecipe:
     outline_weight: float = 0.0
     """What the overlap of the parts above a half counts in the loss of a map at the input's own
     resolution, beside the overlap of the maps; 0 leaves it out."""
-    mirror_weight: float = 0.0
-    """What the disagreement of each picture's map with that of the same picture mirrored counts in
-    the loss, for such a map. The network then sees every batch both ways round: twice as many
-    pictures as the stage says. 0 leaves it out, and the mirrored pictures too."""
     weights: Literal["none", "package"] = "none"
     """What the weights start from where there is no `initial`: drawn from the seed; or, for `lite`,
     an encoder trained on ImageNet from an installed package."""
@@ -151,20 +144,19 @@ class SilhouetteRecipe:
         """Refuse an experiment without steps, or with two beginnings.
 
         Raises:
-            ValueError: There is no stage, `outline_weight` or `mirror_weight` is negative or has no
-                map to count for, or `weights` is given without `lite` or beside `initial`.
+            ValueError: There is no stage, `outline_weight` is negative or has no map to
+                count for, or `weights` is given without `lite` or beside `initial`.
         """
         if not self.stages:
             raise ValueError("at least one stage is needed")
-        for name in ("outline_weight", "mirror_weight"):
-            weight = getattr(self, name)
-            if not weight >= 0:
-                raise ValueError(f"{name} is {weight}; 0 or more is needed")
-            if weight and not (self.lite or self.network.refinement_width):
-                raise ValueError(
-                    f"{name} is {weight}; an hourglass without refinement has no map at the "
-                    "input's own resolution that it could count for"
-                )
+        weight = self.outline_weight
+        if not weight >= 0:
+            raise ValueError(f"outline_weight is {weight}; 0 or more is needed")
+        if weight and not (self.lite or self.network.refinement_width):
+            raise ValueError(
+                f"outline_weight is {weight}; an hourglass without refinement has no map at the "
+                "input's own resolution that it could count for"
+            )
         if self.weights != "none" and self.lite is None:
             raise ValueError(f"weights = {self.weights!r} are those of a lite network")
         if self.weights != "none" and self.initial is not None:

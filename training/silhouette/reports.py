@@ -5,13 +5,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from training.reporting.calibration import Reliability
 from training.reporting.standard_error import (
     bootstrap_standard_errors,
     clustered_standard_error,
 )
 from training.reporting.tables import csv_text
 from training.silhouette.breakdown import Breakdown, looseness_name, view_name
-from training.silhouette.calibration import Reliability
 from training.silhouette.photo_scores import PhotoScore, PhotoTotals
 from training.silhouette.scores import RenderedScore, RenderedTotals, cloth_ratio
 

@@ -10,15 +10,15 @@ import numpy as np
 
 from model.image import MINIMUM_SIDE
 from model.silhouette.confidence import alpha_mask, sigma_for, silhouette_confidence
-from training.silhouette.recipe import Augmentation
-from training.silhouette.sources import BACKGROUND, BONE, CLOSE, SKIN
-from training.silhouette.windows import (
+from training.datasets.random_crops import (
     person_window,
     picture_size,
     random_window,
     resized,
     resized_label,
 )
+from training.silhouette.recipe import Augmentation
+from training.silhouette.sources import BACKGROUND, BONE, SKIN
 
 
 @dataclass(frozen=True)
@@ -28,8 +28,6 @@ class BodyWeights:
     skin: float
     bone: float = 0.0
     """0 leaves bones unknown."""
-    close: float = 0.0
-    """Of what lies on the body; 0 leaves it unknown."""
 
 
 @dataclass(frozen=True)
@@ -93,16 +91,15 @@ def known_scene(image: np.ndarray, known: np.ndarray, weights: BodyWeights) -> S
 
     Args:
         image: (H, W, 3) uint8.
-        known: (H, W) of UNKNOWN, BACKGROUND, SKIN, BONE, CLOSE.
+        known: (H, W) of UNKNOWN, BACKGROUND, SKIN, BONE.
         weights: Of what is known to be body.
     """
     body = known == SKIN
     weight = (known == BACKGROUND).astype(np.float32)
     weight[body] = weights.skin
-    for kind, weight_of_kind in ((BONE, weights.bone), (CLOSE, weights.close)):
-        if weight_of_kind:
-            weight[known == kind] = weight_of_kind
-            body |= known == kind
+    if weights.bone:
+        weight[known == BONE] = weights.bone
+        body |= known == BONE
     return Scene(image, body.astype(np.float32), np.ones_like(body), body, weight)
 
 

@@ -13,8 +13,8 @@ import numpy as np
 from scipy.ndimage import distance_transform_edt
 
 from model.silhouette.confidence import sigma_for, silhouette_confidence
-from training.silhouette.calibration import Reliability
-from training.silhouette.counts import LEVELS, LevelCounts, absolute_error, median
+from training.reporting.calibration import Reliability
+from training.reporting.histograms import LEVELS, Histogram, absolute_error, median
 
 NETWORK, DRESSED, CONSTANT = "network", "dressed silhouette", "body and a constant in cloth"
 
@@ -52,8 +52,8 @@ class RenderedScore(NamedTuple):
     """With the body."""
     iou_target: Ious
     """With what the target has above a half, which reaches a little into cloth."""
-    cloth_targets: LevelCounts
-    band_targets: LevelCounts
+    cloth_targets: Histogram
+    band_targets: Histogram
     """Of the cloth inside the band."""
     reliability: Reliability
     """Over the whole picture."""
@@ -66,7 +66,7 @@ class RenderedScore(NamedTuple):
     def as_json(self) -> dict[str, Any]:
         """Plain lists and numbers; `from_json` reads them."""
         return {
-            name: value.as_json() if isinstance(value, LevelCounts | Reliability) else value
+            name: value.as_json() if isinstance(value, Histogram | Reliability) else value
             for name, value in self._asdict().items()
         }
 
@@ -79,8 +79,8 @@ class RenderedScore(NamedTuple):
             dressed=Regions(*content["dressed"]),
             iou_body=Ious(*content["iou_body"]),
             iou_target=Ious(*content["iou_target"]),
-            cloth_targets=LevelCounts.from_json(content["cloth_targets"]),
-            band_targets=LevelCounts.from_json(content["band_targets"]),
+            cloth_targets=Histogram.from_json(content["cloth_targets"]),
+            band_targets=Histogram.from_json(content["band_targets"]),
             reliability=Reliability.from_json(content["reliability"]),
             cloth_reliability=Reliability.from_json(content["cloth_reliability"]),
             looseness=content["looseness"],
@@ -118,8 +118,8 @@ def score_rendered(
         dressed=sums(np.abs(dressed - target)),
         iou_body=ious(naked),
         iou_target=ious(target > 0.5),
-        cloth_targets=LevelCounts.of(target[cloth]),
-        band_targets=LevelCounts.of(target[cloth & band]),
+        cloth_targets=Histogram.of(target[cloth]),
+        band_targets=Histogram.of(target[cloth & band]),
         reliability=Reliability.of(predicted, target),
         cloth_reliability=Reliability.of(predicted[cloth], target[cloth]),
         looseness=(int(dressed.sum()) - body_area) / body_area if body_area else None,

@@ -29,21 +29,9 @@ from training.synthetic.stream import RenderedStream, generator_digest
 
 logger = logging.getLogger(__name__)
 
-UNKNOWN, BACKGROUND, SKIN, BONE, CLOSE = 0, 1, 2, 3, 4
+UNKNOWN, BACKGROUND, SKIN, BONE = 0, 1, 2, 3
 """What is known of a photo's pixel: nothing; that it shows no body; that it is labelled as skin;
-that a bone lies behind it, whatever is worn there; that what is worn there lies on the body."""
-CLOSE_LABELS = frozenset(
-    {
-        *("boots", "clogs", "flats", "heels", "loafers", "pumps", "sandals", "shoes", "sneakers"),
-        *("wedges", "leggings", "socks", "stockings", "tights"),
-    }
-)
-"""Labels of what is worn so close that the map is 1 there, or nearly.
-
-On 50 rendered people with shoes or boots, whose truth is the naked foot as in SHADER, the mean of
-the map on the shoes was 0.995 in the median and 0.984 in the worst tenth. Hair had 0.92 and 0.84,
-with styles of our own making: what lies beside the head is not body. So hair stays unknown.
-"""
+that a bone lies behind it, whatever is worn there."""
 PAINT_VERSION = 1
 """Raised when painted-over photos would come out differently, so that none are kept from before."""
 BONES_VERSION = 1
@@ -87,8 +75,6 @@ class StreetPhotos:
     """Longer side at most, in pixels."""
     keypoints: CcpKeypoints | None = None
     """With them, bones are known too."""
-    close: bool = False
-    """What lies on the body is known too."""
 
     def __len__(self) -> int:
         return len(self.numbers)
@@ -98,24 +84,18 @@ class StreetPhotos:
         photo = self.dataset.read(self.numbers[number])
         skin = photo.labels == self.dataset.label_id("skin")
         null = photo.labels == self.dataset.label_id("null")
-        close = np.isin(photo.labels, self._close_ids())
-        layers = np.stack([skin, null, close], axis=-1) * np.uint8(255)
+        layers = np.stack([skin, null], axis=-1) * np.uint8(255)
         small = shrink(np.concatenate([photo.image, layers], axis=-1), self.side)
         image, person = np.ascontiguousarray(small[..., :3]), small[..., 4] < 255
         known = np.full(person.shape, UNKNOWN, np.uint8)
         # A pixel that mixes two labels is known to be neither.
         known[small[..., 3] > 250] = SKIN
         known[small[..., 4] > 250] = BACKGROUND
-        known[small[..., 5] > 250] = CLOSE
         if self.keypoints is not None:
             pose = self.keypoints.pose(self.numbers[number], photo.labels.shape)
             known[bone_mask(pose, small[..., 4] > 0) & (known == UNKNOWN)] = BONE
         rng = sample_generator(0, self.numbers[number])
         return np.dstack([image, known, paint_over(image, person, rng)])
-
-    def _close_ids(self) -> list[int]:
-        names = self.dataset.label_names if self.close else ()
-        return [number for number, name in enumerate(names) if name in CLOSE_LABELS]
 
 
 def shrink(layers: np.ndarray, side: int) -> np.ndarray:
@@ -240,14 +220,11 @@ def packed_photos(recipe: DataRecipe, held_out: bool) -> PackedPictures | None:
     parts = [str(dataset.root.resolve()), str(recipe.photo_side), str(PAINT_VERSION)]
     keypoints = None
     # Held-out photos are judged by skin and background alone.
-    close = recipe.close_weight > 0 and not held_out
-    if close:
-        parts += ["close", *sorted(CLOSE_LABELS)]
     if recipe.bone_weight and not held_out:
         path = Path(recipe.keypoints) if recipe.keypoints else STORED
         keypoints = CcpKeypoints.load(path)
         parts += ["bones", str(BONES_VERSION), keypoints.digest()]
-    photos = StreetPhotos(dataset, numbers, recipe.photo_side, keypoints, close)
+    photos = StreetPhotos(dataset, numbers, recipe.photo_side, keypoints)
     return _packed(photos, recipe, name, [*parts, *map(str, numbers)])
 
 

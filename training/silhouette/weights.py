@@ -11,7 +11,7 @@ from model.errors import InvalidInputError
 from model.silhouette.architectures import architecture_of
 from model.silhouette.lite import LiteSilhouette
 from model.silhouette.network import HourglassConfig, StackedHourglass
-from training.pretrained import load_package_weights
+from training.engine.encoder_weights import load_package_weights
 
 
 def start_from(network: nn.Module, weights: str, initial: str | None) -> None:

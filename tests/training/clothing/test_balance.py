@@ -67,7 +67,7 @@ def test_the_factors_go_into_the_biases_and_the_header(
     given, made = tmp_path / "given.safetensors", tmp_path / "made.safetensors"
     config = ClothingConfig("efficientnet_lite_unet", lite_variant=0, decoder_widths=(16, 8, 8, 8))
     save_clothing_checkpoint(given, ClothingNetwork(config), 64, HEADER)
-    command = ["balance", "clothing", str(given), "--data", str(clothing_folder)]
+    command = ["balance", "clothing", "--checkpoint", str(given), "--ccp", str(clothing_folder)]
     assert main([*command, "--out", str(made), "--photos", "3"]) == 0
     (_, before), (header, after) = (load_checkpoint(path, ARCHITECTURE) for path in (given, made))
     before_it, part = header.lineage
@@ -97,6 +97,6 @@ def test_another_network_is_refused(
     path = tmp_path / "unet.safetensors"
     config = ClothingConfig("deeplabv3_mobilenet_v3_large")
     save_clothing_checkpoint(path, ClothingNetwork(config), 64, HEADER)
-    command = ["balance", "clothing", str(path), "--data", str(clothing_folder)]
+    command = ["balance", "clothing", "--checkpoint", str(path), "--ccp", str(clothing_folder)]
     assert main([*command, "--out", str(tmp_path / "made.safetensors")]) == 1
     assert BIASES in capsys.readouterr().err

@@ -5,10 +5,11 @@ import pandas as pd
 import pytest
 
 from training.__main__ import main
+from training.clothing.compare import VARIANTS
 from training.clothing.recipe import ClothingRecipe
 from training.recipe import load_recipe
 
-RECIPES = Path(__file__).parents[3] / "training" / "recipes" / "comparison" / "clothing"
+COMMON = Path(__file__).parents[3] / "training" / "recipes" / "clothing" / "comparison.toml"
 RECIPE = """
 device = "cpu"
 [network]
@@ -35,7 +36,7 @@ def comparison(clothing_folder: Path, tmp_path: Path) -> list[str]:
     paths = [tmp_path / "thin.toml", tmp_path / "wide.toml"]
     for path, widths in zip(paths, ("2, 4", "4, 8"), strict=True):
         path.write_text(RECIPE.format(widths=widths, cache=tmp_path / "clothing-cache"))
-    options = ["--data", str(clothing_folder), "--limit", "2", "--out", str(tmp_path / "out")]
+    options = ["--ccp", str(clothing_folder), "--limit", "2", "--out", str(tmp_path / "out")]
     return ["compare", "clothing", *map(str, paths), *options]
 
 
@@ -50,7 +51,15 @@ def test_a_comparison_trains_measures_and_writes_a_table(
         # What `evaluate clothing` says of the same checkpoint.
         checkpoint = str(out / f"{name}-0" / "clothing.safetensors")
         alone = tmp_path / name
-        command = ["evaluate", "clothing", checkpoint, *comparison[4:8], "--out", str(alone)]
+        command = [
+            "evaluate",
+            "clothing",
+            "--checkpoint",
+            checkpoint,
+            *comparison[4:8],
+            "--out",
+            str(alone),
+        ]
         assert main(command) == 0
         found = json.loads((alone / "report.json").read_text())
         row = runs[runs.network == name].iloc[0]
@@ -80,8 +89,9 @@ def test_every_network_ends_after_the_same_processor_time(
 
 
 def test_the_comparisons_recipes_differ_in_the_network_alone() -> None:
-    paths = [path for path in RECIPES.glob("*.toml") if path.stem != "base"]
-    recipes = {path.stem: load_recipe(path, ClothingRecipe) for path in paths}
+    recipes = {
+        name: load_recipe(COMMON, ClothingRecipe, values) for name, values in VARIANTS.items()
+    }
     assert set(recipes) == {
         "unet", "deeplabv3_resnet50", "deeplabv3_resnet101", "deeplabv3_mobilenet_v3_large",
         "fcn_resnet101", "efficientnet_lite_unet",

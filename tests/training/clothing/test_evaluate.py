@@ -86,7 +86,7 @@ def test_numbers_are_those_of_the_predictors_maps_on_the_splits_photos(
     checkpoint: Path, dataset: ClothingCoParsing, tmp_path: Path, split: str
 ) -> None:
     out = tmp_path / "out"
-    command = ["evaluate", "clothing", str(checkpoint), "--data", str(dataset.root)]
+    command = ["evaluate", "clothing", "--checkpoint", str(checkpoint), "--ccp", str(dataset.root)]
     assert main([*command, "--out", str(out), "--split", split]) == 0
     report = json.loads((out / "report.json").read_text())
     numbers = [n for n in range(1, 41) if photo_split(n) == split]
@@ -113,7 +113,7 @@ def test_the_folder_holds_a_row_for_each_photo_and_label_and_figures(
     checkpoint: Path, dataset: ClothingCoParsing, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "out"
-    command = ["evaluate", "clothing", str(checkpoint), "--data", str(dataset.root)]
+    command = ["evaluate", "clothing", "--checkpoint", str(checkpoint), "--ccp", str(dataset.root)]
     assert main([*command, "--out", str(out), "--limit", "2"]) == 0
     rows: dict[str, list[dict[str, Any]]] = {}
     for stem in ("photos", "fine", "grouped"):
@@ -137,7 +137,7 @@ def test_recorded_numbers_are_in_the_header_and_on_the_card(
 ) -> None:
     before = ClothingPredictor.from_checkpoint(checkpoint)
     out = tmp_path / "out"
-    command = ["evaluate", "clothing", str(checkpoint), "--data", str(dataset.root)]
+    command = ["evaluate", "clothing", "--checkpoint", str(checkpoint), "--ccp", str(dataset.root)]
     assert main([*command, "--out", str(out), "--record", "--note", "Looked at before."]) == 0
     report = json.loads((out / "report.json").read_text())
     after = ClothingPredictor.from_checkpoint(checkpoint)
@@ -242,7 +242,7 @@ def test_an_auxiliary_head_costs_nothing_when_it_is_served() -> None:
 def test_a_card_reports_no_photos_that_chose(
     checkpoint: Path, dataset: ClothingCoParsing, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    command = ["evaluate", "clothing", str(checkpoint), "--data", str(dataset.root)]
+    command = ["evaluate", "clothing", "--checkpoint", str(checkpoint), "--ccp", str(dataset.root)]
     assert main([*command, "--record", "--split", "validation"]) == 1
     assert "--record needs --split test" in capsys.readouterr().err
     assert not checkpoint.with_suffix(".md").exists()
@@ -251,5 +251,8 @@ def test_a_card_reports_no_photos_that_chose(
 def test_a_dataset_of_other_labels_is_refused(
     checkpoint: Path, ccp_folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["evaluate", "clothing", str(checkpoint), "--data", str(ccp_folder)]) == 1
+    assert (
+        main(["evaluate", "clothing", "--checkpoint", str(checkpoint), "--ccp", str(ccp_folder)])
+        == 1
+    )
     assert "labels" in capsys.readouterr().err

@@ -14,11 +14,11 @@ from model.clothing.network import ClothingConfig, ClothingNetwork
 from model.clothing.predictor import ClothingPredictor, save_clothing_checkpoint
 from model.errors import InvalidInputError
 from training.__main__ import main
-from training.clothing import weights
 from training.clothing.dataset import ClothingBatch, HeldOutSamples, TrainingSamples
 from training.clothing.recipe import ClothingRecipe
 from training.clothing.sources import count_labels, packed_photos
 from training.clothing.task import build
+from training.engine import torchvision_weights as weights
 from training.engine.batches import Stage, StagedBatches, batch_loader
 from training.engine.optimisation import Optimisation
 from training.engine.seeding import seed_step
@@ -26,7 +26,7 @@ from training.engine.state import load_state
 from training.engine.tasks import SupervisedTask
 from training.recipe import load_recipe
 
-RECIPES = sorted((Path(__file__).parents[3] / "training" / "recipes").glob("clothing_*.toml"))
+RECIPES = sorted((Path(__file__).parents[3] / "training" / "recipes" / "clothing").glob("*.toml"))
 CPU = torch.device("cpu")
 RECIPE = """
 device = "cpu"
@@ -56,7 +56,7 @@ def fit(clothing_folder: Path, tmp_path: Path) -> list[str]:
     path = tmp_path / "recipe.toml"
     path.write_text(RECIPE.format(cache=tmp_path / "cache"))
     command = ["fit", "clothing", str(path), "--out", str(tmp_path / "run")]
-    return [*command, "--data", str(clothing_folder)]
+    return [*command, "--ccp", str(clothing_folder)]
 
 
 def begin(recipe: ClothingRecipe) -> SupervisedTask[ClothingBatch]:
@@ -197,11 +197,6 @@ def test_every_recipe_learns_resumes_and_is_judged(path: Path, recipe: ClothingR
     assert 0 <= judged["score"] <= 1
 
 
-def test_there_is_a_recipe_for_every_network() -> None:
-    found = {load_recipe(path, ClothingRecipe).network.network for path in RECIPES}
-    assert len(found) == 6
-
-
 def test_garments_are_not_learned_from_strips(recipe: ClothingRecipe) -> None:
     stages = (Stage(64, steps=1, batch_size=1), Stage(64, steps=1, batch_size=1, strip=32))
     with pytest.raises(ValueError, match="garments are learned from whole pictures"):
@@ -275,7 +270,7 @@ def test_weights_that_cannot_be_downloaded_are_said_to_be_so(
 def test_data_are_prepared_beforehand(
     clothing_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    command = ["data", "prepare", "clothing", "--data", str(clothing_folder), "--side", "48"]
+    command = ["data", "prepare", "clothing", "--ccp", str(clothing_folder), "--side", "48"]
     assert main([*command, "--cache", str(tmp_path / "cache")]) == 0
     learned, held_out = capsys.readouterr().out.splitlines()
     assert learned.split(" photos")[0] == "34"

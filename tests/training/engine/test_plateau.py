@@ -13,7 +13,7 @@ from model.errors import InvalidInputError
 from training.engine.loop import Outcome, Routine, fit
 from training.engine.optimisation import Optimisation, Plateau, learning_rate_at
 from training.engine.run import RunFolder
-from training.engine.standing import Standing
+from training.engine.run_progress import RunProgress
 from training.engine.state import load_state
 from training.engine.tasks import SupervisedTask
 
@@ -154,11 +154,11 @@ def test_a_run_ends_when_it_overfits_for_too_long(tmp_path: Path) -> None:
 
 
 def test_the_learned_loss_is_the_mean_since_the_last_judgement() -> None:
-    standing = Standing()
+    progress = RunProgress()
     for loss in (3.0, 1.0):
-        standing.note_loss(loss)
-    assert standing.gap(2.5) == 0.5
-    again = Standing.from_state(standing.as_state())
+        progress.note_loss(loss)
+    assert progress.gap(2.5) == 0.5
+    again = RunProgress.from_state(progress.as_state())
     assert again.gap(2.5) == 0.5
     again.judge({"score": 1.0}, 0.0)
     again.note_loss(2.0)

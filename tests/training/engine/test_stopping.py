@@ -10,7 +10,7 @@ from torch import Tensor
 
 from training.engine.loop import Outcome, Routine, fit
 from training.engine.run import RunFolder
-from training.engine.standing import Standing
+from training.engine.run_progress import RunProgress
 
 
 class Nothing(NamedTuple):
@@ -87,19 +87,19 @@ def test_a_run_that_ended_early_does_not_go_on(tmp_path: Path) -> None:
 
 
 def test_a_small_rise_is_kept_but_is_no_progress() -> None:
-    standing = Standing()
-    assert standing.judge({"score": 0.50}, min_delta=0.1)
-    assert standing.judge({"score": 0.55}, min_delta=0.1)
-    assert (standing.best, standing.unimproved) == (0.55, 1)
+    progress = RunProgress()
+    assert progress.judge({"score": 0.50}, min_delta=0.1)
+    assert progress.judge({"score": 0.55}, min_delta=0.1)
+    assert (progress.best, progress.unimproved) == (0.55, 1)
     # Two small steps are one large one.
-    assert standing.judge({"score": 0.61}, min_delta=0.1)
-    assert standing.unimproved == 0
+    assert progress.judge({"score": 0.61}, min_delta=0.1)
+    assert progress.unimproved == 0
 
 
 def test_a_score_that_is_no_number_is_no_progress() -> None:
-    standing = Standing(reference=-1.0, best=-1.0)
-    assert not standing.judge({"score": float("nan")}, min_delta=0.0)
-    assert standing.unimproved == 1
+    progress = RunProgress(reference=-1.0, best=-1.0)
+    assert not progress.judge({"score": float("nan")}, min_delta=0.0)
+    assert progress.unimproved == 1
 
 
 @pytest.mark.parametrize(

@@ -29,10 +29,9 @@ from training.engine.optimisation import Optimisation
 from training.engine.run import RunFolder
 from training.engine.state import save_state
 from training.engine.tasks import SupervisedTask
-from training.silhouette import fit as silhouette_fit
 from training.silhouette.dataset import SilhouetteBatch
 from training.silhouette.recipe import SilhouetteRecipe
-from training.silhouette.task import build
+from training.silhouette.task import FITTING, build
 
 
 class Points(NamedTuple):
@@ -148,7 +147,7 @@ def start(request: dict[str, Any]) -> int:
 
 if __name__ == "__main__":
     assert torch._dynamo
-    assert silhouette_fit
+    assert FITTING
     for line in sys.stdin:
         request = json.loads(line)
         if "start" in request:

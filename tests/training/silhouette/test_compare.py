@@ -5,12 +5,12 @@ import pytest
 
 from model.silhouette.network import HourglassConfig
 from training.__main__ import main
-from training.comparison import Measured
+from training.engine.comparison import Measured
 from training.recipe import load_recipe
-from training.silhouette.compare import COMPARISON, METRICS
+from training.silhouette.compare import COMPARISON, METRICS, VARIANTS
 from training.silhouette.recipe import SilhouetteRecipe
 
-RECIPES = Path(__file__).parents[3] / "training" / "recipes" / "comparison" / "silhouette"
+COMMON = Path(__file__).parents[3] / "training" / "recipes" / "silhouette" / "comparison.toml"
 RECIPE = """
 device = "cpu"
 [network]
@@ -101,8 +101,9 @@ def test_steps_can_be_chosen_and_a_folder_of_other_steps_is_refused(
 
 
 def test_the_comparisons_recipes_differ_in_the_network_alone() -> None:
-    paths = [path for path in RECIPES.glob("*.toml") if path.stem != "base"]
-    recipes = {path.stem: load_recipe(path, SilhouetteRecipe) for path in paths}
+    recipes = {
+        name: load_recipe(COMMON, SilhouetteRecipe, values) for name, values in VARIANTS.items()
+    }
     assert set(recipes) == {
         "reference_hourglass",
         "refined_hourglass",

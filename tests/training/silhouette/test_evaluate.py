@@ -24,10 +24,10 @@ from model.silhouette.predictor import (
     save_silhouette_checkpoint,
 )
 from training.__main__ import main
+from training.reporting.partial_results import PartialResults
 from training.silhouette.heldout import FolderPeople, SyntheticPeople, SyntheticSettings
 from training.silhouette.measure import measure, rendered_score
 from training.silhouette.scores import RenderedScore
-from training.silhouette.shards import Rows
 
 
 @pytest.fixture
@@ -276,7 +276,7 @@ def test_a_run_goes_on_after_the_last_whole_row_in_batches(
     predictor = BrightIsBody()
     indices = list(range(10))
     for chosen in (indices[:3], indices):
-        rows = Rows(tmp_path / "rows", "rendered")
+        rows = PartialResults(tmp_path / "rows", "rendered")
         measure(predictor, people, chosen, rendered_score, rows, 4, "people")
     assert predictor.batches == [3, 4, 3]
     scores = []
@@ -295,7 +295,7 @@ def test_a_run_goes_on_after_the_last_whole_row_in_batches(
 
 def test_a_picture_that_was_replaced_is_measured_again(shader_folder: Path, tmp_path: Path) -> None:
     people = FolderPeople([shader_folder], None, "test")
-    rows, predictor = Rows(tmp_path / "rows", "rendered"), BrightIsBody()
+    rows, predictor = PartialResults(tmp_path / "rows", "rendered"), BrightIsBody()
     measure(predictor, people, [0, 1], rendered_score, rows, 4, "people")
     path = shader_folder / "femaleBatch001" / "0000" / "dressed" / "Image0000.png"
     with Image.open(path) as picture:

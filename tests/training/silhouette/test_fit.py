@@ -341,18 +341,3 @@ def test_the_outline_is_a_part_of_the_loss_as_far_as_a_recipe_says(
     assert float(learned[1]["outline"]) > 0.1
     assert once == pytest.approx(without + float(learned[1]["outline"]), rel=1e-5)
     assert thrice == pytest.approx(without + 3 * float(learned[1]["outline"]), rel=1e-5)
-
-
-def test_with_the_mirrors_weight_a_batch_is_learned_both_ways_round_and_their_difference_too(
-    refined: SilhouetteRecipe, batch: SilhouetteBatch
-) -> None:
-    plain = build(refined).learn(batch.with_mirrored())
-    once, thrice = (
-        build(dataclasses.replace(refined, mirror_weight=weight)).learn(batch)
-        for weight in (1.0, 3.0)
-    )
-    assert "mirror" not in plain
-    part = float(once["mirror"])
-    assert part > 0.01
-    assert float(once["loss"]) == pytest.approx(float(plain["loss"]) + part, rel=1e-5)
-    assert float(thrice["loss"]) == pytest.approx(float(plain["loss"]) + 3 * part, rel=1e-5)

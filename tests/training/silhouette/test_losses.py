@@ -7,7 +7,6 @@ from torch import Tensor
 
 from training.silhouette.losses import (
     hourglass_loss,
-    mirror_loss,
     outline_loss,
     refinement_loss,
 )
@@ -190,54 +189,3 @@ def test_the_outlines_loss_asks_on_which_side_of_a_half_a_map_is_and_not_how_far
     assert outline_loss(sharp, truth, everywhere).item() < 1e-6
     expected = 1 - 32 / 48
     assert outline_loss(moved, truth, everywhere).item() == pytest.approx(expected, abs=0.01)
-
-
-def test_maps_that_are_mirrored_as_their_pictures_are_cost_nothing() -> None:
-    ahead = maps(0, 3, 1, 6, 7)
-    assert mirror_loss(torch.cat([ahead, ahead.flip(3)])).item() == pytest.approx(0, abs=1e-12)
-    assert mirror_loss(torch.cat([ahead, ahead])).item() > 0.1
-
-
-def test_the_mirrors_loss_is_the_soft_overlap_with_the_mean_of_both_written_out() -> None:
-    ahead, back = maps(0, 2, 1, 4, 5), maps(1, 2, 1, 4, 5)
-    costs = []
-
-    def steep(p: np.ndarray) -> np.ndarray:
-        curve: np.ndarray = p**4 / (p**4 + (1 - p) ** 4)
-        return curve
-
-    for one, other in zip(ahead.numpy()[:, 0], back.numpy()[:, 0, :, ::-1], strict=True):
-        mean = (one + other) / 2
-        for found in (one, other):
-            for wanted, given in ((mean, found), (steep(mean), steep(found))):
-                shared = np.minimum(wanted, given).sum()
-                together = np.maximum(wanted, given).sum()
-                costs.append(1 - (shared + 0.5) / (together + 0.5))
-    # Of two pictures there are four maps, each with two costs.
-    expected = sum(costs) / 4
-    assert mirror_loss(torch.cat([ahead, back])).item() == pytest.approx(expected, abs=1e-9)
-
-
-def test_the_mirrors_loss_draws_each_map_towards_the_other_and_not_away_from_its_value() -> None:
-    ahead, back = torch.full((1, 1, 4, 4), 0.6), torch.full((1, 1, 4, 4), 0.4)
-    both = torch.cat([ahead, back]).requires_grad_()
-    mirror_loss(both).backward()
-    assert both.grad is not None
-    assert (both.grad[0] > 0).all()
-    assert (both.grad[1] < 0).all()
-
-
-def test_the_mirrors_loss_holds_the_mean_fast() -> None:
-    ahead, back = (maps(seed, 2, 1, 4, 5) for seed in range(2))
-    both = torch.cat([ahead, back]).requires_grad_()
-    mirror_loss(both).backward()
-    # The mean written down as a truth that nobody learns; each map has a share of a fourth.
-    mean = (ahead + back.flip(3)) / 2
-    alone = ahead.clone().requires_grad_()
-    steep = alone**4 / (alone**4 + (1 - alone) ** 4)
-    for wanted, found in ((mean, alone), (mean**4 / (mean**4 + (1 - mean) ** 4), steep)):
-        shared, together = torch.minimum(wanted, found), torch.maximum(wanted, found)
-        overlaps = (shared.sum((1, 2, 3)) + 0.5) / (together.sum((1, 2, 3)) + 0.5)
-        ((1 - overlaps).sum() / 4).backward()
-    assert both.grad is not None
-    torch.testing.assert_close(both.grad[:2], alone.grad)

@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from scipy.io import savemat
 
 from model.errors import InvalidInputError
 from model.skeletons import MEDIAPIPE_33_NAMES
@@ -21,7 +20,6 @@ from training.silhouette.dataset import HeldOutSamples, TrainingSamples
 from training.silhouette.recipe import DataRecipe, SilhouetteRecipe
 from training.silhouette.sources import (
     BONE,
-    CLOSE,
     UNKNOWN,
     RenderedPairs,
     packed_pairs,
@@ -166,26 +164,6 @@ def test_samples_with_bones_say_more_about_the_same_pictures(
     assert gained > 50
 
 
-def test_what_lies_on_the_body_is_known_on_request(
-    recipe: SilhouetteRecipe, ccp_folder: Path
-) -> None:
-    cells = np.empty((1, 4), dtype=object)
-    cells[0] = [np.array([name]) for name in ("null", "hair", "skin", "boots")]
-    savemat(ccp_folder / "label_list.mat", {"label_list": cells})
-    data = dataclasses.replace(recipe.data, photo_side=60)
-    asked = dataclasses.replace(data, close_weight=1.0)
-    plain, close = (packed_photos(chosen, False) for chosen in (data, asked))
-    assert plain is not None
-    assert close is not None
-    boots = close[0][..., 3] == CLOSE
-    assert boots.sum() == 32 * 16
-    assert (plain[0][..., 3][boots] == UNKNOWN).all()
-    assert np.array_equal(plain[0][..., 3][~boots], close[0][..., 3][~boots])
-    judged = packed_photos(asked, True)
-    assert judged is not None
-    assert not any((judged[n][..., 3] == CLOSE).any() for n in range(len(judged)))
-
-
 def test_keypoints_of_other_photos_are_refused(recipe: SilhouetteRecipe) -> None:
     stored = dataclasses.replace(recipe.data, bone_weight=1.0)
     with pytest.raises(InvalidInputError, match=r"photo 1 were found in a picture of|not of photo"):
@@ -194,8 +172,6 @@ def test_keypoints_of_other_photos_are_refused(recipe: SilhouetteRecipe) -> None
         packed_photos(dataclasses.replace(stored, keypoints="nowhere.npz"), False)
     with pytest.raises(ValueError, match="bone_weight is -1"):
         DataRecipe(bone_weight=-1.0)
-    with pytest.raises(ValueError, match="close_weight is -1"):
-        DataRecipe(close_weight=-1.0)
 
 
 def test_items_are_spread_evenly() -> None:

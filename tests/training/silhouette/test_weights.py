@@ -116,8 +116,6 @@ def test_the_encoder_can_come_from_a_package() -> None:
         ({"weights": "package"}, "those of a lite network"),
         ({"outline_weight": -1.0}, "0 or more is needed"),
         ({"outline_weight": 1.0}, "without refinement has no map"),
-        ({"mirror_weight": -1.0}, "mirror_weight is -1.0; 0 or more is needed"),
-        ({"mirror_weight": 1.0}, "mirror_weight is 1.0; an hourglass without refinement"),
         ({"lite": SMALL, "weights": "package", "initial": "x"}, "two beginnings"),
     ],
 )

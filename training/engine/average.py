@@ -1,0 +1,107 @@
+"""Averages the weights of checkpoints: python -m training average <slug>.
+
+For checkpoints of which each began with the one before, or all with the same: their weights lie so
+near to each other that their mean is a network too, mostly a better one than each of them, and it
+costs no more than one. Where they were trained apart it is none at all. Measure it.
+
+Source: Wortsman et al., Model soups: averaging weights of multiple fine-tuned models improves
+accuracy without increasing inference time, ICML 2022, section 2 (the uniform one).
+"""
+
+import argparse
+import dataclasses
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from model.checkpoint import (
+    CheckpointHeader,
+    TrainingPart,
+    in_half_precision,
+    load_checkpoint,
+    save_checkpoint,
+)
+from model.errors import InvalidInputError
+from training.arguments import output_file
+from training.engine.run import current_commit
+
+
+@dataclass(frozen=True)
+class Averaging:
+    """What differs between capabilities."""
+
+    slug: str
+    architectures: tuple[str, ...]
+    """Those that a checkpoint may hold."""
+
+    def configure(self, parser: argparse.ArgumentParser) -> None:
+        """Options of `python -m training average`."""
+        parser.formatter_class = argparse.RawDescriptionHelpFormatter
+        parser.description = __doc__
+        parser.add_argument(
+            "checkpoints", nargs="+", type=Path, help="two or more, in the order they were made in"
+        )
+        parser.add_argument(
+            "--out", type=output_file, required=True, metavar="FILE", help="where to write it"
+        )
+
+    def run(self, args: argparse.Namespace) -> int:
+        """Read them, average them, write the mean."""
+        if len(args.checkpoints) < 2:
+            raise InvalidInputError("two or more checkpoints are needed for a mean")
+        headers: list[CheckpointHeader] = []
+        weights: list[dict[str, Tensor]] = []
+        for path in args.checkpoints:
+            header, tensors = load_checkpoint(path, *self.architectures)
+            first = headers[0] if headers else header
+            if (header.architecture, header.config) != (first.architecture, first.config):
+                raise InvalidInputError(f"{path} holds another network than {args.checkpoints[0]}")
+            if header.licence != first.licence:
+                raise InvalidInputError(f"{path} has another licence than {args.checkpoints[0]}")
+            headers.append(header)
+            weights.append(tensors)
+        names = " ".join(map(str, args.checkpoints))
+        command = f"python -m training average {self.slug} {names} --out {args.out}"
+        save_checkpoint(args.out, mean_of(weights), _header(headers, command))
+        sys.stdout.write(
+            f"wrote {args.out}; measure it with\n"
+            f"  python -m training evaluate {self.slug} --checkpoint {args.out} ...\n"
+        )
+        return 0
+
+
+def mean_of(weights: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
+    """The mean of each tensor, formed in float32, in half precision; integers are the last one's.
+
+    A batch norm's statistics are averaged as its weights are.
+
+    Args:
+        weights: Of each checkpoint, with the same names and shapes.
+    """
+    mean = {
+        name: torch.stack([tensors[name].float() for tensors in weights]).mean(0)
+        if last.is_floating_point()
+        else last
+        for name, last in weights[-1].items()
+    }
+    return in_half_precision(mean)
+
+
+def _header(headers: Sequence[CheckpointHeader], command: str) -> CheckpointHeader:
+    """Every part of every one's training once, then the averaging; nothing is measured yet."""
+    parts = [part for header in headers for part in header.lineage]
+    mean = TrainingPart(
+        recipe={
+            "command": command,
+            "average_of": [header.sha256 for header in headers],
+        },
+        commit=current_commit(),
+        data=f"the mean of the weights of {len(headers)} checkpoints",
+        steps=0,
+    )
+    distinct = [part for number, part in enumerate(parts) if part not in parts[:number]]
+    return dataclasses.replace(headers[-1], lineage=(*distinct, mean), metrics={})

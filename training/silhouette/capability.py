@@ -1,0 +1,18 @@
+"""What training offers for silhouettes."""
+
+from training.capability import Capability, Command
+
+CAPABILITY = Capability(
+    slug="silhouette",
+    commands={
+        "fit": Command("training.silhouette.task:FITTING", "train the silhouette network"),
+        "evaluate": Command("training.silhouette.evaluate", "measure a silhouette checkpoint"),
+        "compare": Command(
+            "training.silhouette.compare:COMPARISON", "train networks alike, in one table"
+        ),
+        "average": Command(
+            "training.silhouette.task:AVERAGING", "average the weights of checkpoints"
+        ),
+        "figures": Command("training.silhouette.figures", "confidence map of a photo"),
+    },
+)
