@@ -1,6 +1,7 @@
-"""The README is true: its commands run, its answers come back, its numbers are the checkpoints'."""
+"""The README and the pages are true: their commands run, their answers and numbers are right."""
 
 import json
+import os
 import re
 import shlex
 import shutil
@@ -9,6 +10,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +19,52 @@ import httpx
 import pytest
 from PIL import Image
 
+import benchmarks.__main__ as bench
 from model.checkpoint import load_checkpoint, load_header
 from model.clothing.predictor import ARCHITECTURE as CLOTHING
 from model.silhouette.predictor import ARCHITECTURES
 from training.__main__ import build_parser
 
+PAGES = (
+    "README.md",
+    "CONTRIBUTING.md",
+    "docs/api.md",
+    "docs/python.md",
+    "docs/training.md",
+    "docs/reproduce.md",
+    "docs/evaluation.md",
+    "docs/data.md",
+    "docs/performance.md",
+    "docs/operations.md",
+)
+MAX_README_LINES = 200
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-ELSEWHERE = {"pip", "make"}
-"""Commands that would install; `make test` has run one of them already."""
+NOT_RUN = {"pip", "make", "docker", "python -c", ".venv/bin/pytest"}
+"""Commands that would install something or start containers, or that are the tests themselves;
+reproduce.md prints a header by `python -c`."""
+LAUNCHERS = (
+    ["python", "-m", "training"],
+    ["torchrun", "--nproc-per-node", "4", "-m", "training"],
+)
+
+
+@dataclass(frozen=True)
+class Block:
+    """A code block of a page."""
+
+    page: str
+    language: str
+    text: str
+    following: str
+    """The text of the next block where it is JSON, otherwise empty."""
+
+    @property
+    def commands(self) -> list[list[str]]:
+        """Of a shell block: the words of each line."""
+        if self.language != "sh":
+            return []
+        lines = (shlex.split(line, comments=True) for line in self.text.splitlines())
+        return [words for words in lines if words]
 
 
 @pytest.fixture(scope="module")
@@ -32,9 +73,12 @@ def readme(repo_root: Path) -> str:
 
 
 @pytest.fixture(scope="module")
-def blocks(readme: str) -> list[tuple[str, str]]:
-    found = BLOCK.findall(readme)
-    assert len(found) > 10
+def blocks(repo_root: Path) -> list[Block]:
+    found = []
+    for page in PAGES:
+        parts = [*BLOCK.findall((repo_root / page).read_text()), ("", "")]
+        for (language, text), (next_language, answer) in pairwise(parts):
+            found.append(Block(page, language, text, answer if next_language == "json" else ""))
     return found
 
 
@@ -60,32 +104,42 @@ def port(repo_root: Path) -> Iterator[int]:
             server.terminate()
 
 
+@pytest.fixture(scope="module")
+def folder(repo_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder like the one that the pages assume: a photo, and the checkpoints."""
+    path = tmp_path_factory.mktemp("user")
+    shutil.copy(repo_root / "docs" / "photo.jpg", path / "photo.jpg")
+    (path / "checkpoints").symlink_to(repo_root / "checkpoints")
+    return path
+
+
 def test_every_curl_gives_the_answer_that_is_printed(
-    blocks: list[tuple[str, str]], port: int, repo_root: Path, tmp_path: Path
+    blocks: list[Block], port: int, repo_root: Path, folder: Path
 ) -> None:
     if shutil.which("curl") is None:
         pytest.skip("curl is not installed")
-    shutil.copy(repo_root / "docs" / "photo.jpg", tmp_path / "photo.jpg")
     num_answers = num_files = 0
-    for (language, text), (following, answer) in zip(blocks, [*blocks[1:], ("", "")], strict=True):
-        if language != "sh" or not text.startswith("curl "):
-            continue
-        arguments = shlex.split(text.replace("localhost:8000", f"127.0.0.1:{port}"))
-        done = subprocess.run(
-            [arguments[0], "-sS", "--fail-with-body", *arguments[1:]],
-            cwd=tmp_path,
-            capture_output=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stdout + done.stderr
-        if following == "json":
-            assert_matches(json.loads(answer), json.loads(done.stdout), text)
-            num_answers += 1
-        else:
-            check_file(tmp_path / arguments[arguments.index("-o") + 1], repo_root)
-            num_files += 1
+    for block in blocks:
+        for words in block.commands:
+            if words[0] != "curl":
+                continue
+            done = subprocess.run(
+                [word.replace("localhost:8000", f"127.0.0.1:{port}") for word in words]
+                + ["-sS", "--fail-with-body"],
+                cwd=folder,
+                capture_output=True,
+                check=False,
+            )
+            assert done.returncode == 0, done.stdout + done.stderr
+            if "-o" in words:
+                check_file(folder / words[words.index("-o") + 1], repo_root)
+                num_files += 1
+            else:
+                assert block.following, f"{block.page} does not print the answer of {words}"
+                assert_matches(json.loads(block.following), json.loads(done.stdout), block.text)
+                num_answers += 1
     assert num_answers >= 5
-    assert num_files >= 3
+    assert num_files >= 6
 
 
 def check_file(path: Path, repo_root: Path) -> None:
@@ -94,7 +148,8 @@ def check_file(path: Path, repo_root: Path) -> None:
             assert answer.size == photo.size
             assert answer.getextrema() != ((0, 0),)
     else:
-        assert path.read_bytes()[:4] == b"glTF"
+        signature = {".glb": b"glTF", ".npy": b"\x93NUMPY"}[path.suffix]
+        assert path.read_bytes().startswith(signature)
 
 
 def assert_matches(printed: Any, found: Any, where: str) -> None:
@@ -121,30 +176,62 @@ def assert_matches(printed: Any, found: Any, where: str) -> None:
         assert printed == found, where
 
 
-def test_every_command_of_the_training_side_is_one_that_it_takes(
-    blocks: list[tuple[str, str]],
+def test_every_python_block_runs(blocks: list[Block], repo_root: Path, folder: Path) -> None:
+    texts = [block.text for block in blocks if block.language == "python"]
+    assert len(texts) >= 4
+    # Each block has its own names; one process, because importing PyTorch takes seconds.
+    script = "\n".join(f"exec({text!r}, {{}})" for text in texts)
+    environment = {**os.environ, "PYTHONPATH": str(repo_root), "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def test_every_other_command_is_one_that_its_program_takes(
+    blocks: list[Block], capsys: pytest.CaptureFixture[str]
 ) -> None:
     checked = 0
-    for language, text in blocks:
-        if language != "sh":
-            continue
-        for line in text.splitlines():
-            words = shlex.split(line, comments=True)
-            if words[:3] == ["python", "-m", "training"]:
-                parser, _ = build_parser(words[3:])
-                parser.parse_args(words[3:])
-                checked += 1
+    for block in blocks:
+        for words in block.commands:
+            if words[0] == "curl" or words[0] in NOT_RUN or " ".join(words[:2]) in NOT_RUN:
+                continue
+            checked += 1
+            if words[:3] == ["python", "-m", "benchmarks"]:
+                bench.build_parser().parse_args(words[3:])
+                continue
+            launcher = next((known for known in LAUNCHERS if words[: len(known)] == known), None)
+            assert launcher is not None, f"{block.page}: {words}"
+            rest = words[len(launcher) :]
+            if "--help" in rest:
+                with pytest.raises(SystemExit) as stopped:
+                    build_parser(rest)[0].parse_args(rest)
+                assert stopped.value.code == 0
+                assert "usage: python -m training" in capsys.readouterr().out
             else:
-                assert words[0] in ELSEWHERE | {"curl"}, line
-    assert checked >= 10
+                build_parser(rest)[0].parse_args(rest)
+    assert checked >= 30
 
 
-def test_every_file_that_it_shows_or_names_exists(readme: str, repo_root: Path) -> None:
-    for path in re.findall(r"\]\(((?!http)[^)#]+)\)", readme):
+@pytest.mark.parametrize("page", [*PAGES, "CHANGELOG.md", "deploy/README.md"])
+def test_every_file_that_a_page_shows_or_names_exists(page: str, repo_root: Path) -> None:
+    text = (repo_root / page).read_text()
+    for path in re.findall(r"\]\(((?!http)[^)#]+)\)", text):
+        assert (repo_root / page).parent.joinpath(path).is_file(), path
+    for path in re.findall(r"`((?:training|checkpoints|docs|deploy)/[\w./]+\.\w+)`", text):
         assert (repo_root / path).is_file(), path
-    for path in re.findall(r"`((?:training|checkpoints|docs)/[\w./]+\.\w+)`", readme):
-        assert (repo_root / path).is_file(), path
-    assert "@" not in re.sub(r"image=@photo\.jpg", "", readme)
+    assert "@" not in re.sub(r"@photo\.jpg", "", text)
+
+
+def test_the_readme_is_short_and_leads_to_every_page(readme: str) -> None:
+    assert readme.count("\n") < MAX_README_LINES
+    for page in PAGES[1:]:
+        assert page.removeprefix("docs/").removesuffix(".md") in readme, page
 
 
 def test_its_numbers_are_those_of_the_checkpoint(readme: str, repo_root: Path) -> None:
