@@ -94,16 +94,6 @@ def test_a_resumed_run_ends_where_an_unbroken_run_ends(tmp_path: Path, optimiser
     assert len({curve.read_text() for curve in curves}) == 1
 
 
-def test_a_run_from_before_there_could_be_two_optimisers_goes_on() -> None:
-    begun = make_task()
-    begun.learn(points(0))
-    state = begun.state_dict()
-    state["optimiser"] = state.pop("optimisers")["adamw"]
-    continued = make_task()
-    continued.load_state_dict(state)
-    torch.testing.assert_close(continued.state_dict(), begun.state_dict(), rtol=0, atol=0)
-
-
 def test_an_interrupted_run_has_each_step_once_in_its_curves(tmp_path: Path) -> None:
     folder = RunFolder.create(tmp_path / "run", {})
     run(make_task(), folder, interrupted_after(4))

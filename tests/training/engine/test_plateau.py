@@ -129,14 +129,6 @@ def test_a_plateau_goes_on_where_a_run_was_interrupted(tmp_path: Path, stop_afte
     torch.testing.assert_close(one["task"]["network"], other["task"]["network"], rtol=0, atol=0)
 
 
-def test_a_run_from_before_there_were_plateaus_goes_on() -> None:
-    task = scripted(SCORES)
-    state = task.state_dict()
-    del state["plateau"]
-    task.load_state_dict(state)
-    assert task.plateau == Plateau()
-
-
 LOSSES = [1.0, 1.1, 1.6, 1.7, 1.2, 1.5, 1.9, 2.0]
 """The learned loss is 1 throughout."""
 

@@ -87,8 +87,9 @@ def test_a_folder_with_other_settings_is_left_alone(folder: Path) -> None:
 def test_a_count_of_zero_is_refused(
     option: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["data", "synth", "--out", str(tmp_path / "x"), option, "0"]) == 1
-    assert f"{option} is 0; at least 1 is needed" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main(["data", "synth", "--out", str(tmp_path / "x"), option, "0"])
+    assert f"{option}: 0 is too few; at least" in capsys.readouterr().err
     assert not (tmp_path / "x").exists()
 
 
