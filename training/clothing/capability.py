@@ -6,7 +6,9 @@ CAPABILITY = Capability(
     slug="clothing",
     commands={
         "fit": Command("training.clothing.task:FITTING", "train a clothing network"),
-        "evaluate": Command("training.clothing.evaluate", "measure a clothing checkpoint"),
+        "evaluate": Command(
+            "training.clothing.evaluate:EVALUATION", "measure a clothing checkpoint"
+        ),
         "compare": Command(
             "training.clothing.compare:COMPARISON", "train networks alike, in one table"
         ),

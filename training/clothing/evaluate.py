@@ -1,40 +1,27 @@
-"""Measures a clothing checkpoint on photos kept for reports, beside a trivial baseline.
+"""What `python -m training evaluate clothing` measures: photos with a label for every pixel.
 
-    python -m training evaluate clothing --ccp ../shared/data/ccp --out runs/evaluation-clothing
-    python -m training evaluate clothing --checkpoint FILE --ccp DIR --split validation
-
-What is measured here chooses nothing. To choose a step, a balance or a recipe, measure with
-`--split validation` (`training.datasets.splits`).
-
-Every photo goes through the predictor as a user's would, and its labels are compared at the
-photo's own size. The baseline says everywhere that nobody wears anything. Written into --out:
-report.json; photos.csv, fine.csv and grouped.csv with a row for each photo and label; the confusion
-matrices as confusion_fine.png and confusion_grouped.png; worst.png with the ten worst photos.
+Labels are compared at the photo's own size. The baseline labels every pixel null.
 """
 
 import argparse
-import functools
-import json
+import dataclasses
 import shlex
-import sys
-from collections.abc import Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import torch
+from matplotlib.figure import Figure
 from PIL import Image
+from tqdm import tqdm
 
-from model.clothing.labels import SCHEMES
-from model.clothing.predictor import ARCHITECTURE, ClothingPredictor
+from model.clothing.labels import FINE, GROUP_OF, GROUPED, SCHEMES
+from model.clothing.network import ClothingConfig, ClothingNetwork
+from model.clothing.predictor import ARCHITECTURE, ClothingPredictor, ClothingSegmentation
 from model.errors import InvalidInputError
-from training.arguments import at_least, device, output_folder
 from training.clothing.card import clothing_card
 from training.clothing.charts import confusion_chart
-from training.clothing.measure import (
-    MeasuredPhoto,
-    cost,
-    count_training_photos,
-    measure,
-)
 from training.clothing.recipe import DataRecipe
 from training.clothing.reports import (
     clothing_report,
@@ -43,119 +30,164 @@ from training.clothing.reports import (
     photo_csv,
     report_text,
 )
-from training.clothing.scores import total
+from training.clothing.scores import Confusion, PhotoScore, TrainingPhotos, total
 from training.clothing.sheets import worst_sheet
 from training.clothing.sources import LabelledDataset, open_photos
+from training.datasets.ccp import CcpPhoto
+from training.datasets.evaluation_pictures import file_stamp
 from training.datasets.splits import Split
-from training.engine.atomic import replacing, write_text
-from training.engine.precision import pick_device
-from training.reporting.record import record
-from training.reporting.tables import csv_text, without_nan
-
-CHECKPOINT = Path("checkpoints/clothing.safetensors")
+from training.reporting.cost import giga_flops
+from training.reporting.evaluation import Evaluation, Found, Report
+from training.reporting.scoring import SampleSet
+from training.reporting.tables import csv_text
 
 
-def configure(parser: argparse.ArgumentParser) -> None:
-    """Options of `python -m training evaluate clothing`."""
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.description = __doc__
-    parser.add_argument("--checkpoint", type=Path, default=CHECKPOINT, help="(%(default)s)")
-    parser.add_argument(
-        "--ccp", type=Path, required=True, metavar="DIR", help="folder of Clothing Co-Parsing"
-    )
-    parser.add_argument(
-        "--split",
-        choices=("test", "validation"),
-        default="test",
-        help="`validation` to choose by, `test` to report (%(default)s)",
-    )
-    parser.add_argument("--limit", type=at_least(1), metavar="N", help="so many photos at most")
-    parser.add_argument(
-        "--out", type=output_folder, metavar="DIR", help="write numbers, tables and figures there"
-    )
-    parser.add_argument(
-        "--record",
-        action="store_true",
-        help="write the numbers into the checkpoint's header, and its card and the worst photos "
-        "beside it",
-    )
-    parser.add_argument(
-        "--note", default="", metavar="SENTENCE", help="with --record: a caution for the card"
-    )
-    parser.add_argument(
-        "--batch-size", type=at_least(1), default=4, metavar="N", help="(%(default)s)"
-    )
-    parser.add_argument(
-        "--device", type=device, default="auto", help="auto, cpu, cuda ... (%(default)s)"
-    )
+class HeldOutPhotos:
+    """Photos of a split, whole."""
+
+    def __init__(self, dataset: LabelledDataset, split: Split, limit: int | None = None) -> None:
+        """List them.
+
+        Args:
+            dataset: With the labels of `model.clothing.labels`.
+            split: Of the photos.
+            limit: So many at most, the first ones.
+
+        Raises:
+            InvalidInputError: The split has no photo.
+        """
+        self.dataset = dataset
+        self.numbers = dataset.numbers_of(split)[:limit]
+        if not self.numbers:
+            raise InvalidInputError(f"no {split} photo in {dataset.root}")
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def key(self, index: int) -> str:
+        """The photo's number."""
+        return f"{self.numbers[index]:04d}"
+
+    def stamp(self, index: int) -> str:
+        """Size and time of the labels' file."""
+        return file_stamp(self.dataset.labels_path(self.numbers[index]))
+
+    def __getitem__(self, index: int) -> CcpPhoto:
+        """Decode one photo and its labels."""
+        return self.dataset.read(self.numbers[index])
 
 
-def run(args: argparse.Namespace) -> int:
-    """Measure; print the numbers and write what was asked for."""
-    if args.record and args.split != "test":
-        raise InvalidInputError("--record needs --split test: the card reports what chose nothing")
-    predictor = ClothingPredictor.from_checkpoint(args.checkpoint, pick_device(args.device))
-    dataset = open_photos(DataRecipe(photos=str(args.ccp)))
-    photos, found = evaluate(predictor, dataset, args.split, args.limit, args.batch_size)
-    report = {"checkpoint": args.checkpoint.name} | found
-    sys.stdout.write(report_text(report))
-    if args.out is None and not args.record:
-        return 0
-    worst = worst_sheet(predictor, dataset, photos)
-    if args.out is not None:
-        _write(args.out, report, photos, worst)
-    if args.record:
-        card = functools.partial(
-            clothing_card, report=report, measured_by=_command(args), note=args.note
+def labelled_photos(photos: HeldOutPhotos) -> SampleSet[CcpPhoto]:
+    """Photos whose labels are compared with the predicted ones."""
+
+    def score(photo: CcpPhoto, found: ClothingSegmentation) -> PhotoScore:
+        groups = GROUP_OF[photo.labels]
+        return PhotoScore(
+            Confusion.of(photo.labels, found.fine, len(FINE)),
+            Confusion.of(groups, found.grouped, len(GROUPED)),
         )
-        record(args.checkpoint, (ARCHITECTURE,), headline(report), worst, card)
-    return 0
+
+    return SampleSet("photos", "street photos", photos, score, PhotoScore.from_json)
 
 
-def evaluate(
-    predictor: ClothingPredictor,
-    dataset: LabelledDataset,
-    split: Split,
-    limit: int | None = None,
-    batch_size: int = 4,
-) -> tuple[list[MeasuredPhoto], dict[str, Any]]:
-    """Every photo's counts, and the report on all of them.
+def count_training_photos(dataset: LabelledDataset) -> TrainingPhotos:
+    """In how many of the photos to learn from each label occurs."""
+    numbers = dataset.numbers_of("training")
+    fine, grouped = np.zeros(len(FINE), np.int64), np.zeros(len(GROUPED), np.int64)
+    for number in tqdm(numbers, desc="labels to learn from", unit="photo"):
+        counts = np.bincount(dataset.read(number).labels.ravel(), minlength=len(FINE))
+        there = np.flatnonzero(counts)
+        fine[there] += 1
+        grouped[np.unique(GROUP_OF[there])] += 1
+    return TrainingPhotos(len(numbers), fine, grouped)
+
+
+def cost(predictor: ClothingPredictor) -> dict[str, Any]:
+    """Size of a predictor's network as it is served, without what only training needs.
 
     Args:
         predictor: From a checkpoint.
-        dataset: With the labels of `model.clothing.labels`.
-        split: Of the photos.
-        limit: So many photos at most.
-        batch_size: Photos that the predictor is given at a time.
 
-    Raises:
-        InvalidInputError: The split has no photo.
+    Returns:
+        `parameters`; `giga_macs`, multiply-adds in 10^9 for one photo at `input_size`.
     """
-    numbers = dataset.numbers_of(split)[:limit]
-    if not numbers:
-        raise InvalidInputError(f"no {split} photo in {dataset.root}")
-    photos = measure(predictor, dataset, numbers, batch_size)
-    report = {"split": split} | clothing_report(photos, count_training_photos(dataset))
-    return photos, without_nan(report | {"cost": cost(predictor)})
+    assert predictor.header is not None
+    config = ClothingConfig.from_json(predictor.header.config["network"])
+    # Nothing is computed on this device: operations are counted from shapes alone.
+    with torch.device("meta"):
+        network = ClothingNetwork(dataclasses.replace(config, auxiliary=False))
+    return {
+        "parameters": sum(parameter.numel() for parameter in network.parameters()),
+        "giga_macs": giga_flops(network, predictor.input_size) / 2,
+        "input_size": predictor.input_size,
+    }
 
 
-def _write(
-    folder: Path, report: dict[str, Any], photos: Sequence[MeasuredPhoto], worst: Image.Image
-) -> None:
-    """Numbers, tables and figures."""
-    write_text(folder / "report.json", json.dumps(report, indent=2) + "\n")
-    write_text(folder / "photos.csv", photo_csv(photos))
-    for name, scheme in SCHEMES.items():
-        write_text(folder / f"{name}.csv", csv_text(report[f"{name}_labels"]))
-        chart = confusion_chart(total(confusions(photos, name)), scheme.labels)
-        with replacing(folder / f"confusion_{name}.png") as temporary:
-            chart.savefig(temporary, dpi=110)
-    with replacing(folder / "worst.png") as temporary:
-        worst.save(temporary)
+def configure_data(parser: argparse.ArgumentParser) -> None:
+    """The option that names what is measured on."""
+    parser.add_argument(
+        "--ccp", type=Path, required=True, metavar="DIR", help="folder of Clothing Co-Parsing"
+    )
 
 
-def _command(args: argparse.Namespace) -> str:
+def sample_sets(
+    args: argparse.Namespace,
+    predictor: ClothingPredictor,  # noqa: ARG001
+) -> list[SampleSet[Any]]:
+    """The photos of the split."""
+    dataset = open_photos(DataRecipe(photos=str(args.ccp)))
+    return [labelled_photos(HeldOutPhotos(dataset, args.split, args.limit))]
+
+
+def report(predictor: ClothingPredictor, found: Found) -> Report:
+    """Numbers of the photos, and what the network costs."""
+    photos: HeldOutPhotos = found["photos"].sample_set.samples  # type: ignore[assignment]
+    training = count_training_photos(photos.dataset)
+    return clothing_report(found["photos"].scored, training) | {"cost": cost(predictor)}
+
+
+def tables(report: Report, found: Found) -> dict[str, str]:
+    """A row for each photo, and for each label."""
+    labels = {name: csv_text(report[f"{name}_labels"]) for name in SCHEMES}
+    return {"photos": photo_csv(found["photos"].scored)} | labels
+
+
+def charts(report: Report, found: Found) -> dict[str, Figure]:  # noqa: ARG001
+    """Confusion matrices."""
+    scored = found["photos"].scored
+    return {
+        f"confusion_{name}": confusion_chart(total(confusions(scored, name)), scheme.labels)
+        for name, scheme in SCHEMES.items()
+    }
+
+
+def worst(predictor: ClothingPredictor, found: Found) -> dict[str, Callable[[], Image.Image]]:
+    """Contact sheet of the worst photos."""
+    return {"worst": lambda: worst_sheet(predictor, found["photos"])}
+
+
+def command(args: argparse.Namespace) -> str:
     """What to type for the same numbers."""
     words = ["--checkpoint", str(args.checkpoint), "--ccp", str(args.ccp)]
     words += [] if args.limit is None else ["--limit", str(args.limit)]
     return f"python -m training evaluate clothing {shlex.join(words)}"
+
+
+EVALUATION = Evaluation(
+    slug="clothing",
+    architectures=(ARCHITECTURE,),
+    version=1,
+    batch_size=4,
+    load=ClothingPredictor.from_checkpoint,
+    configure_data=configure_data,
+    check=lambda args: None,  # noqa: ARG005
+    sample_sets=sample_sets,
+    report=report,
+    text=report_text,
+    tables=tables,
+    charts=charts,
+    worst=worst,
+    header_metrics=headline,
+    card=clothing_card,
+    command=command,
+)

@@ -16,11 +16,12 @@ from matplotlib.patches import Patch
 from model.clothing.labels import SCHEMES, LabelScheme
 from model.clothing.predictor import ClothingPredictor
 from training.arguments import device, output_file
-from training.clothing.evaluate import CHECKPOINT
 from training.datasets.photo import read_photo
 from training.engine.atomic import replacing
 from training.engine.precision import pick_device
 from training.reporting.curves import curves_figure
+
+CHECKPOINT = Path("checkpoints/clothing.safetensors")
 
 
 class Found(NamedTuple):

@@ -4,8 +4,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from model.clothing.labels import SCHEMES
-from training.clothing.measure import MeasuredPhoto, TrainingPhotos
-from training.clothing.scores import FREQUENT, Confusion, label_rows, standard_errors, summarise
+from training.clothing.scores import (
+    FREQUENT,
+    Confusion,
+    TrainingPhotos,
+    label_rows,
+    standard_errors,
+    summarise,
+)
+from training.reporting.scoring import Scored
 from training.reporting.tables import aligned, csv_text, markdown, number, with_error
 
 NETWORK, ALL_NULL = "network", "all null"
@@ -25,12 +32,12 @@ _COLUMNS = {
 }
 
 
-def confusions(photos: Sequence[MeasuredPhoto], scheme: str) -> list[Confusion]:
+def confusions(photos: Sequence[Scored], scheme: str) -> list[Confusion]:
     """Of each photo, by the scheme of that name."""
-    return [photo.fine if scheme == "fine" else photo.grouped for photo in photos]
+    return [one.score.fine if scheme == "fine" else one.score.grouped for one in photos]
 
 
-def clothing_report(photos: Sequence[MeasuredPhoto], training: TrainingPhotos) -> dict[str, Any]:
+def clothing_report(photos: Sequence[Scored], training: TrainingPhotos) -> dict[str, Any]:
     """Numbers beside the baseline's, fine and grouped; every label; the worst photos.
 
     Standard errors are those of the network's numbers, over photos.
@@ -56,29 +63,29 @@ def headline(report: Report) -> dict[str, Any]:
     return {key: value for key, value in report.items() if key != "fine_labels"}
 
 
-def worst_photos(photos: Sequence[MeasuredPhoto]) -> list[int]:
+def worst_photos(photos: Sequence[Scored]) -> list[int]:
     """Places of the photos with the lowest mean IoU over the groups in them, the worst first."""
-    overlaps = [photo.grouped.mean_iou() for photo in photos]
+    overlaps = [one.score.grouped.mean_iou() for one in photos]
     return sorted(range(len(photos)), key=lambda place: overlaps[place])[:NUM_WORST]
 
 
-def photo_csv(photos: Sequence[MeasuredPhoto]) -> str:
+def photo_csv(photos: Sequence[Scored]) -> str:
     """A row for each photo."""
     return csv_text([_photo_row(photo) for photo in photos])
 
 
-def _photo_row(photo: MeasuredPhoto) -> dict[str, Any]:
-    fine, grouped = photo.fine.labels_found(), photo.grouped.labels_found()
+def _photo_row(one: Scored) -> dict[str, Any]:
+    fine, grouped = one.score.fine, one.score.grouped
     return {
-        "photo": f"{photo.number:04d}",
-        "pixel_accuracy": photo.fine.pixel_accuracy(),
-        "foreground_accuracy": photo.fine.foreground_accuracy(),
-        "fine_mean_iou": photo.fine.mean_iou(),
-        "fine_label_f1": fine.f1,
-        "grouped_pixel_accuracy": photo.grouped.pixel_accuracy(),
-        "grouped_foreground_accuracy": photo.grouped.foreground_accuracy(),
-        "grouped_mean_iou": photo.grouped.mean_iou(),
-        "grouped_label_f1": grouped.f1,
+        "photo": one.key,
+        "pixel_accuracy": fine.pixel_accuracy(),
+        "foreground_accuracy": fine.foreground_accuracy(),
+        "fine_mean_iou": fine.mean_iou(),
+        "fine_label_f1": fine.labels_found().f1,
+        "grouped_pixel_accuracy": grouped.pixel_accuracy(),
+        "grouped_foreground_accuracy": grouped.foreground_accuracy(),
+        "grouped_mean_iou": grouped.mean_iou(),
+        "grouped_label_f1": grouped.labels_found().f1,
     }
 
 

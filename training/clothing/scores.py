@@ -35,6 +35,19 @@ class Confusion:
         counts = np.bincount(pairs, minlength=num_labels**2)
         return cls(counts.reshape(num_labels, num_labels))
 
+    def as_json(self) -> list[list[int] | int]:
+        """C, then place and number of the counts that are not zero; `from_json` reads them."""
+        places = np.flatnonzero(self.counts)
+        return [len(self.counts), places.tolist(), self.counts.ravel()[places].tolist()]
+
+    @classmethod
+    def from_json(cls, content: list[Any]) -> "Confusion":
+        """What `as_json` gave."""
+        num_labels, places, counts = content
+        whole = np.zeros(num_labels**2, np.int64)
+        whole[places] = counts
+        return cls(whole.reshape(num_labels, num_labels))
+
     def __add__(self, other: "Confusion") -> "Confusion":
         """Of both together."""
         return Confusion(self.counts + other.counts)
@@ -100,6 +113,32 @@ class Confusion:
             both / max(1, num_true),
             2 * both / (num_true + num_predicted),
         )
+
+
+class TrainingPhotos(NamedTuple):
+    """What there is to learn from."""
+
+    num_photos: int
+    fine: np.ndarray
+    """(59,) photos that have each label."""
+    grouped: np.ndarray
+    """Likewise of the groups."""
+
+
+class PhotoScore(NamedTuple):
+    """Pixels of one photo by true and predicted label."""
+
+    fine: Confusion
+    grouped: Confusion
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain lists; `from_json` reads them."""
+        return {"fine": self.fine.as_json(), "grouped": self.grouped.as_json()}
+
+    @classmethod
+    def from_json(cls, content: dict[str, Any]) -> "PhotoScore":
+        """What `as_json` gave."""
+        return cls(Confusion.from_json(content["fine"]), Confusion.from_json(content["grouped"]))
 
 
 def score_of(fine: Confusion, grouped: Confusion) -> float:

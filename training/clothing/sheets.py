@@ -3,41 +3,37 @@
 H W a picture's size.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 import numpy as np
 from PIL import Image, ImageDraw
 
 from model.clothing.labels import GROUP_OF, GROUPED, LabelScheme
-from training.clothing.measure import MeasuredPhoto, Predictor
 from training.clothing.reports import worst_photos
-from training.clothing.sources import LabelledDataset
 from training.reporting.contact_sheet import CAPTION_HEIGHT, Tile, contact_sheet
+from training.reporting.evaluation import Measured
+from training.reporting.scoring import Predictor
 
 ENTRY_WIDTH = 110
 """Of a label in the legend, in pixels."""
 
 
-def worst_sheet(
-    predictor: Predictor, dataset: LabelledDataset, photos: Sequence[MeasuredPhoto]
-) -> Image.Image:
+def worst_sheet(predictor: Predictor, measured: Measured) -> Image.Image:
     """The worst photos: photo, labels, prediction; below them the colours of the groups in them.
 
     Args:
         predictor: Whose maps are shown.
-        dataset: Where photos come from.
-        photos: All that were measured.
+        measured: The photos and their scores.
     """
     tiles, shown = [], set()
-    for place in worst_photos(photos):
-        measured = photos[place]
-        photo = dataset.read(measured.number)
+    for place in worst_photos(measured.scored):
+        index, key, score = measured.scored[place]
+        photo = measured.sample_set.samples[index]
         truth = GROUP_OF[photo.labels]
         (result,) = predictor.predict_batch([photo.image])
         shown |= {*np.unique(truth).tolist(), *np.unique(result.grouped).tolist()}
         panels = (photo.image, GROUPED.decode(truth), GROUPED.decode(result.grouped))
-        caption = f"{measured.number:04d}: mean IoU {measured.grouped.mean_iou():.2f}"
-        tiles.append(Tile(caption, panels))
+        tiles.append(Tile(f"{key}: mean IoU {score.grouped.mean_iou():.2f}", panels))
     return with_legend(contact_sheet(tiles), GROUPED, sorted(shown))
 
 

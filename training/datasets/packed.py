@@ -6,12 +6,12 @@ import logging
 import math
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from tqdm import tqdm
@@ -19,6 +19,7 @@ from tqdm import tqdm
 from training.engine.atomic import StorageError, replacing, write_text, writing
 
 logger = logging.getLogger(__name__)
+Item = TypeVar("Item")
 _PORTION = 64
 """Pictures between two states that an interrupted packing goes on from."""
 
@@ -190,3 +191,10 @@ def _locked(folder: Path) -> Iterator[None]:
 
 def _is_of(path: Path, fingerprint: str) -> bool:
     return path.exists() and json.loads(path.read_text())["fingerprint"] == fingerprint
+
+
+def evenly_spaced(items: Sequence[Item], most: int) -> tuple[Item, ...]:
+    """At most so many, evenly from beginning to end."""
+    if len(items) <= most:
+        return tuple(items)
+    return tuple(items[i * len(items) // most] for i in range(most))

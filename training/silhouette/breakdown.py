@@ -3,9 +3,6 @@
 from collections.abc import Iterable
 from typing import Any
 
-import numpy as np
-from scipy.spatial.transform import Rotation
-
 from training.silhouette.scores import RenderedScore, RenderedTotals, cloth_ratio
 
 LOOSENESS = (("tight", 0.15), ("close", 0.25), ("loose", 0.45), ("wide", float("inf")))
@@ -15,20 +12,6 @@ Fixed, so that tables of different data can be compared; close to the quartiles 
 """
 VIEWS = (("front", 30.0), ("three-quarter", 60.0), ("side", 120.0), ("back", 180.0))
 """Upper bounds of the angle in degrees; `back` holds what is turned away by more than 120."""
-
-
-def azimuth_deg(orientation: np.ndarray) -> float:
-    """How far a person is turned from the camera: 0 faces it, 180 shows the back.
-
-    It is the angle, about the vertical, between where the person faces (+Z of SMPL's body, turned
-    by the global orientation) and the camera, which looks along -Z with Y up. SHADER does not state
-    its camera; `data synth` writes this one.
-
-    Args:
-        orientation: (3,) axis-angle, the first joint of `poses`.
-    """
-    facing = Rotation.from_rotvec(orientation).apply([0.0, 0.0, 1.0])
-    return float(abs(np.degrees(np.arctan2(facing[0], facing[2]))))
 
 
 def looseness_name(score: RenderedScore) -> str | None:

@@ -6,7 +6,9 @@ CAPABILITY = Capability(
     slug="silhouette",
     commands={
         "fit": Command("training.silhouette.task:FITTING", "train the silhouette network"),
-        "evaluate": Command("training.silhouette.evaluate", "measure a silhouette checkpoint"),
+        "evaluate": Command(
+            "training.silhouette.evaluate:EVALUATION", "measure a silhouette checkpoint"
+        ),
         "compare": Command(
             "training.silhouette.compare:COMPARISON", "train networks alike, in one table"
         ),

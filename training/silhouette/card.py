@@ -108,17 +108,23 @@ _FULL = "the map comes out at that size and is scaled back"
 
 
 def silhouette_card(
-    header: CheckpointHeader, worst_picture: str, *, measured_by: str, note: str
+    header: CheckpointHeader,
+    worst_picture: str,
+    *,
+    report: Mapping[str, Any],
+    measured_by: str,
+    note: str,
 ) -> str:
     """The card as Markdown.
 
     Args:
-        header: Its metrics are a report of `evaluate silhouette` on rendered people and photos.
+        header: Of the checkpoint.
         worst_picture: Name of the contact sheet beside the card.
+        report: Of `evaluate silhouette` on rendered people and photos.
         measured_by: The command that measured it.
         note: A caution about the results, or nothing.
     """
-    metrics = header.metrics
+    metrics = report
     calibration = metrics["calibration"]
     config = header.config["network"]
     refined = header.architecture != HOURGLASS or bool(config.get("refinement_width"))

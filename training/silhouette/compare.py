@@ -2,18 +2,30 @@
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 from model.errors import InvalidInputError
 from model.silhouette.architectures import build
 from model.silhouette.predictor import SilhouettePredictor
 from training.arguments import at_least
 from training.datasets.ccp import ClothingCoParsing
+from training.datasets.evaluation_pictures import (
+    LabelledStreetPhotos,
+    PhotosWithMasks,
+    SyntheticPeople,
+    SyntheticSettings,
+)
 from training.datasets.people import PersonPhotos
 from training.engine.comparison import Comparison, Measured
 from training.engine.precision import pick_device
 from training.reporting.cost import giga_flops
-from training.silhouette.evaluation import Evaluation
-from training.silhouette.heldout import SyntheticPeople, SyntheticSettings
+from training.reporting.scoring import SampleSet
+from training.silhouette.evaluate import (
+    EVALUATION,
+    photos_with_masks,
+    rendered_people,
+    street_photos,
+)
 from training.silhouette.scores import DRESSED, NETWORK
 from training.silhouette.task import FITTING
 
@@ -57,14 +69,15 @@ def measure(path: Path, args: argparse.Namespace) -> Measured:
     if args.ccp is None:
         raise InvalidInputError("networks are measured on street photos: give their folder, --ccp")
     predictor = SilhouettePredictor.from_checkpoint(path, pick_device(args.device or "auto"))
-    evaluation = Evaluation(predictor, None)
-    evaluation.measure_people(SyntheticPeople(SyntheticSettings(num_subjects=args.subjects)))
-    evaluation.measure_photos(ClothingCoParsing.open(Path(args.ccp)), "test")
-    report = evaluation.report
+    synthetic = SyntheticPeople(SyntheticSettings(num_subjects=args.subjects))
+    photos = LabelledStreetPhotos(ClothingCoParsing.open(Path(args.ccp)), "test")
+    sets: list[SampleSet[Any]] = [rendered_people(synthetic), street_photos(photos)]
+    if args.people is not None:
+        sets.append(photos_with_masks(PhotosWithMasks(PersonPhotos.open(args.people))))
+    report = EVALUATION.report(predictor, EVALUATION.measure(predictor, sets))
     metrics = {**report["rendered"][NETWORK], **report["photos"], "iou_people": float("nan")}
     if args.people is not None:
-        evaluation.measure_elsewhere(PersonPhotos.open(args.people))
-        metrics["iou_people"] = evaluation.report["people"][NETWORK]["iou"]
+        metrics["iou_people"] = report["people"][NETWORK]["iou"]
     return Measured(
         metrics={name: metrics[name] for name in METRICS},
         cost=_cost(predictor),

@@ -1,42 +1,46 @@
-"""Measures a silhouette checkpoint on people and photos kept for reports, beside baselines.
-
-    python -m training evaluate silhouette --data synthetic --ccp DIR --people DIR --out results
-    python -m training evaluate silhouette --data DIR --ccp DIR --split validation
-
-What is measured here chooses nothing. To choose a step, an average or a recipe, measure with
-`--split validation` (`training.datasets.splits`).
-
-With --out every picture's score is kept as soon as it is known: a stopped run goes on where it was,
-and `--shard 1/4` to `--shard 4/4`, on one machine or several that share the folder, measure a
-quarter each. The same command without --shard then joins them. Rows of another checkpoint, or of
-pictures that have changed since, are not used.
-"""
+"""What `python -m training evaluate silhouette` measures: rendered people, street photos, masks."""
 
 import argparse
 import functools
-import json
 import shlex
-import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from PIL import Image
 
 from model.errors import InvalidInputError
-from model.silhouette.predictor import ARCHITECTURES, SilhouettePredictor
-from training.arguments import at_least, device, output_file, output_folder
-from training.datasets.ccp import ClothingCoParsing
-from training.datasets.people import PersonPhotos
+from model.silhouette.predictor import (
+    ARCHITECTURES,
+    SilhouetteConfidence,
+    SilhouettePredictor,
+)
+from training.arguments import at_least
+from training.datasets.ccp import CcpPhoto, ClothingCoParsing
+from training.datasets.evaluation_pictures import (
+    LabelledStreetPhotos,
+    PhotosWithMasks,
+    RenderedFolders,
+    RenderedPicture,
+    SyntheticPeople,
+    SyntheticSettings,
+)
+from training.datasets.people import PersonPhoto, PersonPhotos
 from training.datasets.splits import TEST_SEED, VALIDATION_SEED
-from training.engine.atomic import write_text
-from training.engine.precision import pick_device
-from training.reporting.partial_results import WHOLE, Shard
-from training.reporting.record import record
-from training.reporting.tables import without_nan
+from training.reporting.evaluation import Evaluation, Found, Report
+from training.reporting.scoring import SampleSet, Scored
+from training.reporting.tables import csv_text
+from training.silhouette import reports, sheets
 from training.silhouette.card import silhouette_card
-from training.silhouette.evaluation import Evaluation
-from training.silhouette.heldout import FolderPeople, SyntheticPeople, SyntheticSettings
+from training.silhouette.charts import breakdown_chart, reliability_chart
+from training.silhouette.person_scores import PersonScore, person_report, score_person
+from training.silhouette.photo_scores import GARMENTS, PhotoScore, score_photo
 from training.silhouette.recipe import DataRecipe
+from training.silhouette.scores import RenderedScore, score_rendered
 from training.silhouette.tables import people_text, photo_text, rendered_text
 
-CHECKPOINT = Path("checkpoints/silhouette.safetensors")
 SYNTHETIC = "synthetic"
 """The word that stands for rendering people as they are needed; ./synthetic is a folder."""
 _SYNTHETIC_OPTIONS = {
@@ -46,11 +50,8 @@ _SYNTHETIC_OPTIONS = {
 }
 
 
-def configure(parser: argparse.ArgumentParser) -> None:
-    """Options of `python -m training evaluate silhouette`."""
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.description = __doc__
-    parser.add_argument("--checkpoint", type=Path, default=CHECKPOINT, help="(%(default)s)")
+def configure_data(parser: argparse.ArgumentParser) -> None:
+    """Options that name what is measured on."""
     parser.add_argument(
         "--data",
         nargs="+",
@@ -66,12 +67,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="photos of people from elsewhere with masks: photos/*.jpg, masks/*.png",
     )
     parser.add_argument(
-        "--split",
-        choices=("test", "validation"),
-        default="test",
-        help="`validation` to choose by, `test` to report (%(default)s)",
-    )
-    parser.add_argument(
         "--all-subjects",
         action="store_true",
         help="measure on every subject, for folders that were not trained on",
@@ -85,80 +80,18 @@ def configure(parser: argparse.ArgumentParser) -> None:
             metavar="N",
             help=f"{words} ({default})",
         )
-    parser.add_argument(
-        "--limit", type=at_least(1), metavar="N", help="so many pictures of each kind at most"
-    )
-    parser.add_argument(
-        "--out",
-        type=output_folder,
-        metavar="DIR",
-        help="write report.json, tables of all pictures, charts and the ten worst of each there",
-    )
-    parser.add_argument("--shard", type=Shard.parse, metavar="I/N", help="measure this part only")
-    parser.add_argument("--json", type=output_file, metavar="FILE", help="write the numbers there")
-    parser.add_argument(
-        "--record",
-        action="store_true",
-        help="write the numbers into the checkpoint's header, and its card and the worst photos "
-        "beside it",
-    )
-    parser.add_argument(
-        "--note", default="", metavar="SENTENCE", help="with --record: a caution for the card"
-    )
-    parser.add_argument(
-        "--batch-size", type=at_least(1), default=16, metavar="N", help="(%(default)s)"
-    )
-    parser.add_argument(
-        "--device", type=device, default="auto", help="auto, cpu, cuda ... (%(default)s)"
-    )
 
 
-def run(args: argparse.Namespace) -> int:
-    """Measure; print the tables and write what was asked for."""
-    _check(args)
-    predictor = SilhouettePredictor.from_checkpoint(args.checkpoint, pick_device(args.device))
-    evaluation = Evaluation(predictor, args.out, args.shard or WHOLE, args.limit, args.batch_size)
-    if args.data:
-        evaluation.measure_people(_people(args, predictor))
-    if args.ccp is not None:
-        evaluation.measure_photos(ClothingCoParsing.open(args.ccp), args.split)
-    if args.people is not None:
-        evaluation.measure_elsewhere(PersonPhotos.open(args.people))
-    if args.shard is not None:
-        sys.stdout.write(f"part {args.shard.number} of {args.shard.total} is in {args.out}\n")
-        return 0
-    report = without_nan(
-        {"checkpoint": args.checkpoint.name, "split": args.split} | evaluation.report
-    )
-    if args.data:
-        sys.stdout.write(rendered_text(report))
-    if args.ccp is not None:
-        sys.stdout.write(photo_text(report))
-    if args.people is not None:
-        sys.stdout.write(people_text(report["people"]))
-    for path in filter(None, (args.json, args.out and args.out / "report.json")):
-        write_text(path, json.dumps(report, indent=2) + "\n")
-    if args.out is not None:
-        evaluation.write(args.out, report)
-    if args.record:
-        worst = evaluation.sheets["worst_photos"]()
-        card = functools.partial(silhouette_card, measured_by=_command(args), note=args.note)
-        record(args.checkpoint, ARCHITECTURES, report, worst, card)
-    return 0
+def check(args: argparse.Namespace) -> None:
+    """Refuse what cannot be done before anything is measured.
 
-
-def _check(args: argparse.Namespace) -> None:
-    """Refuse what cannot be done before anything is measured."""
+    Raises:
+        InvalidInputError: Options are missing or contradict each other.
+    """
     if not args.data and args.ccp is None and args.people is None:
         raise InvalidInputError("nothing to measure on: give --data, --ccp or --people")
     if args.record and not (args.data and args.ccp is not None):
         raise InvalidInputError("--record needs both --data and --ccp: the card shows both")
-    if args.record and args.split != "test":
-        raise InvalidInputError("--record needs --split test: the card reports what chose nothing")
-    if args.shard is not None and args.out is None:
-        raise InvalidInputError("--shard needs --out: the parts meet in that folder")
-    if args.shard is not None and (args.record or args.json is not None):
-        raise InvalidInputError("--shard measures a part; --json and --record need the whole")
     if SYNTHETIC in args.data and len(args.data) > 1:
         raise InvalidInputError(
             f"--data takes folders or the word {SYNTHETIC!r}, not both; "
@@ -169,9 +102,61 @@ def _check(args: argparse.Namespace) -> None:
         raise InvalidInputError(f"{', '.join(given)} go with --data {SYNTHETIC} only")
 
 
+def rendered_people(people: RenderedFolders | SyntheticPeople) -> SampleSet[RenderedPicture]:
+    """Rendered people, whose true silhouettes are known."""
+
+    def score(picture: RenderedPicture, found: SilhouetteConfidence) -> RenderedScore:
+        return score_rendered(found.confidence, picture.dressed, picture.naked, picture.azimuth_deg)
+
+    return SampleSet(
+        "rendered", "pictures of rendered people", people, score, RenderedScore.from_json
+    )
+
+
+def street_photos(photos: LabelledStreetPhotos) -> SampleSet[CcpPhoto]:
+    """Photos with a label for every pixel."""
+    dataset = photos.dataset
+    skin, null = dataset.label_id("skin"), dataset.label_id("null")
+    garments = [n for n, name in enumerate(dataset.label_names) if name in GARMENTS]
+
+    def score(photo: CcpPhoto, found: SilhouetteConfidence) -> PhotoScore:
+        worn = np.isin(photo.labels, garments)
+        return score_photo(found.confidence, photo.labels == skin, photo.labels == null, worn)
+
+    return SampleSet("photos", "street photos", photos, score, PhotoScore.from_json)
+
+
+def photos_with_masks(photos: PhotosWithMasks) -> SampleSet[PersonPhoto]:
+    """Photos with a mask of the dressed person."""
+
+    def score(photo: PersonPhoto, found: SilhouetteConfidence) -> PersonScore:
+        return score_person(found.confidence, photo.mask)
+
+    return SampleSet(
+        "people",
+        "photos of people from elsewhere",
+        photos,
+        score,
+        lambda content: PersonScore(**content),
+    )
+
+
+def sample_sets(args: argparse.Namespace, predictor: SilhouettePredictor) -> list[SampleSet[Any]]:
+    """What the command line names."""
+    sets: list[SampleSet[Any]] = []
+    if args.data:
+        sets.append(rendered_people(_people(args, predictor)))
+    if args.ccp is not None:
+        photos = LabelledStreetPhotos(ClothingCoParsing.open(args.ccp), args.split)
+        sets.append(street_photos(photos))
+    if args.people is not None:
+        sets.append(photos_with_masks(PhotosWithMasks(PersonPhotos.open(args.people))))
+    return sets
+
+
 def _people(
     args: argparse.Namespace, predictor: SilhouettePredictor
-) -> FolderPeople | SyntheticPeople:
+) -> RenderedFolders | SyntheticPeople:
     if args.data == [SYNTHETIC]:
         given = {
             name: getattr(args, option)
@@ -181,7 +166,7 @@ def _people(
         seed = TEST_SEED if args.split == "test" else VALIDATION_SEED
         return SyntheticPeople(SyntheticSettings(seed=seed, **given))
     fraction = None if args.all_subjects else _held_out_fraction(predictor)
-    return FolderPeople([Path(folder) for folder in args.data], fraction, args.split)
+    return RenderedFolders([Path(folder) for folder in args.data], fraction, args.split)
 
 
 def _held_out_fraction(predictor: SilhouettePredictor) -> float:
@@ -193,7 +178,58 @@ def _held_out_fraction(predictor: SilhouettePredictor) -> float:
     return DataRecipe().validation_fraction
 
 
-def _command(args: argparse.Namespace) -> str:
+def report(predictor: SilhouettePredictor, found: Found) -> Report:  # noqa: ARG001
+    """Numbers of every set that was measured."""
+    whole: Report = {}
+    if "rendered" in found:
+        whole |= reports.rendered_report(found["rendered"].scored)
+    if "photos" in found:
+        whole |= reports.photo_report(found["photos"].scored)
+    if "people" in found:
+        whole |= {"people": person_report([one.score for one in found["people"].scored])}
+    return whole
+
+
+def text(report: Report) -> str:
+    """For the terminal."""
+    parts = {"rendered": rendered_text, "photos": photo_text, "people": people_text}
+    return "".join(write(report) for name, write in parts.items() if name in report)
+
+
+def tables(report: Report, found: Found) -> dict[str, str]:  # noqa: ARG001
+    """A row for each picture."""
+    write: dict[str, Callable[[list[Scored]], str]] = {
+        "rendered": reports.rendered_csv,
+        "photos": reports.photo_csv,
+        "people": lambda scored: csv_text([{"photo": s.key} | s.score.as_json() for s in scored]),
+    }
+    return {name: write[name](measured.scored) for name, measured in found.items()}
+
+
+def charts(report: Report, found: Found) -> dict[str, Figure]:
+    """Of rendered people."""
+    if "rendered" not in found:
+        return {}
+    return {
+        "reliability": reliability_chart(report["calibration"]),
+        "breakdown": breakdown_chart(report),
+    }
+
+
+def worst(predictor: SilhouettePredictor, found: Found) -> dict[str, Callable[[], Image.Image]]:
+    """Contact sheets of the worst rendered people and street photos."""
+    draw: dict[str, Callable[[Any, Any], Image.Image]] = {
+        "rendered": sheets.rendered_sheet,
+        "photos": sheets.photo_sheet,
+    }
+    return {
+        f"worst_{name}": functools.partial(draw[name], predictor, found[name])
+        for name in draw
+        if name in found
+    }
+
+
+def command(args: argparse.Namespace) -> str:
     """What to type for the same numbers."""
     words = ["--data", *args.data]
     words += ["--all-subjects"] if args.all_subjects else []
@@ -203,3 +239,23 @@ def _command(args: argparse.Namespace) -> str:
     words += ["--ccp", str(args.ccp)]
     words += [] if args.people is None else ["--people", str(args.people)]
     return f"python -m training evaluate silhouette {shlex.join(words)}"
+
+
+EVALUATION = Evaluation(
+    slug="silhouette",
+    architectures=ARCHITECTURES,
+    version=2,
+    batch_size=16,
+    load=SilhouettePredictor.from_checkpoint,
+    configure_data=configure_data,
+    check=check,
+    sample_sets=sample_sets,
+    report=report,
+    text=text,
+    tables=tables,
+    charts=charts,
+    worst=worst,
+    header_metrics=lambda report: report,
+    card=silhouette_card,
+    command=command,
+)

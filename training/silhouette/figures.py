@@ -20,7 +20,8 @@ from training.datasets.photo import read_photo
 from training.datasets.shader import read_rgba
 from training.engine.atomic import replacing
 from training.engine.precision import pick_device
-from training.silhouette.evaluate import CHECKPOINT
+
+CHECKPOINT = Path("checkpoints/silhouette.safetensors")
 
 
 def configure(parser: argparse.ArgumentParser) -> None:

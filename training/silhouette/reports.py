@@ -1,45 +1,32 @@
 """Scores of all pictures, brought together: the report, the tables, the worst ones."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from training.reporting.calibration import Reliability
+from training.reporting.scoring import Scored
 from training.reporting.standard_error import (
     bootstrap_standard_errors,
     clustered_standard_error,
 )
 from training.reporting.tables import csv_text
 from training.silhouette.breakdown import Breakdown, looseness_name, view_name
-from training.silhouette.photo_scores import PhotoScore, PhotoTotals
+from training.silhouette.photo_scores import PhotoTotals
 from training.silhouette.scores import RenderedScore, RenderedTotals, cloth_ratio
 
 NUM_WORST = 10
 
 
-class Rendered(NamedTuple):
-    """A rendered picture's key and score."""
-
-    key: str
-    score: RenderedScore
-
-
-class Photo(NamedTuple):
-    """A photo's key and score."""
-
-    key: str
-    score: PhotoScore
-
-
-def rendered_report(pictures: Sequence[Rendered]) -> dict[str, Any]:
+def rendered_report(pictures: Sequence[Scored]) -> dict[str, Any]:
     """Errors beside the baselines', over all and by looseness and view; calibration.
 
     Standard errors are those of the network's numbers, over people.
     """
     totals, breakdown = RenderedTotals(), Breakdown()
     everywhere, in_cloth = Reliability.empty(), Reliability.empty()
-    for _, score in pictures:
+    for _, _, score in pictures:
         totals.add(score)
         breakdown.add(score)
         everywhere += score.reliability
@@ -48,7 +35,7 @@ def rendered_report(pictures: Sequence[Rendered]) -> dict[str, Any]:
     return {
         "rendered": summary,
         "rendered_pictures": len(pictures),
-        "rendered_people": len({_subject_and_frame(key)[0] for key, _ in pictures}),
+        "rendered_people": len({_subject_and_frame(key)[0] for _, key, _ in pictures}),
         "rendered_standard_errors": _standard_errors(pictures),
         "cloth_ratio": cloth_ratio(summary),
         "by_looseness": breakdown.by_looseness(),
@@ -60,9 +47,9 @@ def rendered_report(pictures: Sequence[Rendered]) -> dict[str, Any]:
     }
 
 
-def _standard_errors(pictures: Sequence[Rendered]) -> dict[str, float]:
-    people = [_subject_and_frame(key)[0] for key, _ in pictures]
-    scores = [score for _, score in pictures]
+def _standard_errors(pictures: Sequence[Scored]) -> dict[str, float]:
+    people = [_subject_and_frame(key)[0] for _, key, _ in pictures]
+    scores = [score for _, _, score in pictures]
     errors = np.array([score.network for score in scores])
     pixels = np.array([score.pixels for score in scores])
 
@@ -78,14 +65,14 @@ def _standard_errors(pictures: Sequence[Rendered]) -> dict[str, float]:
     }
 
 
-def photo_report(photos: Sequence[Photo]) -> dict[str, Any]:
+def photo_report(photos: Sequence[Scored]) -> dict[str, Any]:
     """Confidence by label over all photos, and which photos are the worst."""
     totals = PhotoTotals()
-    for _, score in photos:
+    for _, _, score in photos:
         totals.add(score)
     worst = [
         {"photo": key, "skin": score.skin, "background": score.background}
-        for key, score in (photos[index] for index in worst_photos(photos))
+        for _, key, score in (photos[index] for index in worst_photos(photos))
     ]
     return {
         "photos": totals.summary(),
@@ -94,28 +81,28 @@ def photo_report(photos: Sequence[Photo]) -> dict[str, Any]:
     }
 
 
-def worst_rendered(pictures: Sequence[Rendered]) -> list[int]:
+def worst_rendered(pictures: Sequence[Scored]) -> list[int]:
     """Places of the pictures with the least IoU with the body, the worst first."""
     ranked = sorted(range(len(pictures)), key=lambda n: pictures[n].score.iou_body.network)
     return ranked[:NUM_WORST]
 
 
-def worst_photos(photos: Sequence[Photo]) -> list[int]:
+def worst_photos(photos: Sequence[Scored]) -> list[int]:
     """Places of the photos with the least contrast of skin and background, the worst first.
 
     Photos without skin or without background cannot be ranked and are left out.
     """
     ranked = sorted(
         (contrast, place)
-        for place, (_, score) in enumerate(photos)
+        for place, (_, _, score) in enumerate(photos)
         if (contrast := score.contrast) is not None
     )
     return [place for _, place in ranked[:NUM_WORST]]
 
 
-def rendered_csv(pictures: Sequence[Rendered]) -> str:
+def rendered_csv(pictures: Sequence[Scored]) -> str:
     """A row for each picture; what is not known is left empty."""
-    return csv_text([_rendered_row(key, score) for key, score in pictures])
+    return csv_text([_rendered_row(key, score) for _, key, score in pictures])
 
 
 def _rendered_row(key: str, score: RenderedScore) -> dict[str, Any]:
@@ -149,7 +136,7 @@ def _subject_and_frame(key: str) -> tuple[str, str]:
     return subject, frame
 
 
-def photo_csv(photos: Sequence[Photo]) -> str:
+def photo_csv(photos: Sequence[Scored]) -> str:
     """A row for each photo; what is not known is left empty."""
     return csv_text(
         [
@@ -161,6 +148,6 @@ def photo_csv(photos: Sequence[Photo]) -> str:
                 "garment_edge": score.garment_edge,
                 "garment_middle": score.garment_middle,
             }
-            for key, score in photos
+            for _, key, score in photos
         ]
     )

@@ -61,7 +61,7 @@ class RenderedScore(NamedTuple):
     looseness: float | None
     """(dressed area - naked area) / naked area; None without a body in the picture."""
     azimuth_deg: float | None
-    """See `training.silhouette.breakdown.azimuth_deg`; None where it is not known."""
+    """See `training.datasets.evaluation_pictures.azimuth_deg`; None where it is not known."""
 
     def as_json(self) -> dict[str, Any]:
         """Plain lists and numbers; `from_json` reads them."""

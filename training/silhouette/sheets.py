@@ -3,42 +3,34 @@
 H W a picture's size.
 """
 
-from collections.abc import Sequence
-
 import numpy as np
 from matplotlib import colormaps
 from PIL import Image
 
 from model.silhouette.confidence import sigma_for, silhouette_confidence
 from training.datasets.ccp import CcpPhoto, ClothingCoParsing
+from training.datasets.evaluation_pictures import LabelledStreetPhotos
 from training.reporting.contact_sheet import Tile, contact_sheet
-from training.silhouette.heldout import HeldOut, RenderedPicture
-from training.silhouette.measure import Predictor
+from training.reporting.evaluation import Measured
+from training.reporting.scoring import Predictor
 from training.silhouette.photo_scores import GARMENTS
-from training.silhouette.reports import Photo, Rendered, worst_photos, worst_rendered
+from training.silhouette.reports import worst_photos, worst_rendered
 
 OTHER, GARMENT, SKIN = (110, 110, 110), (70, 130, 220), (250, 190, 120)
 """Colours of labels; the background is black."""
 
 
-def rendered_sheet(
-    predictor: Predictor,
-    people: HeldOut[RenderedPicture],
-    indices: Sequence[int],
-    pictures: Sequence[Rendered],
-) -> Image.Image:
+def rendered_sheet(predictor: Predictor, measured: Measured) -> Image.Image:
     """The worst rendered pictures: picture, target, map.
 
     Args:
         predictor: Whose maps are shown.
-        people: Where pictures come from.
-        indices: Of the measured pictures in `people`.
-        pictures: Their scores, in the same order.
+        measured: The pictures and their scores.
     """
     tiles = []
-    for place in worst_rendered(pictures):
-        key, score = pictures[place]
-        picture = people[indices[place]]
+    for place in worst_rendered(measured.scored):
+        index, key, score = measured.scored[place]
+        picture = measured.sample_set.samples[index]
         size = (picture.naked.shape[0], picture.naked.shape[1])
         target = silhouette_confidence(picture.naked, picture.dressed, sigma_for(size))
         (result,) = predictor.predict_batch([picture.image])
@@ -48,28 +40,20 @@ def rendered_sheet(
     return contact_sheet(tiles)
 
 
-def photo_sheet(
-    predictor: Predictor,
-    dataset: ClothingCoParsing,
-    street: HeldOut[CcpPhoto],
-    indices: Sequence[int],
-    photos: Sequence[Photo],
-) -> Image.Image:
+def photo_sheet(predictor: Predictor, measured: Measured) -> Image.Image:
     """The worst photos: photo, labels, map.
 
     Args:
         predictor: Whose maps are shown.
-        dataset: Names the labels.
-        street: Where photos come from.
-        indices: Of the measured photos in `street`.
-        photos: Their scores, in the same order.
+        measured: The photos and their scores.
     """
+    photos: LabelledStreetPhotos = measured.sample_set.samples  # type: ignore[assignment]
     tiles = []
-    for place in worst_photos(photos):
-        key, score = photos[place]
-        photo = street[indices[place]]
+    for place in worst_photos(measured.scored):
+        index, key, score = measured.scored[place]
+        photo = photos[index]
         (result,) = predictor.predict_batch([photo.image])
-        panels = (photo.image, _label_colours(photo, dataset), _magma(result.confidence))
+        panels = (photo.image, _label_colours(photo, photos.dataset), _magma(result.confidence))
         caption = f"{key}: skin {score.skin:.2f}, background {score.background:.2f}"
         tiles.append(Tile(caption, panels))
     return contact_sheet(tiles)

@@ -5,10 +5,9 @@ H W a picture's size.
 
 import hashlib
 import logging
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 import numpy as np
 from PIL import Image
@@ -19,7 +18,7 @@ from training.datasets.bones import bone_mask
 from training.datasets.ccp import ClothingCoParsing
 from training.datasets.ccp_keypoints import STORED, CcpKeypoints
 from training.datasets.frame_index import FrameIndex, FrameList
-from training.datasets.packed import PackedPictures, pack
+from training.datasets.packed import PackedPictures, evenly_spaced, pack
 from training.datasets.shader import read_pair_in
 from training.datasets.shader_scan import scan_shader
 from training.datasets.splits import VALIDATION_SEED, subject_split
@@ -36,8 +35,6 @@ PAINT_VERSION = 1
 """Raised when painted-over photos would come out differently, so that none are kept from before."""
 BONES_VERSION = 1
 """Raised likewise when bones would be drawn differently."""
-
-Item = TypeVar("Item")
 
 
 class Pictures(Protocol):
@@ -148,7 +145,7 @@ def packed_pairs(recipe: DataRecipe, held_out: bool) -> Pictures:
         return _pairs_on_the_fly(recipe, held_out)
     frames = rendered_frames(recipe, held_out)
     if held_out:
-        frames = frames.select(np.array(spread(range(len(frames)), recipe.max_validation)))
+        frames = frames.select(np.array(evenly_spaced(range(len(frames)), recipe.max_validation)))
     pairs = RenderedPairs(frames.store(Path(recipe.cache)), recipe.pair_side)
     if not recipe.pack_pairs or _is_too_much(pairs, recipe):
         return pairs
@@ -212,7 +209,7 @@ def packed_photos(recipe: DataRecipe, held_out: bool) -> PackedPictures | None:
     dataset = ClothingCoParsing.open(Path(recipe.photos))
     numbers = dataset.numbers_of("validation" if held_out else "training")
     if held_out:
-        numbers = spread(numbers, recipe.max_validation)
+        numbers = evenly_spaced(numbers, recipe.max_validation)
     if not numbers:
         kind = "held-out photo" if held_out else "photo to learn from"
         raise InvalidInputError(f"no {kind} in {recipe.photos}")
@@ -226,13 +223,6 @@ def packed_photos(recipe: DataRecipe, held_out: bool) -> PackedPictures | None:
         parts += ["bones", str(BONES_VERSION), keypoints.digest()]
     photos = StreetPhotos(dataset, numbers, recipe.photo_side, keypoints)
     return _packed(photos, recipe, name, [*parts, *map(str, numbers)])
-
-
-def spread(items: Sequence[Item], most: int) -> tuple[Item, ...]:
-    """At most so many, evenly from beginning to end."""
-    if len(items) <= most:
-        return tuple(items)
-    return tuple(items[i * len(items) // most] for i in range(most))
 
 
 def _packed(source: Pictures, recipe: DataRecipe, name: str, parts: list[str]) -> PackedPictures:

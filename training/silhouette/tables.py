@@ -56,8 +56,9 @@ def photo_text(report: Row) -> str:
     return "\n".join(lines) + "\n"
 
 
-def people_text(people: Row) -> str:
+def people_text(report: Row) -> str:
     """Of photos from elsewhere."""
+    people = report["people"]
     lines = [f"{people['photos']} photos of people from elsewhere"]
     lines += aligned(["", *PEOPLE.values()], _people_cells(people))
     return "\n".join(lines) + "\n"

@@ -20,10 +20,17 @@ from model.clothing.predictor import (
     save_clothing_checkpoint,
 )
 from training.__main__ import main
-from training.clothing.measure import cost, count_training_photos, measure
+from training.clothing.evaluate import (
+    HeldOutPhotos,
+    cost,
+    count_training_photos,
+    labelled_photos,
+)
 from training.clothing.reports import clothing_report, missed_groups, worst_photos
 from training.datasets.ccp import ClothingCoParsing
 from training.datasets.splits import photo_split
+from training.reporting.partial_results import PartialResults
+from training.reporting.scoring import Scored
 
 SIDE = 64
 HEADER = CheckpointHeader(
@@ -62,6 +69,12 @@ def checkpoint(tmp_path: Path) -> Path:
 @pytest.fixture
 def dataset(clothing_folder: Path) -> ClothingCoParsing:
     return ClothingCoParsing.open(clothing_folder)
+
+
+def measure(predictor: "EverythingIs", photos: HeldOutPhotos, batch_size: int) -> list[Scored]:
+    results, indices = PartialResults(None, "photos"), range(len(photos))
+    labelled_photos(photos).measure(predictor, indices, results, batch_size)
+    return labelled_photos(photos).scores(indices, results)
 
 
 class EverythingIs:
@@ -167,15 +180,15 @@ def test_recorded_numbers_are_in_the_header_and_on_the_card(
 
 def test_photos_are_given_in_batches_and_scored_one_by_one(dataset: ClothingCoParsing) -> None:
     predictor = EverythingIs("skin")
-    numbers = dataset.numbers[:5]
-    photos = measure(predictor, dataset, numbers, batch_size=2)
+    chosen = HeldOutPhotos(dataset, "training", 5)
+    photos = measure(predictor, chosen, batch_size=2)
     assert predictor.batches == [2, 2, 1]
-    assert [photo.number for photo in photos] == list(numbers)
+    assert [int(photo.key) for photo in photos] == list(chosen.numbers)
     skin = LABELS.index("skin")
     for photo in photos:
-        labels = dataset.read(photo.number).labels
-        assert photo.fine.pixel_accuracy() == (labels == skin).mean()
-        assert photo.grouped.predicted_pixels[GROUPED.labels.index("skin")] == labels.size
+        labels = dataset.read(int(photo.key)).labels
+        assert photo.score.fine.pixel_accuracy() == (labels == skin).mean()
+        assert photo.score.grouped.predicted_pixels[GROUPED.labels.index("skin")] == labels.size
 
 
 def test_photos_to_learn_from_are_counted_once_a_label(dataset: ClothingCoParsing) -> None:
@@ -192,10 +205,11 @@ def test_photos_to_learn_from_are_counted_once_a_label(dataset: ClothingCoParsin
 def test_the_worst_photos_come_first_and_missed_groups_are_named(
     dataset: ClothingCoParsing,
 ) -> None:
-    numbers = dataset.numbers[:12]
+    chosen = HeldOutPhotos(dataset, "training", 12)
+    numbers = chosen.numbers
     predictor = EverythingIs("dress")
-    photos = measure(predictor, dataset, numbers, batch_size=4)
-    overlaps = [photo.grouped.mean_iou() for photo in photos]
+    photos = measure(predictor, chosen, batch_size=4)
+    overlaps = [photo.score.grouped.mean_iou() for photo in photos]
     assert [overlaps[place] for place in worst_photos(photos)] == sorted(overlaps)[:10]
     training = count_training_photos(dataset)
     report = clothing_report(photos, training)
@@ -256,3 +270,18 @@ def test_a_dataset_of_other_labels_is_refused(
         == 1
     )
     assert "labels" in capsys.readouterr().err
+
+
+def test_parts_join_into_what_one_run_finds(
+    checkpoint: Path, dataset: ClothingCoParsing, tmp_path: Path
+) -> None:
+    command = ["evaluate", "clothing", "--checkpoint", str(checkpoint), "--ccp", str(dataset.root)]
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    assert main([*command, "--out", str(whole)]) == 0
+    for number in (1, 2):
+        assert main([*command, "--out", str(parts), "--shard", f"{number}/2"]) == 0
+    assert not (parts / "report.json").exists()
+    assert main([*command, "--out", str(parts), "--json", str(tmp_path / "numbers.json")]) == 0
+    assert json.loads((tmp_path / "numbers.json").read_text()) == json.loads(
+        (whole / "report.json").read_text()
+    )

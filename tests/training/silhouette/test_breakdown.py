@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 from scipy.spatial.transform import Rotation
 
-from training.silhouette.breakdown import Breakdown, azimuth_deg, looseness_name, view_name
+from training.datasets.evaluation_pictures import azimuth_deg
+from training.silhouette.breakdown import Breakdown, looseness_name, view_name
 from training.silhouette.scores import DRESSED, NETWORK, RenderedScore, score_rendered
 
 

@@ -24,9 +24,13 @@ from model.silhouette.predictor import (
     save_silhouette_checkpoint,
 )
 from training.__main__ import main
+from training.datasets.evaluation_pictures import (
+    RenderedFolders,
+    SyntheticPeople,
+    SyntheticSettings,
+)
 from training.reporting.partial_results import PartialResults
-from training.silhouette.heldout import FolderPeople, SyntheticPeople, SyntheticSettings
-from training.silhouette.measure import measure, rendered_score
+from training.silhouette.evaluate import rendered_people
 from training.silhouette.scores import RenderedScore
 
 
@@ -272,12 +276,12 @@ def test_rows_of_another_checkpoint_are_not_used(
 def test_a_run_goes_on_after_the_last_whole_row_in_batches(
     shader_folder: Path, tmp_path: Path
 ) -> None:
-    people = FolderPeople([shader_folder], None, "test")
+    people = RenderedFolders([shader_folder], None, "test")
     predictor = BrightIsBody()
     indices = list(range(10))
     for chosen in (indices[:3], indices):
         rows = PartialResults(tmp_path / "rows", "rendered")
-        measure(predictor, people, chosen, rendered_score, rows, 4, "people")
+        rendered_people(people).measure(predictor, chosen, rows, 4)
     assert predictor.batches == [3, 4, 3]
     scores = []
     for index in indices:
@@ -294,13 +298,13 @@ def test_a_run_goes_on_after_the_last_whole_row_in_batches(
 
 
 def test_a_picture_that_was_replaced_is_measured_again(shader_folder: Path, tmp_path: Path) -> None:
-    people = FolderPeople([shader_folder], None, "test")
+    people = RenderedFolders([shader_folder], None, "test")
     rows, predictor = PartialResults(tmp_path / "rows", "rendered"), BrightIsBody()
-    measure(predictor, people, [0, 1], rendered_score, rows, 4, "people")
+    rendered_people(people).measure(predictor, [0, 1], rows, 4)
     path = shader_folder / "femaleBatch001" / "0000" / "dressed" / "Image0000.png"
     with Image.open(path) as picture:
         picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(path)
-    measure(predictor, people, [0, 1], rendered_score, rows, 4, "people")
+    rendered_people(people).measure(predictor, [0, 1], rows, 4)
     assert predictor.batches == [2, 1]
 
 

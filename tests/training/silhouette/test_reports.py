@@ -13,11 +13,10 @@ from training.reporting.contact_sheet import (
     contact_sheet,
     jpeg_within,
 )
+from training.reporting.scoring import Scored
 from training.reporting.tables import without_nan
 from training.silhouette.photo_scores import PhotoScore, score_photo
 from training.silhouette.reports import (
-    Photo,
-    Rendered,
     photo_csv,
     photo_report,
     rendered_report,
@@ -35,7 +34,7 @@ def photo(skin: float | None) -> PhotoScore:
 
 
 def test_the_worst_come_first_and_photos_without_skin_not_at_all() -> None:
-    photos = [Photo(f"ccp/{n}", photo(s)) for n, s in enumerate((0.9, 0.2, None, 0.5))]
+    photos = [Scored(n, f"ccp/{n}", photo(s)) for n, s in enumerate((0.9, 0.2, None, 0.5))]
     assert worst_photos(photos) == [1, 3, 0]
     assert [row["photo"] for row in photo_report(photos)["worst_photos"]] == [
         "ccp/1", "ccp/3", "ccp/0",
@@ -43,22 +42,22 @@ def test_the_worst_come_first_and_photos_without_skin_not_at_all() -> None:
     body = np.zeros((20, 20), bool)
     body[5:15, 5:15] = True
     maps = [body.astype(float), np.zeros((20, 20)), np.ones((20, 20))]
-    pictures = [Rendered(str(n), score_rendered(m, body, body, None)) for n, m in enumerate(maps)]
+    pictures = [Scored(n, str(n), score_rendered(m, body, body, None)) for n, m in enumerate(maps)]
     assert worst_rendered(pictures) == [1, 2, 0]
     assert worst_rendered(pictures * 5)[:5] == [1, 4, 7, 10, 13]
     assert len(worst_rendered(pictures * 5)) == 10
 
 
 def test_what_is_not_known_is_empty_in_tables_and_null_in_json() -> None:
-    rows = list(csv.DictReader(io.StringIO(photo_csv([Photo("ccp/1", photo(None))]))))
+    rows = list(csv.DictReader(io.StringIO(photo_csv([Scored(0, "ccp/1", photo(None))]))))
     assert rows[0]["skin"] == ""
     assert float(rows[0]["background"]) == 0
-    report = without_nan(photo_report([Photo("ccp/1", photo(None))]))
+    report = without_nan(photo_report([Scored(0, "ccp/1", photo(None))]))
     assert report["photos"]["median_skin"] is None
     assert json.loads(json.dumps(report, allow_nan=False)) == report
     # Nobody in the picture: no looseness, no cloth, and nothing to divide by.
     nobody = np.zeros((20, 20), bool)
-    empty = rendered_report([Rendered("x", score_rendered(nobody * 0.0, nobody, nobody, None))])
+    empty = rendered_report([Scored(0, "x", score_rendered(nobody * 0.0, nobody, nobody, None))])
     assert without_nan(empty)["cloth_ratio"] is None
     assert empty["by_looseness"] == empty["by_view"] == []
 

@@ -12,7 +12,7 @@ from model.errors import InvalidInputError
 from model.skeletons import MEDIAPIPE_33_NAMES
 from training.datasets.ccp import ClothingCoParsing
 from training.datasets.ccp_keypoints import CcpKeypoints, Pose
-from training.datasets.packed import PackedPictures, pack
+from training.datasets.packed import PackedPictures, evenly_spaced, pack
 from training.datasets.shader import iter_subjects
 from training.datasets.splits import subject_split
 from training.engine.batches import SampleKey
@@ -25,7 +25,6 @@ from training.silhouette.sources import (
     packed_pairs,
     packed_photos,
     rendered_frames,
-    spread,
 )
 
 SIDE = 32
@@ -175,6 +174,6 @@ def test_keypoints_of_other_photos_are_refused(recipe: SilhouetteRecipe) -> None
 
 
 def test_items_are_spread_evenly() -> None:
-    assert spread(range(10), 20) == tuple(range(10))
-    assert spread(range(10), 5) == (0, 2, 4, 6, 8)
-    assert len(spread(range(1000), 7)) == 7
+    assert evenly_spaced(range(10), 20) == tuple(range(10))
+    assert evenly_spaced(range(10), 5) == (0, 2, 4, 6, 8)
+    assert len(evenly_spaced(range(1000), 7)) == 7

@@ -7,9 +7,10 @@ import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple, Protocol, TypeVar
+from typing import NamedTuple
 
 import numpy as np
+from scipy.spatial.transform import Rotation
 
 from model.errors import InvalidInputError
 from model.silhouette.confidence import silhouette_mask
@@ -18,25 +19,8 @@ from training.datasets.people import PersonPhoto, PersonPhotos
 from training.datasets.shader import ShaderSubject, iter_subjects, picture_path, read_pair
 from training.datasets.shader_truth import read_truth, truth_path
 from training.datasets.splits import TEST_SEED, Split, subject_split
-from training.silhouette.breakdown import azimuth_deg
 from training.synthetic.scene import Synthesizer
 from training.synthetic.stream import generator_digest
-
-Item_co = TypeVar("Item_co", covariant=True)
-
-
-class HeldOut(Protocol[Item_co]):
-    """Pictures by index."""
-
-    def __len__(self) -> int: ...
-
-    def __getitem__(self, index: int, /) -> Item_co: ...
-
-    def key(self, index: int, /) -> str:
-        """Names the picture; what follows the last slash is a frame's or a photo's number."""
-
-    def stamp(self, index: int, /) -> str:
-        """Another one means that the picture under this key may have changed."""
 
 
 class RenderedPicture(NamedTuple):
@@ -52,7 +36,7 @@ class RenderedPicture(NamedTuple):
     """How far the person is turned away; None where no ground truth says it."""
 
 
-class FolderPeople:
+class RenderedFolders:
     """Frames of folders in the SHADER layout."""
 
     def __init__(self, folders: Sequence[Path], fraction: float | None, split: Split) -> None:
@@ -94,7 +78,7 @@ class FolderPeople:
     def stamp(self, index: int) -> str:
         """Sizes and times of both files."""
         _, subject, frame = self._frames[index]
-        return _stamp(*(picture_path(subject.folder, k, frame) for k in ("dressed", "naked")))
+        return file_stamp(*(picture_path(subject.folder, k, frame) for k in ("dressed", "naked")))
 
     def __getitem__(self, index: int) -> RenderedPicture:
         """Decode one frame.
@@ -171,7 +155,7 @@ class SyntheticPeople:
         )
 
 
-class StreetPhotos:
+class LabelledStreetPhotos:
     """Photos of Clothing Co-Parsing that are kept out of training."""
 
     def __init__(self, dataset: ClothingCoParsing, split: Split) -> None:
@@ -195,14 +179,14 @@ class StreetPhotos:
     def stamp(self, index: int) -> str:
         """Sizes and times of the photo and its labels."""
         number = self._numbers[index]
-        return _stamp(self.dataset.photo_path(number), self.dataset.labels_path(number))
+        return file_stamp(self.dataset.photo_path(number), self.dataset.labels_path(number))
 
     def __getitem__(self, index: int) -> CcpPhoto:
         """Decode one photo and its labels."""
         return self.dataset.read(self._numbers[index])
 
 
-class PeopleFromElsewhere:
+class PhotosWithMasks:
     """Photos of people with masks that no training has seen."""
 
     def __init__(self, photos: PersonPhotos) -> None:
@@ -217,13 +201,28 @@ class PeopleFromElsewhere:
 
     def stamp(self, index: int) -> str:
         """Sizes and times of the photo and its mask."""
-        return _stamp(*self._photos.paths(self._photos.names[index]))
+        return file_stamp(*self._photos.paths(self._photos.names[index]))
 
     def __getitem__(self, index: int) -> PersonPhoto:
         """Decode one photo and its mask."""
         return self._photos.read(self._photos.names[index])
 
 
-def _stamp(*paths: Path) -> str:
+def file_stamp(*paths: Path) -> str:
+    """Sizes and times of files."""
     found = [path.stat() for path in paths]
     return " ".join(f"{stat.st_size}-{stat.st_mtime_ns}" for stat in found)
+
+
+def azimuth_deg(orientation: np.ndarray) -> float:
+    """How far a person is turned from the camera: 0 faces it, 180 shows the back.
+
+    It is the angle, about the vertical, between where the person faces (+Z of SMPL's body, turned
+    by the global orientation) and the camera, which looks along -Z with Y up. SHADER does not state
+    its camera; `data synth` writes this one.
+
+    Args:
+        orientation: (3,) axis-angle, the first joint of `poses`.
+    """
+    facing = Rotation.from_rotvec(orientation).apply([0.0, 0.0, 1.0])
+    return float(abs(np.degrees(np.arctan2(facing[0], facing[2]))))
