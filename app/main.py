@@ -24,7 +24,6 @@ from app.metrics import Metrics
 from app.openapi import complete_openapi
 from app.paths import is_operational
 from app.predictors import Predictors
-from app.processors import count_processors
 from app.rate import RateLimit
 from app.routes import body, clothing, documentation, health, models, problems, silhouette
 from app.security_headers import SecurityHeaders
@@ -32,6 +31,7 @@ from app.sending import MemoryGate
 from app.settings import BYTES_PER_MB, Settings
 from app.telemetry import REQUEST_ID_HEADER, SERVER_TIMING_HEADER, RequestTelemetry
 from app.uploads import make_bomb_warnings_errors
+from model.processors import count_processors
 
 ROUTES = (silhouette, body, clothing, models, health, documentation, problems)
 DESCRIPTION = """

@@ -1,11 +1,9 @@
 """PyTorch's devices: the ones that HABITUS_DEVICE means, and waiting for their work."""
 
-import os
-
 import torch
 
-from app.processors import count_processors
 from app.settings import ConfigurationError
+from model.processors import count_threads
 
 
 def resolve_devices(names: str) -> list[torch.device]:
@@ -46,15 +44,8 @@ def resolve_device(name: str) -> torch.device:
 
 
 def count_workers(threads: int) -> int:
-    """How many batches of so many threads this process's processors hold; at least one.
-
-    OMP_NUM_THREADS, which Ray sets to a replica's share of a machine, bounds them all together.
-    """
-    cores = count_processors()
-    bound = os.environ.get("OMP_NUM_THREADS", "")
-    if bound.isdecimal() and int(bound) > 0:
-        cores = min(cores, int(bound))
-    return max(1, cores // threads)
+    """How many batches of so many threads this process's processors hold; at least one."""
+    return max(1, count_threads() // threads)
 
 
 def synchronize(device: torch.device) -> None:

@@ -23,6 +23,16 @@ def count_processors(
     return max(1, int(min([count, *_quotas(groups, membership)])))
 
 
+def count_threads() -> int:
+    """Threads that all networks of this process may use together; at least one.
+
+    OMP_NUM_THREADS, which Ray sets to a replica's share of a machine, bounds them.
+    """
+    bound = os.environ.get("OMP_NUM_THREADS", "")
+    cores = count_processors()
+    return min(cores, int(bound)) if bound.isdecimal() and int(bound) > 0 else cores
+
+
 def _quotas(groups: Path, membership: Path) -> Iterator[float]:
     """Processors that each enclosing group allows."""
     try:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from app.processors import count_processors
+from model.processors import count_processors
 
 ALLOWED = len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
 
