@@ -17,7 +17,6 @@ from torch import Tensor, nn
 
 from model.backend.choice import narrow_formats, narrowest_faithful, on_device
 from model.backend.occupancy import PROCESS
-from model.backend.openvino_network import OpenVinoNetwork
 from model.backend.trial_pictures import trial_pictures
 from model.checkpoint import (
     CheckpointHeader,
@@ -71,7 +70,7 @@ class PicturePredictor(abc.ABC, Generic[NetworkT, ServedT, ResultT]):
         self.check(network)
         self.device = torch.device(device)
         network = network.to(self.device).eval()
-        run = partial(self._run_in, network, input_size)
+        run = on_device(partial(self.served, network), input_size, self.device)
         self.network = (
             narrowest_faithful(
                 run,
@@ -154,11 +153,6 @@ class PicturePredictor(abc.ABC, Generic[NetworkT, ServedT, ResultT]):
     @abc.abstractmethod
     def served(network: NetworkT, dtype: torch.dtype) -> ServedT:
         """PyTorch's copy in one format; it gives one tensor of maps, (B, C, h, w)."""
-
-    def _run_in(
-        self, network: NetworkT, input_size: int, dtype: torch.dtype
-    ) -> ServedT | OpenVinoNetwork:
-        return on_device(partial(self.served, network), dtype, input_size, self.device)
 
     @staticmethod
     @abc.abstractmethod

@@ -15,7 +15,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from model.backend.conversion import cache_folder
+from model.backend.conversion import cache_folder, converted
 from model.backend.openvino_library import OpenVinoRefusedError
 from model.backend.openvino_network import OpenVinoNetwork
 from model.precision import cpu_prefers_bfloat16
@@ -32,22 +32,31 @@ ServedIn = Callable[[torch.dtype], ServedT]
 
 
 def on_device(
-    served_in: ServedIn[ServedT], dtype: torch.dtype, input_size: int, device: torch.device
-) -> ServedT | OpenVinoNetwork:
-    """The network as the device runs it soonest.
+    served_in: ServedIn[ServedT], input_size: int, device: torch.device
+) -> ServedIn[ServedT | OpenVinoNetwork]:
+    """Makes the network as the device runs it soonest.
 
     Args:
         served_in: Makes PyTorch's copy, on the device.
-        dtype: What it computes in.
         input_size: Side of the pictures that it will see.
         device: That it runs on.
     """
-    if device.type == "cpu":
+    if device.type != "cpu":
+        return served_in
+    try:
+        model = converted(served_in(torch.float32), input_size, cache_folder())
+    except OpenVinoRefusedError as error:
+        _log.warning("PyTorch runs the network: %s", error)
+        return served_in
+
+    def run_in(dtype: torch.dtype) -> ServedT | OpenVinoNetwork:
         try:
-            return OpenVinoNetwork(served_in(torch.float32), input_size, dtype, cache_folder())
+            return OpenVinoNetwork(model, dtype)
         except OpenVinoRefusedError as error:
             _log.warning("PyTorch runs the network: %s", error)
-    return served_in(dtype)
+            return served_in(dtype)
+
+    return run_in
 
 
 def narrowest_faithful(

@@ -1,9 +1,10 @@
 """From a PyTorch module to an OpenVINO model, which is kept for the next start.
 
-B batch, H W input size.
+B batch, C channels, H W input size, h w a map's size.
 """
 
 import hashlib
+import inspect
 import logging
 import os
 import shutil
@@ -28,24 +29,26 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "habitus/openvino"
 
 
-def converted(module: nn.Module, example: Float[Tensor, "B 3 H W"], folder: Path) -> Any:
-    """The `openvino.Model` that computes what the module computes for inputs of one shape.
+def converted(module: nn.Module, side: int, folder: Path) -> Any:
+    """The `openvino.Model` that computes a module's maps for one picture.
+
+    Its output is (1, h, w, C): a pixel's channels lie together in memory.
 
     Args:
-        module: Gives one tensor; in evaluation mode, float32, on the CPU.
-        example: An input.
+        module: Gives maps (B, C, h, w) for pictures (B, 3, H, W); in evaluation mode, float32, on
+            the CPU.
+        side: H and W.
         folder: Where converted models are kept; one that cannot be written to keeps none.
 
     Raises:
         OpenVinoRefusedError: OpenVINO is missing, or cannot convert the module.
     """
-    openvino = load_openvino()
+    module, example = _PixelsTogether(module), torch.zeros(1, 3, side, side)
+    path = folder / _key(module, side) / "model.xml"
+    if (kept := _read(path)) is not None:
+        return kept
     try:
-        traced = _traced(module, example)
-        path = folder / _key(traced, module, openvino.__version__) / "model.xml"
-        if (kept := _read(path)) is not None:
-            return kept
-        model = _convert(traced, example)
+        model = _convert(_traced(module, example), example)
     except Exception as error:
         # A converter of networks raises whatever its parts raise.
         raise OpenVinoRefusedError(f"OpenVINO cannot convert the network: {error}") from error
@@ -53,14 +56,23 @@ def converted(module: nn.Module, example: Float[Tensor, "B 3 H W"], folder: Path
     return model
 
 
+class _PixelsTogether(nn.Module):
+    def __init__(self, module: nn.Module) -> None:
+        super().__init__()
+        self.module = module
+
+    def forward(self, images: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B h w C"]:
+        maps: Tensor = self.module(images).permute(0, 2, 3, 1)
+        return maps
+
+
 def _traced(module: nn.Module, example: Tensor) -> Any:
     with torch.inference_mode(), warnings.catch_warnings():
         # That tracing is deprecated, and that numbers of the shape become constants. OpenVINO
-        # converts an exported program too, in three times as long.
+        # converts an exported program too, in three times as long. A module, because PyTorch keeps
+        # what is traced of a function until the process ends.
         warnings.simplefilter("ignore")
-        return torch.jit.trace(
-            lambda images: module(images), example, strict=False, check_trace=False
-        )
+        return torch.jit.trace(module, example, strict=False, check_trace=False)
 
 
 def _convert(traced: Any, example: Tensor) -> Any:
@@ -80,10 +92,16 @@ def _convert(traced: Any, example: Tensor) -> Any:
     return model
 
 
-def _key(traced: Any, module: nn.Module, version: str) -> str:
-    """Names all that decides about the converted model: layers, weights, OpenVINO's version."""
-    sha = hashlib.sha256(f"{version}\n{traced.inlined_graph}\n".encode())
-    for name, tensor in sorted(module.state_dict().items()):
+def _key(module: nn.Module, side: int) -> str:
+    """Names all that decides about the converted model: code, layers, weights, versions."""
+    sha = hashlib.sha256(f"{load_openvino().__version__} {torch.__version__} {side}\n".encode())
+    files = {inspect.getfile(type(part)) for part in module.modules()}
+    for file in sorted(files, key=lambda name: Path(name).name):
+        sha.update(Path(file).read_bytes())
+    for name, part in module.named_modules():
+        plain = {key: value for key, value in vars(part).items() if not key.startswith("_")}
+        sha.update(f"{name} {type(part).__qualname__} {plain}\n".encode())
+    for name, tensor in (*module.named_parameters(), *module.named_buffers()):
         sha.update(f"{name} {tuple(tensor.shape)}\n".encode())
         sha.update(tensor.detach().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
     return sha.hexdigest()[:32]

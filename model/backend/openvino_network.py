@@ -6,14 +6,13 @@ as fit beside each other answer many batches soonest.
 B batch, C channels, S side of the input, h w a map's size.
 """
 
-from pathlib import Path
+import threading
 from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from model.backend.conversion import converted
 from model.backend.occupancy import PROCESS
 from model.backend.openvino_library import OpenVinoRefusedError, load_openvino
 from model.processors import count_threads
@@ -25,31 +24,27 @@ PRECISIONS = {torch.float32: "f32", torch.bfloat16: "bf16"}
 class OpenVinoNetwork(nn.Module):
     """Gives what a PyTorch module gives, for pictures of one size. Threads may share it."""
 
-    def __init__(self, module: nn.Module, side: int, dtype: torch.dtype, cache: Path) -> None:
-        """Convert and compile.
+    def __init__(self, model: Any, dtype: torch.dtype) -> None:
+        """Compile.
 
         Args:
-            module: Float32, on the CPU. Gives one tensor of maps, (B, C, h, w).
-            side: Of the pictures.
+            model: From `converted`.
             dtype: What to compute in; the maps are float32 whatever this is.
-            cache: Folder of converted models.
 
         Raises:
-            OpenVinoRefusedError: OpenVINO is missing, or cannot run the module.
+            OpenVinoRefusedError: OpenVINO cannot run the model.
         """
         super().__init__()
         self.dtype = dtype
-        self._side = side
-        model = converted(_PixelsTogether(module), torch.zeros(1, 3, side, side), cache)
-        total = count_threads()
-        each = min(total, torch.get_num_threads())
-        precision = PRECISIONS[dtype]
-        self._alone = _Streams(model, 1, total, precision)
-        # With a single stream both are the same.
-        self._shared = (
-            _Streams(model, total // each, each, precision) if each < total else self._alone
-        )
+        self._side: int = model.input(0).shape[-1]
         self._shape: tuple[int, ...] = tuple(model.output(0).shape)[1:]
+        self._model = model
+        self._total = count_threads()
+        self._each = min(self._total, torch.get_num_threads())
+        self._alone = _Streams(model, 1, self._total, PRECISIONS[dtype])
+        # With a single stream both are the same.
+        self._together = self._alone if self._each == self._total else None
+        self._compiling = threading.Lock()
 
     def forward(self, images: Float[Tensor, "B 3 S S"]) -> Float[Tensor, "B C h w"]:
         """The maps; a pixel's channels lie together in memory.
@@ -63,21 +58,21 @@ class OpenVinoNetwork(nn.Module):
             )
         images = images.contiguous()
         maps = torch.empty(len(images), *self._shape)
-        streams = self._shared if PROCESS.is_shared else self._alone
+        streams = self._shared() if PROCESS.is_shared else self._alone
         # A processor's caches hold what one picture needs, not what a batch needs.
         for number in range(len(images)):
             streams.run(images[number : number + 1], maps[number : number + 1])
         return maps.permute(0, 3, 1, 2)
 
-
-class _PixelsTogether(nn.Module):
-    def __init__(self, module: nn.Module) -> None:
-        super().__init__()
-        self.module = module
-
-    def forward(self, images: Float[Tensor, "B 3 H W"]) -> Float[Tensor, "B h w C"]:
-        maps: Tensor = self.module(images).permute(0, 2, 3, 1)
-        return maps
+    def _shared(self) -> "_Streams":
+        """Compiled when batches first meet, as they do when a server warms up."""
+        with self._compiling:
+            if self._together is None:
+                self._together = _Streams(
+                    self._model, self._total // self._each, self._each, PRECISIONS[self.dtype]
+                )
+                self._model = None  # megabytes that no inference reads
+            return self._together
 
 
 class _Streams:

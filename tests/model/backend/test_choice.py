@@ -34,7 +34,7 @@ class Halved(nn.Module):
 
 
 def test_a_processor_is_given_openvino() -> None:
-    network = on_device(Halved, torch.float32, 8, torch.device("cpu"))
+    network = on_device(Halved, 8, torch.device("cpu"))(torch.float32)
     assert isinstance(network, OpenVinoNetwork)
     images = torch.rand(1, 3, 8, 8)
     torch.testing.assert_close(network(images), images / 2)
@@ -44,14 +44,14 @@ def test_pytorch_runs_what_openvino_refuses_and_the_log_says_so(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     with caplog.at_level(logging.WARNING):
-        network = on_device(Factored, torch.bfloat16, 8, torch.device("cpu"))
+        network = on_device(Factored, 8, torch.device("cpu"))(torch.bfloat16)
     assert isinstance(network, Factored)
     assert network.dtype == torch.bfloat16
     assert "PyTorch runs the network: OpenVINO cannot" in caplog.text
 
 
 def test_other_devices_are_given_pytorch() -> None:
-    network = on_device(Halved, torch.float16, 8, torch.device("meta"))
+    network = on_device(Halved, 8, torch.device("meta"))(torch.float16)
     assert isinstance(network, Halved)
     assert network.dtype == torch.float16
 

@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from model.backend.conversion import converted
 from model.backend.occupancy import PROCESS
 from model.backend.openvino_network import OpenVinoNetwork
 
@@ -39,7 +40,7 @@ def module() -> nn.Module:
 
 @pytest.fixture(scope="module")
 def network(module: nn.Module, tmp_path_factory: pytest.TempPathFactory) -> OpenVinoNetwork:
-    return OpenVinoNetwork(module, SIDE, torch.float32, tmp_path_factory.mktemp("cache"))
+    return OpenVinoNetwork(converted(module, SIDE, tmp_path_factory.mktemp("cache")), torch.float32)
 
 
 @pytest.mark.parametrize("num", [1, 3])
@@ -53,7 +54,7 @@ def test_it_gives_what_pytorch_gives(num: int, module: nn.Module, network: OpenV
 
 
 def test_bfloat16_is_close_and_its_maps_are_float32(module: nn.Module, tmp_path: Path) -> None:
-    network = OpenVinoNetwork(module, SIDE, torch.bfloat16, tmp_path)
+    network = OpenVinoNetwork(converted(module, SIDE, tmp_path), torch.bfloat16)
     images = torch.rand(2, 3, SIDE, SIDE)
     found = network(images)
     assert found.dtype == torch.float32
@@ -74,7 +75,7 @@ def test_threads_may_share_it_and_each_gets_its_own_maps(
 ) -> None:
     """On as many cores as there are, lone or together with others."""
     monkeypatch.delenv("OMP_NUM_THREADS")
-    network = OpenVinoNetwork(module, SIDE, torch.float32, tmp_path)
+    network = OpenVinoNetwork(converted(module, SIDE, tmp_path), torch.float32)
     batches = torch.rand(40, 1, 3, SIDE, SIDE)
 
     def work(batch: Tensor) -> Tensor:
