@@ -10,6 +10,7 @@ import argparse
 import logging
 import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from textwrap import fill
 
@@ -21,6 +22,7 @@ from app.listener import listen, url_of
 from app.logs import configure_logging
 from app.main import create_app
 from app.predictors import Predictors
+from app.priority import give_way
 from app.server import EXIT_FAULT, Server, greeting
 from app.settings import ConfigurationError, Settings
 from model.errors import HabitusError
@@ -76,7 +78,9 @@ def serve(settings: Settings, load: Callable[[Settings], Predictors]) -> int:
         _log.info("variables of Kubernetes services are ignored", extra={"names": links})
     with listen(settings.host, settings.port, settings.send_timeout_s) as listener:
         torch.set_num_threads(settings.cpu_threads)
-        predictors = load(settings)
+        # The threads that compute networks are started here, and inherit this thread's priority.
+        with ThreadPoolExecutor(1, initializer=give_way) as loader:
+            predictors = loader.submit(load, settings).result()
         app = create_app(settings, load=lambda _: predictors)
         server = Server(app, partial(greeting, url_of(listener), settings.log_format))
         server.run(sockets=[listener])
