@@ -31,8 +31,8 @@ from model.clothing.predictor import ARCHITECTURE, ClothingPredictor
 from model.errors import InvalidInputError
 from training.arguments import at_least, output_file
 from training.clothing.losses import groups_of, in_groups
+from training.clothing.metrics import Confusion, score_of
 from training.clothing.recipe import DataRecipe
-from training.clothing.scores import Confusion, score_of
 from training.clothing.sources import LabelledDataset, open_photos
 from training.engine.run import current_commit
 

@@ -7,7 +7,7 @@ from model.clothing.predictor import ClothingPredictor
 from training.arguments import at_least
 from training.clothing.evaluate import EVALUATION, HeldOutPhotos, labelled_photos
 from training.clothing.recipe import DataRecipe
-from training.clothing.reports import ALL_NULL, NETWORK
+from training.clothing.report import ALL_NULL, NETWORK
 from training.clothing.sources import open_photos
 from training.clothing.task import FITTING
 from training.engine.comparison import Comparison, Measured

@@ -20,18 +20,17 @@ from model.clothing.labels import FINE, GROUP_OF, GROUPED, SCHEMES
 from model.clothing.network import ClothingConfig, ClothingNetwork
 from model.clothing.predictor import ARCHITECTURE, ClothingPredictor, ClothingSegmentation
 from model.errors import InvalidInputError
-from training.clothing.card import clothing_card
-from training.clothing.charts import confusion_chart
+from training.clothing.figures import confusion_chart, worst_sheet
+from training.clothing.metrics import Confusion, PhotoScore, TrainingPhotos, total
 from training.clothing.recipe import DataRecipe
-from training.clothing.reports import (
+from training.clothing.report import (
+    clothing_card,
     clothing_report,
     confusions,
     headline,
     photo_csv,
     report_text,
 )
-from training.clothing.scores import Confusion, PhotoScore, TrainingPhotos, total
-from training.clothing.sheets import worst_sheet
 from training.clothing.sources import LabelledDataset, open_photos
 from training.datasets.ccp import CcpPhoto
 from training.datasets.evaluation_pictures import file_stamp

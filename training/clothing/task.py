@@ -17,7 +17,7 @@ from model.clothing.labels import GROUPED, LABELS
 from model.clothing.network import ClothingConfig, ClothingNetwork
 from model.clothing.predictor import ARCHITECTURE, save_clothing_checkpoint
 from model.errors import InvalidInputError
-from training.clothing.dataset import (
+from training.clothing.data import (
     UNKNOWN,
     ClothingBatch,
     HeldOutSamples,
@@ -25,8 +25,8 @@ from training.clothing.dataset import (
     photo_repeats,
 )
 from training.clothing.losses import ClothingLoss, class_weights, groups_of, in_groups
+from training.clothing.metrics import Confusion, score_of
 from training.clothing.recipe import ClothingRecipe
-from training.clothing.scores import Confusion, score_of
 from training.clothing.sources import count_labels, packed_photos
 from training.engine.average import Averaging
 from training.engine.batches import num_steps

@@ -26,7 +26,7 @@ from training.clothing.evaluate import (
     count_training_photos,
     labelled_photos,
 )
-from training.clothing.reports import clothing_report, missed_groups, worst_photos
+from training.clothing.report import clothing_report, missed_groups, worst_photos
 from training.datasets.ccp import ClothingCoParsing
 from training.datasets.splits import photo_split
 from training.reporting.partial_results import PartialResults

@@ -14,7 +14,7 @@ from model.clothing.network import ClothingConfig, ClothingNetwork
 from model.clothing.predictor import ClothingPredictor, save_clothing_checkpoint
 from model.errors import InvalidInputError
 from training.__main__ import main
-from training.clothing.dataset import ClothingBatch, HeldOutSamples, TrainingSamples
+from training.clothing.data import ClothingBatch, HeldOutSamples, TrainingSamples
 from training.clothing.recipe import ClothingRecipe
 from training.clothing.sources import count_labels, packed_photos
 from training.clothing.task import build

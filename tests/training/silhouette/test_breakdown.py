@@ -3,8 +3,15 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from training.datasets.evaluation_pictures import azimuth_deg
-from training.silhouette.breakdown import Breakdown, looseness_name, view_name
-from training.silhouette.scores import DRESSED, NETWORK, RenderedScore, score_rendered
+from training.silhouette.metrics import (
+    DRESSED,
+    NETWORK,
+    Breakdown,
+    RenderedScore,
+    looseness_name,
+    score_rendered,
+    view_name,
+)
 
 
 def score(extra: int, azimuth: float | None = None, error: float = 0.0) -> RenderedScore:

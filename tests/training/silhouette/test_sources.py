@@ -16,7 +16,7 @@ from training.datasets.packed import PackedPictures, evenly_spaced, pack
 from training.datasets.shader import iter_subjects
 from training.datasets.splits import subject_split
 from training.engine.batches import SampleKey
-from training.silhouette.dataset import HeldOutSamples, TrainingSamples
+from training.silhouette.data import HeldOutSamples, TrainingSamples
 from training.silhouette.recipe import DataRecipe, SilhouetteRecipe
 from training.silhouette.sources import (
     BONE,

@@ -11,7 +11,7 @@ from model.clothing.labels import FINE, LABELS
 from model.clothing.predictor import preprocess
 from model.errors import InvalidInputError
 from model.image import FILL, image_to_tensor
-from training.clothing.dataset import (
+from training.clothing.data import (
     UNKNOWN,
     ClothingBatch,
     HeldOutSamples,

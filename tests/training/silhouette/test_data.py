@@ -11,7 +11,7 @@ from model.silhouette.predictor import preprocess
 from training.datasets.photometry import vary
 from training.datasets.random_crops import person_window
 from training.engine.batches import SampleKey, Stage, StagedBatches, batch_loader
-from training.silhouette.dataset import (
+from training.silhouette.data import (
     HeldOutSamples,
     SilhouetteBatch,
     TrainingSamples,
