@@ -41,7 +41,7 @@ from training.reporting.scoring import SampleSet
 from training.reporting.tables import csv_text
 
 
-class HeldOutPhotos:
+class EvaluationPhotos:
     """Photos of a split, whole."""
 
     def __init__(self, dataset: LabelledDataset, split: Split, limit: int | None = None) -> None:
@@ -76,7 +76,7 @@ class HeldOutPhotos:
         return self.dataset.read(self.numbers[index])
 
 
-def labelled_photos(photos: HeldOutPhotos) -> SampleSet[CcpPhoto]:
+def labelled_photos(photos: EvaluationPhotos) -> SampleSet[CcpPhoto]:
     """Photos whose labels are compared with the predicted ones."""
 
     def score(photo: CcpPhoto, found: ClothingSegmentation) -> PhotoScore:
@@ -135,12 +135,12 @@ def sample_sets(
 ) -> list[SampleSet[Any]]:
     """The photos of the split."""
     dataset = open_photos(DataRecipe(photos=str(args.ccp)))
-    return [labelled_photos(HeldOutPhotos(dataset, args.split, args.limit))]
+    return [labelled_photos(EvaluationPhotos(dataset, args.split, args.limit))]
 
 
 def report(predictor: ClothingPredictor, found: Found) -> Report:
     """Numbers of the photos, and what the network costs."""
-    photos: HeldOutPhotos = found["photos"].sample_set.samples  # type: ignore[assignment]
+    photos: EvaluationPhotos = found["photos"].sample_set.samples  # type: ignore[assignment]
     training = count_training_photos(photos.dataset)
     return clothing_report(found["photos"].scored, training) | {"cost": cost(predictor)}
 

@@ -31,7 +31,7 @@ from training.reporting.scoring import SampleSet, Scored
 from training.reporting.tables import csv_text
 from training.silhouette import summary
 from training.silhouette.figures import (
-    breakdown_chart,
+    errors_by_bin_chart,
     photo_sheet,
     reliability_chart,
     rendered_sheet,
@@ -175,7 +175,7 @@ def charts(report: Report, found: Found) -> dict[str, Figure]:
         return {}
     return {
         "reliability": reliability_chart(report["calibration"]),
-        "breakdown": breakdown_chart(report),
+        "breakdown": errors_by_bin_chart(report),
     }
 
 

@@ -129,7 +129,7 @@ def reliability_chart(calibration: Report) -> Figure:
     return figure
 
 
-def breakdown_chart(report: Report) -> Figure:
+def errors_by_bin_chart(report: Report) -> Figure:
     """Error in cloth of the network and the baselines, a group of bars for each bin."""
     figure = Figure(figsize=(11, 4), layout="constrained")
     axes = figure.subplots(1, 2, sharey=True)

@@ -232,7 +232,7 @@ def view_name(score: RenderedScore) -> str | None:
     return next(name for name, bound in VIEWS if score.azimuth_deg <= bound)
 
 
-class Breakdown:
+class BinnedTotals:
     """Totals of each bin."""
 
     def __init__(self) -> None:

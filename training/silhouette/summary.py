@@ -23,7 +23,7 @@ from training.reporting.standard_error import (
 )
 from training.reporting.tables import csv_text
 from training.silhouette.metrics import (
-    Breakdown,
+    BinnedTotals,
     RenderedScore,
     RenderedTotals,
     cloth_ratio,
@@ -87,11 +87,11 @@ def rendered_report(pictures: Sequence[Scored]) -> dict[str, Any]:
 
     Standard errors are those of the network's numbers, over people.
     """
-    totals, breakdown = RenderedTotals(), Breakdown()
+    totals, binned = RenderedTotals(), BinnedTotals()
     everywhere, in_cloth = Reliability.empty(), Reliability.empty()
     for _, _, score in pictures:
         totals.add(score)
-        breakdown.add(score)
+        binned.add(score)
         everywhere += score.reliability
         in_cloth += score.cloth_reliability
     summary = totals.summary()
@@ -101,8 +101,8 @@ def rendered_report(pictures: Sequence[Scored]) -> dict[str, Any]:
         "rendered_people": len({_subject_and_frame(key)[0] for _, key, _ in pictures}),
         "rendered_standard_errors": _standard_errors(pictures),
         "cloth_ratio": cloth_ratio(summary),
-        "by_looseness": breakdown.by_looseness(),
-        "by_view": breakdown.by_view(),
+        "by_looseness": binned.by_looseness(),
+        "by_view": binned.by_view(),
         "calibration": {
             name: {"ece": table.expected_calibration_error(), "bins": table.table()}
             for name, table in (("picture", everywhere), ("cloth", in_cloth))
