@@ -16,7 +16,7 @@ from training.engine.optimisation import make_optimisers
 from training.engine.precision import device_name, pick_device
 from training.engine.run import RunFolder
 from training.engine.tasks import SupervisedTask
-from training.silhouette.dataset import SilhouetteBatch, TrainingSamples
+from training.silhouette.data import SilhouetteBatch, TrainingSamples
 from training.silhouette.recipe import SilhouetteRecipe
 from training.silhouette.task import build
 from training.synthetic.scene import Synthesizer

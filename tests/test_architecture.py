@@ -10,7 +10,8 @@ import pytest
 LEARNED = (
     "model/{}/network.py",
     "model/{}/predictor.py",
-    "training/{}/dataset.py",
+    "training/{}/data.py",
+    "training/{}/metrics.py",
     "training/{}/losses.py",
     "training/{}/task.py",
     "training/{}/evaluate.py",

@@ -31,8 +31,8 @@ from model.clothing.predictor import ARCHITECTURE, ClothingPredictor
 from model.errors import InvalidInputError
 from training.arguments import at_least, output_file
 from training.clothing.losses import groups_of, in_groups
+from training.clothing.metrics import Confusion, score_of
 from training.clothing.recipe import DataRecipe
-from training.clothing.scores import Confusion, score_of
 from training.clothing.sources import LabelledDataset, open_photos
 from training.engine.run import current_commit
 
@@ -71,7 +71,9 @@ def run(args: argparse.Namespace) -> int:
         raise InvalidInputError(f"{args.checkpoint} holds a network without {BIASES}")
     predictor = ClothingPredictor.from_checkpoint(args.checkpoint)
     dataset = open_photos(DataRecipe(photos=str(args.ccp)))
-    factors = choose_factors(*cells_of(predictor, dataset, spread(dataset, args.photos)))
+    factors = choose_factors(
+        *cells_of(predictor, dataset, evenly_spaced_photos(dataset, args.photos))
+    )
     chosen = {
         name: factor for name, factor in zip(GROUPED.labels, factors, strict=True) if factor != 1
     }
@@ -95,7 +97,7 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def spread(dataset: LabelledDataset, num_photos: int) -> list[int]:
+def evenly_spaced_photos(dataset: LabelledDataset, num_photos: int) -> list[int]:
     """So many of the photos to learn from, at equal distances."""
     numbers = dataset.numbers_of("training")
     places = np.linspace(0, len(numbers) - 1, min(num_photos, len(numbers))).round().astype(int)

@@ -21,7 +21,7 @@ CAPABILITY = Capability(
         "figures": Command("training.clothing.figures", "garments in a photo, curves of a run"),
     },
     data={
-        "prepare": Command("training.clothing.prepare", "pack photos for quick reading"),
+        "prepare": Command("training.clothing.sources", "pack photos for quick reading"),
         "tagged": Command("training.clothing.tagged", "label the pixels of CCP's tagged photos"),
     },
 )

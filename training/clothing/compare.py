@@ -5,9 +5,9 @@ from pathlib import Path
 
 from model.clothing.predictor import ClothingPredictor
 from training.arguments import at_least
-from training.clothing.evaluate import EVALUATION, HeldOutPhotos, labelled_photos
+from training.clothing.evaluate import EVALUATION, EvaluationPhotos, labelled_photos
 from training.clothing.recipe import DataRecipe
-from training.clothing.reports import ALL_NULL, NETWORK
+from training.clothing.report import ALL_NULL, NETWORK
 from training.clothing.sources import open_photos
 from training.clothing.task import FITTING
 from training.engine.comparison import Comparison, Measured
@@ -46,7 +46,7 @@ def measure(path: Path, args: argparse.Namespace) -> Measured:
     """A checkpoint on the test photos, at their own size."""
     predictor = ClothingPredictor.from_checkpoint(path, pick_device(args.device or "auto"))
     dataset = open_photos(DataRecipe(photos=args.ccp))
-    photos = labelled_photos(HeldOutPhotos(dataset, "test", args.limit))
+    photos = labelled_photos(EvaluationPhotos(dataset, "test", args.limit))
     found = EVALUATION.measure(predictor, [photos], batch_size=EVALUATION.batch_size)
     report = EVALUATION.report(predictor, found)
     cost = report["cost"]

@@ -20,18 +20,17 @@ from model.clothing.labels import FINE, GROUP_OF, GROUPED, SCHEMES
 from model.clothing.network import ClothingConfig, ClothingNetwork
 from model.clothing.predictor import ARCHITECTURE, ClothingPredictor, ClothingSegmentation
 from model.errors import InvalidInputError
-from training.clothing.card import clothing_card
-from training.clothing.charts import confusion_chart
+from training.clothing.figures import confusion_chart, worst_sheet
+from training.clothing.metrics import Confusion, PhotoScore, TrainingPhotos, total
 from training.clothing.recipe import DataRecipe
-from training.clothing.reports import (
+from training.clothing.report import (
+    clothing_card,
     clothing_report,
     confusions,
     headline,
     photo_csv,
     report_text,
 )
-from training.clothing.scores import Confusion, PhotoScore, TrainingPhotos, total
-from training.clothing.sheets import worst_sheet
 from training.clothing.sources import LabelledDataset, open_photos
 from training.datasets.ccp import CcpPhoto
 from training.datasets.evaluation_pictures import file_stamp
@@ -42,7 +41,7 @@ from training.reporting.scoring import SampleSet
 from training.reporting.tables import csv_text
 
 
-class HeldOutPhotos:
+class EvaluationPhotos:
     """Photos of a split, whole."""
 
     def __init__(self, dataset: LabelledDataset, split: Split, limit: int | None = None) -> None:
@@ -77,7 +76,7 @@ class HeldOutPhotos:
         return self.dataset.read(self.numbers[index])
 
 
-def labelled_photos(photos: HeldOutPhotos) -> SampleSet[CcpPhoto]:
+def labelled_photos(photos: EvaluationPhotos) -> SampleSet[CcpPhoto]:
     """Photos whose labels are compared with the predicted ones."""
 
     def score(photo: CcpPhoto, found: ClothingSegmentation) -> PhotoScore:
@@ -136,12 +135,12 @@ def sample_sets(
 ) -> list[SampleSet[Any]]:
     """The photos of the split."""
     dataset = open_photos(DataRecipe(photos=str(args.ccp)))
-    return [labelled_photos(HeldOutPhotos(dataset, args.split, args.limit))]
+    return [labelled_photos(EvaluationPhotos(dataset, args.split, args.limit))]
 
 
 def report(predictor: ClothingPredictor, found: Found) -> Report:
     """Numbers of the photos, and what the network costs."""
-    photos: HeldOutPhotos = found["photos"].sample_set.samples  # type: ignore[assignment]
+    photos: EvaluationPhotos = found["photos"].sample_set.samples  # type: ignore[assignment]
     training = count_training_photos(photos.dataset)
     return clothing_report(found["photos"].scored, training) | {"cost": cost(predictor)}
 

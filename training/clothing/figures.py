@@ -6,20 +6,27 @@ python -m training figures clothing --run runs/clothing --out curves.png
 
 import argparse
 import sys
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
+from PIL import Image, ImageDraw
 
-from model.clothing.labels import SCHEMES, LabelScheme
+from model.clothing.labels import GROUP_OF, GROUPED, SCHEMES, LabelScheme
 from model.clothing.predictor import ClothingPredictor
 from training.arguments import device, output_file
+from training.clothing.metrics import Confusion
+from training.clothing.report import worst_photos
 from training.datasets.photo import read_photo
 from training.engine.atomic import replacing
 from training.engine.precision import pick_device
+from training.reporting.contact_sheet import CAPTION_HEIGHT, Tile, contact_sheet
 from training.reporting.curves import curves_figure
+from training.reporting.evaluation import Measured
+from training.reporting.scoring import Predictor
 
 CHECKPOINT = Path("checkpoints/clothing.safetensors")
 
@@ -122,3 +129,88 @@ def draw(image: np.ndarray, ids: np.ndarray, scheme: LabelScheme, found: list[Fo
 
 def _words(found: Found, scheme: LabelScheme) -> str:
     return f"{scheme.labels[found.label]} {100 * found.area:.1f} % ({found.score:.2f})"
+
+
+WRITTEN_OUT = 25
+"""Up to so many labels each number is written into its square."""
+
+
+def confusion_chart(confusion: Confusion, names: Sequence[str]) -> Figure:
+    """Of each true label's pixels (row), the shares that are given each label (column).
+
+    Labels that are neither in the truth nor in the prediction are left out; a row is empty where
+    the label is only predicted.
+
+    Args:
+        confusion: Of all photos.
+        names: Of the labels.
+    """
+    shown = np.flatnonzero((confusion.true_pixels + confusion.predicted_pixels) > 0)
+    counts = confusion.counts[np.ix_(shown, shown)]
+    shares = counts / np.maximum(1, counts.sum(1, keepdims=True))
+    labels = [names[label] for label in shown.tolist()]
+    side = 2.5 + 0.3 * len(labels)
+    figure = Figure(figsize=(side + 0.8, side), layout="constrained")
+    axes = figure.subplots()
+    drawn = axes.imshow(shares, cmap="magma", vmin=0, vmax=1)
+    axes.set_xticks(range(len(labels)), labels, rotation=90, fontsize=8)
+    axes.set_yticks(range(len(labels)), labels, fontsize=8)
+    axes.set_xlabel("predicted")
+    axes.set_ylabel("true")
+    axes.set_title("share of each true label's pixels", fontsize=10)
+    figure.colorbar(drawn, ax=axes, shrink=0.7)
+    if len(labels) <= WRITTEN_OUT:
+        for row, column in np.argwhere(shares >= 0.005).tolist():
+            share = shares[row, column]
+            colour = "black" if share > 0.6 else "white"
+            words = f"{100 * share:.0f}"
+            axes.text(column, row, words, ha="center", va="center", fontsize=6, color=colour)
+    return figure
+
+
+ENTRY_WIDTH = 110
+"""Of a label in the legend, in pixels."""
+
+
+def worst_sheet(predictor: Predictor, measured: Measured) -> Image.Image:
+    """The worst photos: photo, labels, prediction; below them the colours of the groups in them.
+
+    Args:
+        predictor: Whose maps are shown.
+        measured: The photos and their scores.
+    """
+    tiles, shown = [], set()
+    for place in worst_photos(measured.scored):
+        index, key, score = measured.scored[place]
+        photo = measured.sample_set.samples[index]
+        truth = GROUP_OF[photo.labels]
+        (result,) = predictor.predict_batch([photo.image])
+        shown |= {*np.unique(truth).tolist(), *np.unique(result.grouped).tolist()}
+        panels = (photo.image, GROUPED.decode(truth), GROUPED.decode(result.grouped))
+        tiles.append(Tile(f"{key}: mean IoU {score.grouped.mean_iou():.2f}", panels))
+    return with_legend(contact_sheet(tiles), GROUPED, sorted(shown))
+
+
+def with_legend(picture: Image.Image, scheme: LabelScheme, ids: Iterable[int]) -> Image.Image:
+    """The picture, and below it colours with their labels.
+
+    Args:
+        picture: RGB.
+        scheme: Names and colours.
+        ids: Of the labels that are named.
+    """
+    entries = list(ids)
+    in_row = max(1, picture.width // ENTRY_WIDTH)
+    num_rows = -(-len(entries) // in_row)
+    height = picture.height + num_rows * (CAPTION_HEIGHT + 4) + 4
+    sheet = Image.new("RGB", (picture.width, height), "white")
+    sheet.paste(picture)
+    draw = ImageDraw.Draw(sheet)
+    for number, label in enumerate(entries):
+        row, column = divmod(number, in_row)
+        left = column * ENTRY_WIDTH + 4
+        top = picture.height + row * (CAPTION_HEIGHT + 4) + 4
+        colour = tuple(scheme.colours[label].tolist())
+        draw.rectangle((left, top, left + 12, top + 12), fill=colour, outline="black")
+        draw.text((left + 18, top), scheme.labels[label], fill="black")
+    return sheet

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from model.clothing.labels import GROUP_OF, GROUPED
-from training.clothing.dataset import UNKNOWN
+from training.clothing.data import UNKNOWN
 from training.clothing.recipe import LossRecipe
 from training.engine.distributed import total
 

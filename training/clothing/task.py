@@ -17,16 +17,16 @@ from model.clothing.labels import GROUPED, LABELS
 from model.clothing.network import ClothingConfig, ClothingNetwork
 from model.clothing.predictor import ARCHITECTURE, save_clothing_checkpoint
 from model.errors import InvalidInputError
-from training.clothing.dataset import (
+from training.clothing.data import (
     UNKNOWN,
     ClothingBatch,
-    HeldOutSamples,
     TrainingSamples,
+    ValidationSamples,
     photo_repeats,
 )
 from training.clothing.losses import ClothingLoss, class_weights, groups_of, in_groups
+from training.clothing.metrics import Confusion, score_of
 from training.clothing.recipe import ClothingRecipe
-from training.clothing.scores import Confusion, score_of
 from training.clothing.sources import count_labels, packed_photos
 from training.engine.average import Averaging
 from training.engine.batches import num_steps
@@ -148,7 +148,7 @@ def prepare(recipe: ClothingRecipe) -> TrainingData[ClothingBatch]:
     validation_photos = packed_photos(recipe.data, held_out=True)
     label_pixels = count_labels(photos)
     repeats = photo_repeats(label_pixels, recipe.data.repeat_threshold)
-    held_out = HeldOutSamples(validation_photos, recipe.stages[-1].image_size)
+    held_out = ValidationSamples(validation_photos, recipe.stages[-1].image_size)
     return TrainingData(
         TrainingSamples(photos, repeats, recipe.augmentation, recipe.seed),
         lambda: held_out.batches(batch_size=8),

@@ -151,6 +151,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print the table; 1 when something is wrong."""
     subjects = list(iter_subjects(args.folder, LeftOut()))
+    num_batches = len({subject.batch for subject in subjects})
+    doing = "listing" if args.fast else "decoding"
+    sys.stderr.write(
+        f"{args.folder}: {len(subjects)} subjects in {num_batches} batches; {doing} their "
+        f"pictures with {args.workers} threads\n"
+    )
     with ThreadPoolExecutor(args.workers) as pool:
         checks = pool.map(lambda subject: check_subject(subject, not args.fast), subjects)
         reports = list(tqdm(checks, total=len(subjects), desc="checking", unit="subject"))
@@ -173,6 +179,12 @@ def run(args: argparse.Namespace) -> int:
             "faults": faults,
         }
         write_text(args.json, json.dumps(report, indent=2) + "\n")
+    if not faults:
+        sys.stderr.write(
+            f"train on it with\n  python -m training fit silhouette --data {args.folder}\n"
+        )
+    elif not args.json:
+        sys.stderr.write("--json FILE writes the whole list\n")
     return 1 if faults else 0
 
 

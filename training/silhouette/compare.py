@@ -20,13 +20,9 @@ from training.engine.comparison import Comparison, Measured
 from training.engine.precision import pick_device
 from training.reporting.cost import giga_flops
 from training.reporting.scoring import SampleSet
-from training.silhouette.evaluate import (
-    EVALUATION,
-    photos_with_masks,
-    rendered_people,
-    street_photos,
-)
-from training.silhouette.scores import DRESSED, NETWORK
+from training.silhouette.evaluate import EVALUATION
+from training.silhouette.metrics import DRESSED, NETWORK
+from training.silhouette.summary import photos_with_masks, rendered_people, street_photos
 from training.silhouette.task import FITTING
 
 METRICS = {

@@ -7,39 +7,41 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image
 
 from model.errors import InvalidInputError
 from model.silhouette.predictor import (
     ARCHITECTURES,
-    SilhouetteConfidence,
     SilhouettePredictor,
 )
 from training.arguments import at_least
-from training.datasets.ccp import CcpPhoto, ClothingCoParsing
+from training.datasets.ccp import ClothingCoParsing
 from training.datasets.evaluation_pictures import (
     LabelledStreetPhotos,
     PhotosWithMasks,
     RenderedFolders,
-    RenderedPicture,
     SyntheticPeople,
     SyntheticSettings,
 )
-from training.datasets.people import PersonPhoto, PersonPhotos
+from training.datasets.people import PersonPhotos
 from training.datasets.splits import TEST_SEED, VALIDATION_SEED
 from training.reporting.evaluation import Evaluation, Found, Report
 from training.reporting.scoring import SampleSet, Scored
 from training.reporting.tables import csv_text
-from training.silhouette import reports, sheets
-from training.silhouette.card import silhouette_card
-from training.silhouette.charts import breakdown_chart, reliability_chart
-from training.silhouette.person_scores import PersonScore, person_report, score_person
-from training.silhouette.photo_scores import GARMENTS, PhotoScore, score_photo
+from training.silhouette import summary
+from training.silhouette.figures import (
+    errors_by_bin_chart,
+    photo_sheet,
+    reliability_chart,
+    rendered_sheet,
+)
+from training.silhouette.photo_metrics import (
+    person_report,
+)
 from training.silhouette.recipe import DataRecipe
-from training.silhouette.scores import RenderedScore, score_rendered
-from training.silhouette.tables import people_text, photo_text, rendered_text
+from training.silhouette.report import people_text, photo_text, rendered_text, silhouette_card
+from training.silhouette.summary import photos_with_masks, rendered_people, street_photos
 
 SYNTHETIC = "synthetic"
 """The word that stands for rendering people as they are needed; ./synthetic is a folder."""
@@ -102,45 +104,6 @@ def check(args: argparse.Namespace) -> None:
         raise InvalidInputError(f"{', '.join(given)} go with --data {SYNTHETIC} only")
 
 
-def rendered_people(people: RenderedFolders | SyntheticPeople) -> SampleSet[RenderedPicture]:
-    """Rendered people, whose true silhouettes are known."""
-
-    def score(picture: RenderedPicture, found: SilhouetteConfidence) -> RenderedScore:
-        return score_rendered(found.confidence, picture.dressed, picture.naked, picture.azimuth_deg)
-
-    return SampleSet(
-        "rendered", "pictures of rendered people", people, score, RenderedScore.from_json
-    )
-
-
-def street_photos(photos: LabelledStreetPhotos) -> SampleSet[CcpPhoto]:
-    """Photos with a label for every pixel."""
-    dataset = photos.dataset
-    skin, null = dataset.label_id("skin"), dataset.label_id("null")
-    garments = [n for n, name in enumerate(dataset.label_names) if name in GARMENTS]
-
-    def score(photo: CcpPhoto, found: SilhouetteConfidence) -> PhotoScore:
-        worn = np.isin(photo.labels, garments)
-        return score_photo(found.confidence, photo.labels == skin, photo.labels == null, worn)
-
-    return SampleSet("photos", "street photos", photos, score, PhotoScore.from_json)
-
-
-def photos_with_masks(photos: PhotosWithMasks) -> SampleSet[PersonPhoto]:
-    """Photos with a mask of the dressed person."""
-
-    def score(photo: PersonPhoto, found: SilhouetteConfidence) -> PersonScore:
-        return score_person(found.confidence, photo.mask)
-
-    return SampleSet(
-        "people",
-        "photos of people from elsewhere",
-        photos,
-        score,
-        lambda content: PersonScore(**content),
-    )
-
-
 def sample_sets(args: argparse.Namespace, predictor: SilhouettePredictor) -> list[SampleSet[Any]]:
     """What the command line names."""
     sets: list[SampleSet[Any]] = []
@@ -182,9 +145,9 @@ def report(predictor: SilhouettePredictor, found: Found) -> Report:  # noqa: ARG
     """Numbers of every set that was measured."""
     whole: Report = {}
     if "rendered" in found:
-        whole |= reports.rendered_report(found["rendered"].scored)
+        whole |= summary.rendered_report(found["rendered"].scored)
     if "photos" in found:
-        whole |= reports.photo_report(found["photos"].scored)
+        whole |= summary.photo_report(found["photos"].scored)
     if "people" in found:
         whole |= {"people": person_report([one.score for one in found["people"].scored])}
     return whole
@@ -199,8 +162,8 @@ def text(report: Report) -> str:
 def tables(report: Report, found: Found) -> dict[str, str]:  # noqa: ARG001
     """A row for each picture."""
     write: dict[str, Callable[[list[Scored]], str]] = {
-        "rendered": reports.rendered_csv,
-        "photos": reports.photo_csv,
+        "rendered": summary.rendered_csv,
+        "photos": summary.photo_csv,
         "people": lambda scored: csv_text([{"photo": s.key} | s.score.as_json() for s in scored]),
     }
     return {name: write[name](measured.scored) for name, measured in found.items()}
@@ -212,15 +175,15 @@ def charts(report: Report, found: Found) -> dict[str, Figure]:
         return {}
     return {
         "reliability": reliability_chart(report["calibration"]),
-        "breakdown": breakdown_chart(report),
+        "breakdown": errors_by_bin_chart(report),
     }
 
 
 def worst(predictor: SilhouettePredictor, found: Found) -> dict[str, Callable[[], Image.Image]]:
     """Contact sheets of the worst rendered people and street photos."""
     draw: dict[str, Callable[[Any, Any], Image.Image]] = {
-        "rendered": sheets.rendered_sheet,
-        "photos": sheets.photo_sheet,
+        "rendered": rendered_sheet,
+        "photos": photo_sheet,
     }
     return {
         f"worst_{name}": functools.partial(draw[name], predictor, found[name])

@@ -20,7 +20,7 @@ from training.engine.fitting import Fitting, TrainingData
 from training.engine.precision import pick_device
 from training.engine.seeding import seed_everything
 from training.engine.tasks import SupervisedTask
-from training.silhouette.dataset import HeldOutSamples, SilhouetteBatch, TrainingSamples
+from training.silhouette.data import SilhouetteBatch, TrainingSamples, ValidationSamples
 from training.silhouette.losses import hourglass_loss, outline_loss, refinement_loss
 from training.silhouette.recipe import SilhouetteRecipe
 from training.silhouette.sources import packed_pairs, packed_photos
@@ -156,7 +156,7 @@ def prepare(recipe: SilhouetteRecipe) -> TrainingData[SilhouetteBatch]:
         packed_pairs(recipe.data, held_out=False),
         packed_photos(recipe.data, held_out=False),
     )
-    held_out = HeldOutSamples(
+    held_out = ValidationSamples(
         packed_pairs(recipe.data, held_out=True),
         packed_photos(recipe.data, held_out=True),
         recipe.stages[-1].image_size,

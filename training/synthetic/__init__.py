@@ -21,7 +21,7 @@ module; nothing is drawn from numbers that stand elsewhere, a garment's own deta
 | backgrounds | `KINDS`, `WALL_DISTANCE`, `OUT_OF_FOCUS` | `backdrops`, `textures`, `clutter` |
 | other people | `PASSERS_BY`, `STRAY_LIMBS` | `clutter` |
 | things in front, seats | `OCCLUDERS`, `NEARER` | `props` |
-| camera's faults | blur, motion, noise, JPEG | `developing` |
+| camera's faults | blur, motion, noise, JPEG | `camera_effects` |
 
 What belongs to whom: clothes, shoes, hair, hats, scarves and bags are the dressed silhouette's;
 the naked one is the body alone. What stands in front hides both: a pixel that shows a pole shows

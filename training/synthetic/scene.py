@@ -11,9 +11,9 @@ from scipy.spatial.transform import Rotation
 from model.skeletons import SMPL_24_JOINT_NAMES
 from training.synthetic.backdrops import sample_backdrop
 from training.synthetic.bodies import BodySource, Floats, Ints
+from training.synthetic.camera_effects import develop
 from training.synthetic.cameras import View, place, sample_view
 from training.synthetic.composing import Picture, compose, silhouette
-from training.synthetic.developing import develop
 from training.synthetic.poses import ACTIVITIES, Pose, sample_pose
 from training.synthetic.props import Prop, sample_occluder, seat
 from training.synthetic.render import AtRest, Hits, Renderer

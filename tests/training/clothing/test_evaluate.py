@@ -21,12 +21,12 @@ from model.clothing.predictor import (
 )
 from training.__main__ import main
 from training.clothing.evaluate import (
-    HeldOutPhotos,
+    EvaluationPhotos,
     cost,
     count_training_photos,
     labelled_photos,
 )
-from training.clothing.reports import clothing_report, missed_groups, worst_photos
+from training.clothing.report import clothing_report, missed_groups, worst_photos
 from training.datasets.ccp import ClothingCoParsing
 from training.datasets.splits import photo_split
 from training.reporting.partial_results import PartialResults
@@ -71,7 +71,7 @@ def dataset(clothing_folder: Path) -> ClothingCoParsing:
     return ClothingCoParsing.open(clothing_folder)
 
 
-def measure(predictor: "EverythingIs", photos: HeldOutPhotos, batch_size: int) -> list[Scored]:
+def measure(predictor: "EverythingIs", photos: EvaluationPhotos, batch_size: int) -> list[Scored]:
     results, indices = PartialResults(None, "photos"), range(len(photos))
     labelled_photos(photos).measure(predictor, indices, results, batch_size)
     return labelled_photos(photos).scores(indices, results)
@@ -180,7 +180,7 @@ def test_recorded_numbers_are_in_the_header_and_on_the_card(
 
 def test_photos_are_given_in_batches_and_scored_one_by_one(dataset: ClothingCoParsing) -> None:
     predictor = EverythingIs("skin")
-    chosen = HeldOutPhotos(dataset, "training", 5)
+    chosen = EvaluationPhotos(dataset, "training", 5)
     photos = measure(predictor, chosen, batch_size=2)
     assert predictor.batches == [2, 2, 1]
     assert [int(photo.key) for photo in photos] == list(chosen.numbers)
@@ -205,7 +205,7 @@ def test_photos_to_learn_from_are_counted_once_a_label(dataset: ClothingCoParsin
 def test_the_worst_photos_come_first_and_missed_groups_are_named(
     dataset: ClothingCoParsing,
 ) -> None:
-    chosen = HeldOutPhotos(dataset, "training", 12)
+    chosen = EvaluationPhotos(dataset, "training", 12)
     numbers = chosen.numbers
     predictor = EverythingIs("dress")
     photos = measure(predictor, chosen, batch_size=4)

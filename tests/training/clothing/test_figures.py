@@ -11,10 +11,8 @@ from model.clothing.labels import FINE, GROUPED
 from model.clothing.network import ClothingConfig, ClothingNetwork
 from model.clothing.predictor import ClothingPredictor, save_clothing_checkpoint
 from training.__main__ import main
-from training.clothing.charts import confusion_chart
-from training.clothing.figures import draw, labels_found
-from training.clothing.scores import Confusion
-from training.clothing.sheets import with_legend
+from training.clothing.figures import confusion_chart, draw, labels_found, with_legend
+from training.clothing.metrics import Confusion
 from training.reporting.curves import curves_figure
 
 

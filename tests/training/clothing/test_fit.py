@@ -14,7 +14,7 @@ from model.clothing.network import ClothingConfig, ClothingNetwork
 from model.clothing.predictor import ClothingPredictor, save_clothing_checkpoint
 from model.errors import InvalidInputError
 from training.__main__ import main
-from training.clothing.dataset import ClothingBatch, HeldOutSamples, TrainingSamples
+from training.clothing.data import ClothingBatch, TrainingSamples, ValidationSamples
 from training.clothing.recipe import ClothingRecipe
 from training.clothing.sources import count_labels, packed_photos
 from training.clothing.task import build
@@ -114,7 +114,7 @@ def test_a_perfect_answer_is_judged_perfect(recipe: ClothingRecipe) -> None:
             one_hot = nn.functional.one_hot(ids.where(ids < 59, 0), 59)
             return [20.0 * one_hot.permute(0, 3, 1, 2)]
 
-    held_out = HeldOutSamples(packed_photos(recipe.data, held_out=True), 64)
+    held_out = ValidationSamples(packed_photos(recipe.data, held_out=True), 64)
     known = iter([batch.labels for batch in held_out.batches(2)])
     task = begin(recipe)
     judged = task.judgement(Oracle(), held_out.batches(2))
@@ -129,7 +129,7 @@ def test_saying_null_everywhere_is_judged_by_nulls_share(recipe: ClothingRecipe)
             logits[:, 0] = 9
             return [logits]
 
-    held_out = HeldOutSamples(packed_photos(recipe.data, held_out=True), 64)
+    held_out = ValidationSamples(packed_photos(recipe.data, held_out=True), 64)
     labels = held_out[0].labels
     first = next(held_out.batches(1))
     judged = begin(recipe).judgement(Null(), [first])

@@ -29,7 +29,7 @@ from training.engine.optimisation import Optimisation
 from training.engine.run import RunFolder
 from training.engine.state import save_state
 from training.engine.tasks import SupervisedTask
-from training.silhouette.dataset import SilhouetteBatch
+from training.silhouette.data import SilhouetteBatch
 from training.silhouette.recipe import SilhouetteRecipe
 from training.silhouette.task import FITTING, build
 

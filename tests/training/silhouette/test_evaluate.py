@@ -30,8 +30,8 @@ from training.datasets.evaluation_pictures import (
     SyntheticSettings,
 )
 from training.reporting.partial_results import PartialResults
-from training.silhouette.evaluate import rendered_people
-from training.silhouette.scores import RenderedScore
+from training.silhouette.metrics import RenderedScore
+from training.silhouette.summary import rendered_people
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ from training.engine.batches import Stage, StagedBatches, batch_loader
 from training.engine.optimisation import Optimisation
 from training.engine.run import RunFolder
 from training.engine.state import load_state
-from training.silhouette.dataset import SilhouetteBatch, TrainingSamples
+from training.silhouette.data import SilhouetteBatch, TrainingSamples
 from training.silhouette.recipe import DataRecipe, SilhouetteRecipe
 from training.silhouette.sources import packed_pairs, packed_photos
 from training.silhouette.task import build

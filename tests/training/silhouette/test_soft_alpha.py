@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from model.silhouette.confidence import alpha_mask, silhouette_mask
+from training.silhouette.compositing import Scene, own_background_scene, street_scene, whole_scene
 from training.silhouette.recipe import Augmentation
-from training.silhouette.scenes import Scene, own_background_scene, street_scene, whole_scene
 from training.silhouette.sources import shrink
 
 SIDE, FACTOR = 1024, 4

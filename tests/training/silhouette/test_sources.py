@@ -16,7 +16,7 @@ from training.datasets.packed import PackedPictures, evenly_spaced, pack
 from training.datasets.shader import iter_subjects
 from training.datasets.splits import subject_split
 from training.engine.batches import SampleKey
-from training.silhouette.dataset import HeldOutSamples, TrainingSamples
+from training.silhouette.data import TrainingSamples, ValidationSamples
 from training.silhouette.recipe import DataRecipe, SilhouetteRecipe
 from training.silhouette.sources import (
     BONE,
@@ -138,8 +138,8 @@ def test_bones_never_count_as_skin_when_photos_are_judged(
     assert learned is not None
     assert (learned[0][..., 3] == BONE).any()
     # Even if bones were in there.
-    judged = HeldOutSamples((), learned, SIDE)[0]
-    whole = HeldOutSamples((), labelled, SIDE)[0]
+    judged = ValidationSamples((), learned, SIDE)[0]
+    whole = ValidationSamples((), labelled, SIDE)[0]
     torch.testing.assert_close(judged.naked, whole.naked, rtol=0, atol=0)
 
 

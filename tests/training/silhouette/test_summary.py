@@ -15,15 +15,15 @@ from training.reporting.contact_sheet import (
 )
 from training.reporting.scoring import Scored
 from training.reporting.tables import without_nan
-from training.silhouette.photo_scores import PhotoScore, score_photo
-from training.silhouette.reports import (
+from training.silhouette.metrics import score_rendered
+from training.silhouette.photo_metrics import PhotoScore, score_photo
+from training.silhouette.summary import (
     photo_csv,
     photo_report,
     rendered_report,
     worst_photos,
     worst_rendered,
 )
-from training.silhouette.scores import score_rendered
 
 
 def photo(skin: float | None) -> PhotoScore:

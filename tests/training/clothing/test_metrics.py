@@ -3,7 +3,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from training.clothing.scores import Confusion, LabelsFound, label_rows, summarise, total
+from training.clothing.metrics import Confusion, LabelsFound, label_rows, summarise, total
 from training.datasets.ccp import ClothingCoParsing
 
 NUM_LABELS = 6

@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 
-from training.silhouette.photo_scores import (
+from training.silhouette.photo_metrics import (
     PhotoScore,
     PhotoTotals,
     garment_parts,

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from model.silhouette.confidence import sigma_for, silhouette_confidence
-from training.silhouette.scores import (
+from training.silhouette.metrics import (
     CONSTANT,
     DRESSED,
     NETWORK,

@@ -11,11 +11,11 @@ from model.clothing.labels import FINE, LABELS
 from model.clothing.predictor import preprocess
 from model.errors import InvalidInputError
 from model.image import FILL, image_to_tensor
-from training.clothing.dataset import (
+from training.clothing.data import (
     UNKNOWN,
     ClothingBatch,
-    HeldOutSamples,
     TrainingSamples,
+    ValidationSamples,
     photo_repeats,
     place_at_random,
     place_of,
@@ -148,7 +148,7 @@ def test_held_out_photos_are_placed_as_the_predictor_places_pictures(
     recipe: ClothingRecipe,
 ) -> None:
     photos = packed_photos(recipe.data, held_out=True)
-    held_out = HeldOutSamples(photos, 96)
+    held_out = ValidationSamples(photos, 96)
     (batch,) = held_out.batches(batch_size=100)
     assert len(batch.images) == len(photos) == len(held_out)
     picture = np.array(photos[0][..., :3])
@@ -168,7 +168,7 @@ def test_in_a_square_the_network_sees_what_the_predictor_shows_it(recipe: Clothi
     photos = packed_photos(recipe.data, held_out=True)
     assert sample_size(32) == (32, 32)
     shown, _ = preprocess(np.array(photos[0][..., :3]), 32)
-    learned = HeldOutSamples(photos, 32)[0].images
+    learned = ValidationSamples(photos, 32)[0].images
     torch.testing.assert_close(learned, shown[0], rtol=0, atol=0)
 
 
@@ -204,7 +204,7 @@ def test_the_kaggle_re_pack_gives_what_the_original_gives(
 
 
 def test_held_out_photos_that_do_not_fit_have_an_unknown_border(recipe: ClothingRecipe) -> None:
-    held_out = HeldOutSamples(packed_photos(recipe.data, held_out=True), 320)
+    held_out = ValidationSamples(packed_photos(recipe.data, held_out=True), 320)
     image, labels = held_out[0]
     assert image.shape == (3, 320, 224)
     assert (labels[:, 0] == UNKNOWN).all()
@@ -258,7 +258,7 @@ def test_without_a_folder_of_photos_nothing_is_trained(tmp_path: Path) -> None:
 
 def test_a_batch_is_its_samples(recipe: ClothingRecipe) -> None:
     photos = packed_photos(recipe.data, held_out=False)
-    held_out = HeldOutSamples(photos, 64)
+    held_out = ValidationSamples(photos, 64)
     batches = list(held_out.batches(batch_size=2))
     assert sum(len(batch.images) for batch in batches) == len(held_out) == len(photos)
     assert isinstance(batches[0], ClothingBatch)

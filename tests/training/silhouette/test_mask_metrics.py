@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from training.silhouette.person_scores import person_report, score_person
+from training.silhouette.photo_metrics import person_report, score_person
 
 
 def test_a_map_is_scored_by_what_it_finds_of_the_person_and_beside_it() -> None:

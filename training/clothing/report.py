@@ -1,10 +1,12 @@
 """Counts of all photos, brought together: the report, the tables, the worst photos."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
-from model.clothing.labels import SCHEMES
-from training.clothing.scores import (
+from model.checkpoint import CheckpointHeader
+from model.clothing.labels import GROUPED, LABELS, SCHEMES
+from training.clothing.metrics import (
     FREQUENT,
     Confusion,
     TrainingPhotos,
@@ -12,6 +14,7 @@ from training.clothing.scores import (
     standard_errors,
     summarise,
 )
+from training.reporting.record import lineage_markdown
 from training.reporting.scoring import Scored
 from training.reporting.tables import aligned, csv_text, markdown, number, with_error
 
@@ -173,3 +176,68 @@ def worst_markdown(rows: Sequence[Report]) -> str:
         ["photo", *keys.values()],
         [[row["photo"], *(number(row[key]) for key in keys)] for row in rows],
     )
+
+
+_CARD = Path(__file__).with_name("card.md")
+"""The text of the card, with fields in braces."""
+
+
+def clothing_card(
+    header: CheckpointHeader,
+    worst_picture: str,
+    *,
+    report: Mapping[str, Any],
+    measured_by: str,
+    note: str,
+) -> str:
+    """The card as Markdown.
+
+    Args:
+        header: Of the checkpoint.
+        worst_picture: Name of the contact sheet beside the card.
+        report: Of `evaluate clothing`.
+        measured_by: The command that measured it.
+        note: A caution about the results, or nothing.
+    """
+    fine, grouped = report["fine"], report["grouped"]
+    missed = missed_groups(report)
+    return _CARD.read_text().format(
+        spdx=header.licence.lower(),
+        network=_network(header.config["network"]),
+        num_fine=len(LABELS),
+        num_groups=len(GROUPED),
+        input_size=header.config["input_size"],
+        cost=cost_text(report["cost"]),
+        lineage=lineage_markdown(header.lineage),
+        measured_by=measured_by,
+        note=f"\n{note}\n" if note else "",
+        num_photos=report["photos"],
+        num_training=report["training_photos"],
+        frequent=FREQUENT,
+        fine_labels=fine["network"]["num_labels"],
+        fine_frequent=fine["network"]["num_frequent"],
+        grouped_labels=grouped["network"]["num_labels"],
+        grouped_frequent=grouped["network"]["num_frequent"],
+        grouped=summary_markdown(grouped),
+        missed=_NONE_MISSED if not missed else _MISSED.format(frequent=FREQUENT, names=missed),
+        groups=labels_markdown(report["grouped_labels"], "group"),
+        fine=summary_markdown(fine),
+        labels=labels_markdown(report["fine_labels"], "label"),
+        picture=worst_picture,
+        worst=worst_markdown(report["worst_photos"]),
+        licence=header.licence,
+    )
+
+
+_NONE_MISSED = f"No group that is in {FREQUENT} or more photos to learn from has an IoU of zero."
+_MISSED = (
+    "Groups that are in {frequent} or more photos to learn from and have an IoU of zero: {names}."
+)
+
+
+def _network(config: Mapping[str, Any]) -> str:
+    if config["network"] == "efficientnet_lite_unet":
+        return f"a U-Net with an EfficientNet-Lite{config['lite_variant']} encoder"
+    if config["network"] == "unet":
+        return f"a U-Net of {', '.join(map(str, config['widths']))} channels"
+    return f"torchvision's {config['network']}"

@@ -11,15 +11,7 @@ from model.silhouette.predictor import preprocess
 from training.datasets.photometry import vary
 from training.datasets.random_crops import person_window
 from training.engine.batches import SampleKey, Stage, StagedBatches, batch_loader
-from training.silhouette.dataset import (
-    HeldOutSamples,
-    SilhouetteBatch,
-    TrainingSamples,
-    strip_of,
-    to_sample,
-)
-from training.silhouette.recipe import Augmentation, DataRecipe, SilhouetteRecipe
-from training.silhouette.scenes import (
+from training.silhouette.compositing import (
     BodyWeights,
     Scene,
     empty_scene,
@@ -29,6 +21,14 @@ from training.silhouette.scenes import (
     rendered_scene,
     street_scene,
 )
+from training.silhouette.data import (
+    SilhouetteBatch,
+    TrainingSamples,
+    ValidationSamples,
+    strip_of,
+    to_sample,
+)
+from training.silhouette.recipe import Augmentation, DataRecipe, SilhouetteRecipe
 from training.silhouette.sources import (
     BACKGROUND,
     BONE,
@@ -289,7 +289,7 @@ def test_held_out_samples_are_whole_and_in_order(recipe: SilhouetteRecipe) -> No
     pairs = packed_pairs(recipe.data, True)
     photos = packed_photos(recipe.data, True)
     assert photos is not None
-    held_out = HeldOutSamples(pairs, photos, SIDE)
+    held_out = ValidationSamples(pairs, photos, SIDE)
     batches = list(held_out.batches(3))
     together = SilhouetteBatch(*(torch.cat(layers) for layers in zip(*batches, strict=True)))
     assert len(together.images) == len(held_out) == len(pairs) + len(photos)

@@ -185,7 +185,7 @@ def _with_border(
 
 
 @dataclass(frozen=True)
-class HeldOutSamples:
+class ValidationSamples:
     """Held-out photos, whole and unchanged."""
 
     photos: PackedPictures

@@ -17,8 +17,7 @@ from model.silhouette.predictor import preprocess
 from training.datasets.photometry import vary
 from training.engine.batches import SampleKey
 from training.engine.seeding import sample_generator
-from training.silhouette.recipe import SilhouetteRecipe
-from training.silhouette.scenes import (
+from training.silhouette.compositing import (
     BodyWeights,
     Scene,
     empty_scene,
@@ -28,6 +27,7 @@ from training.silhouette.scenes import (
     street_scene,
     whole_scene,
 )
+from training.silhouette.recipe import SilhouetteRecipe
 from training.silhouette.sources import Pictures, draw_pair
 
 
@@ -132,7 +132,7 @@ class TrainingSamples(Dataset[SilhouetteBatch]):
 
 
 @dataclass(frozen=True)
-class HeldOutSamples:
+class ValidationSamples:
     """Held-out pictures, whole and unchanged: rendered ones first, then photos."""
 
     pairs: Pictures

@@ -1,11 +1,16 @@
 """A report as text: for the terminal, and as tables of Markdown for the card."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+from model.checkpoint import CheckpointHeader
+from model.silhouette.architectures import HOURGLASS
+from training.reporting.calibration import NUM_BINS
+from training.reporting.record import lineage_markdown
 from training.reporting.tables import aligned, markdown, number, with_error
-from training.silhouette.person_scores import WHOLE
-from training.silhouette.scores import CONSTANT, DRESSED, NETWORK
+from training.silhouette.metrics import CONSTANT, DRESSED, LOOSENESS, NETWORK, VIEWS
+from training.silhouette.photo_metrics import WHOLE
 
 Row = Mapping[str, Any]
 
@@ -141,3 +146,92 @@ def _limits(row: Row) -> str:
 
 def _filled(row: Row) -> list[str]:
     return [f"{row['pixels']:,}", number(row["mean_confidence"]), number(row["mean_target"])]
+
+
+_CARD = Path(__file__).with_name("card.md")
+"""The text of the card, with fields in braces."""
+_PEOPLE = """
+### Photos of people from elsewhere
+
+{num_people} photos that are not street fashion, from none of the collections that were learned
+from, with masks of the dressed persons. Recall: share of the person above 0.5. Mass on the person:
+share of the map's sum. IoU: of the map above 0.5 with the person, clothes and hair included, so
+that a map of the body does not reach 1.
+
+{table}
+"""
+_QUARTER = "the map comes out at a quarter of that and is scaled back"
+_FULL = "the map comes out at that size and is scaled back"
+
+
+def silhouette_card(
+    header: CheckpointHeader,
+    worst_picture: str,
+    *,
+    report: Mapping[str, Any],
+    measured_by: str,
+    note: str,
+) -> str:
+    """The card as Markdown.
+
+    Args:
+        header: Of the checkpoint.
+        worst_picture: Name of the contact sheet beside the card.
+        report: Of `evaluate silhouette` on rendered people and photos.
+        measured_by: The command that measured it.
+        note: A caution about the results, or nothing.
+    """
+    metrics = report
+    calibration = metrics["calibration"]
+    config = header.config["network"]
+    refined = header.architecture != HOURGLASS or bool(config.get("refinement_width"))
+    side = header.config["input_size"]
+    return _CARD.read_text().format(
+        spdx=header.licence.lower(),
+        network=_network(header.architecture, config),
+        input_size=side,
+        resolution=_FULL if refined else _QUARTER,
+        lineage=lineage_markdown(header.lineage),
+        measured_by=measured_by,
+        note=f"\n{note}\n" if note else "",
+        num_rendered=metrics["rendered_pictures"],
+        num_people=metrics["rendered_people"],
+        rendered=rendered_markdown(metrics),
+        cloth_ratio=number(metrics["cloth_ratio"]),
+        looseness=_bounds(LOOSENESS, "under {:g}", "the rest"),
+        by_looseness=bins_markdown("clothes", metrics["by_looseness"]),
+        views=_bounds(VIEWS, "up to {:g} degrees", "the rest"),
+        by_view=bins_markdown("view", metrics["by_view"]),
+        num_bins=NUM_BINS,
+        ece_picture=number(calibration["picture"]["ece"]),
+        ece_cloth=number(calibration["cloth"]["ece"]),
+        reliability=reliability_markdown(calibration),
+        num_photos=metrics["photos"]["photos"],
+        photos=photos_markdown(metrics),
+        people=_people(metrics.get("people")),
+        fineness=f"What is finer than a pixel of {side if refined else side // 4} is lost.",
+        picture=worst_picture,
+        worst=worst_markdown(metrics["worst_photos"]),
+        licence=header.licence,
+    )
+
+
+def _people(people: Mapping[str, Any] | None) -> str:
+    if people is None:
+        return ""
+    return _PEOPLE.format(num_people=people["photos"], table=people_markdown(people))
+
+
+def _network(architecture: str, config: Mapping[str, Any]) -> str:
+    if architecture != HOURGLASS:
+        widths = ", ".join(map(str, config["decoder_widths"]))
+        return f"a U-Net on EfficientNet-Lite{config['variant']} (decoder of {widths} channels)"
+    words = "a stacked hourglass ({num_stacks} stacks of {num_features} channels)"
+    if config.get("refinement_width"):
+        words += " with a refinement of {refinement_width} channels"
+    return words.format(**config)
+
+
+def _bounds(bins: tuple[tuple[str, float], ...], words: str, last: str) -> str:
+    named = [f"{name} {words.format(bound)}" for name, bound in bins[:-1]]
+    return ", ".join([*named, f"{bins[-1][0]} {last}"])

@@ -1,22 +1,85 @@
-"""Scores of all pictures, brought together: the report, the tables, the worst ones."""
+"""How pictures are scored, and their scores brought together: the report, CSV, the worst ones."""
 
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from model.silhouette.predictor import SilhouetteConfidence
+from training.datasets.ccp import CcpPhoto
+from training.datasets.evaluation_pictures import (
+    LabelledStreetPhotos,
+    PhotosWithMasks,
+    RenderedFolders,
+    RenderedPicture,
+    SyntheticPeople,
+)
+from training.datasets.people import PersonPhoto
 from training.reporting.calibration import Reliability
-from training.reporting.scoring import Scored
+from training.reporting.scoring import SampleSet, Scored
 from training.reporting.standard_error import (
     bootstrap_standard_errors,
     clustered_standard_error,
 )
 from training.reporting.tables import csv_text
-from training.silhouette.breakdown import Breakdown, looseness_name, view_name
-from training.silhouette.photo_scores import PhotoTotals
-from training.silhouette.scores import RenderedScore, RenderedTotals, cloth_ratio
+from training.silhouette.metrics import (
+    BinnedTotals,
+    RenderedScore,
+    RenderedTotals,
+    cloth_ratio,
+    looseness_name,
+    score_rendered,
+    view_name,
+)
+from training.silhouette.photo_metrics import (
+    GARMENTS,
+    PersonScore,
+    PhotoScore,
+    PhotoTotals,
+    score_person,
+    score_photo,
+)
 
 NUM_WORST = 10
+
+
+def rendered_people(people: RenderedFolders | SyntheticPeople) -> SampleSet[RenderedPicture]:
+    """Rendered people, whose true silhouettes are known."""
+
+    def score(picture: RenderedPicture, found: SilhouetteConfidence) -> RenderedScore:
+        return score_rendered(found.confidence, picture.dressed, picture.naked, picture.azimuth_deg)
+
+    return SampleSet(
+        "rendered", "pictures of rendered people", people, score, RenderedScore.from_json
+    )
+
+
+def street_photos(photos: LabelledStreetPhotos) -> SampleSet[CcpPhoto]:
+    """Photos with a label for every pixel."""
+    dataset = photos.dataset
+    skin, null = dataset.label_id("skin"), dataset.label_id("null")
+    garments = [n for n, name in enumerate(dataset.label_names) if name in GARMENTS]
+
+    def score(photo: CcpPhoto, found: SilhouetteConfidence) -> PhotoScore:
+        worn = np.isin(photo.labels, garments)
+        return score_photo(found.confidence, photo.labels == skin, photo.labels == null, worn)
+
+    return SampleSet("photos", "street photos", photos, score, PhotoScore.from_json)
+
+
+def photos_with_masks(photos: PhotosWithMasks) -> SampleSet[PersonPhoto]:
+    """Photos with a mask of the dressed person."""
+
+    def score(photo: PersonPhoto, found: SilhouetteConfidence) -> PersonScore:
+        return score_person(found.confidence, photo.mask)
+
+    return SampleSet(
+        "people",
+        "photos of people from elsewhere",
+        photos,
+        score,
+        lambda content: PersonScore(**content),
+    )
 
 
 def rendered_report(pictures: Sequence[Scored]) -> dict[str, Any]:
@@ -24,11 +87,11 @@ def rendered_report(pictures: Sequence[Scored]) -> dict[str, Any]:
 
     Standard errors are those of the network's numbers, over people.
     """
-    totals, breakdown = RenderedTotals(), Breakdown()
+    totals, binned = RenderedTotals(), BinnedTotals()
     everywhere, in_cloth = Reliability.empty(), Reliability.empty()
     for _, _, score in pictures:
         totals.add(score)
-        breakdown.add(score)
+        binned.add(score)
         everywhere += score.reliability
         in_cloth += score.cloth_reliability
     summary = totals.summary()
@@ -38,8 +101,8 @@ def rendered_report(pictures: Sequence[Scored]) -> dict[str, Any]:
         "rendered_people": len({_subject_and_frame(key)[0] for _, key, _ in pictures}),
         "rendered_standard_errors": _standard_errors(pictures),
         "cloth_ratio": cloth_ratio(summary),
-        "by_looseness": breakdown.by_looseness(),
-        "by_view": breakdown.by_view(),
+        "by_looseness": binned.by_looseness(),
+        "by_view": binned.by_view(),
         "calibration": {
             name: {"ece": table.expected_calibration_error(), "bins": table.table()}
             for name, table in (("picture", everywhere), ("cloth", in_cloth))

@@ -3,8 +3,15 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from training.datasets.evaluation_pictures import azimuth_deg
-from training.silhouette.breakdown import Breakdown, looseness_name, view_name
-from training.silhouette.scores import DRESSED, NETWORK, RenderedScore, score_rendered
+from training.silhouette.metrics import (
+    DRESSED,
+    NETWORK,
+    BinnedTotals,
+    RenderedScore,
+    looseness_name,
+    score_rendered,
+    view_name,
+)
 
 
 def score(extra: int, azimuth: float | None = None, error: float = 0.0) -> RenderedScore:
@@ -37,15 +44,15 @@ def test_pictures_are_sorted_by_looseness_and_view() -> None:
 
 
 def test_every_bin_has_its_own_pictures_and_baselines() -> None:
-    breakdown = Breakdown()
+    binned = BinnedTotals()
     for extra, azimuth, error in ((10, 10.0, 0.0), (10, 100.0, 1.0), (30, None, 0.0)):
-        breakdown.add(score(extra, azimuth, error))
-    tight, loose = breakdown.by_looseness()
+        binned.add(score(extra, azimuth, error))
+    tight, loose = binned.by_looseness()
     assert (tight["name"], tight["pictures"]) == ("tight", 2)
     assert (loose["name"], loose["pictures"]) == ("loose", 1)
     gap = {
         row["name"]: row["scores"][NETWORK]["mae"] - row["scores"][DRESSED]["mae"]
-        for row in breakdown.by_view()
+        for row in binned.by_view()
     }
     # One wrong pixel of 1600 in the picture that shows the side; both are alike elsewhere.
     assert gap == {"front": pytest.approx(0), "side": pytest.approx(1 / 1600)}
