@@ -50,9 +50,8 @@ class Settings(BaseSettings):
     cpu_threads: int = Field(
         default=1,
         ge=1,
-        description="On a CPU: threads of PyTorch for each batch. As many batches run at once as "
-        "the cores hold: 1 answers the most requests; more answer a lone one sooner, where there "
-        "are many cores.",
+        description="On a CPU: threads of each batch while several run. As many run at once as "
+        "the cores hold: 1 answers the most requests. A lone batch has all threads.",
     )
     checkpoints: Path = Field(
         default=Path(__file__).resolve().parents[1] / "checkpoints",
