@@ -158,7 +158,7 @@ def test_no_other_code_opens_picture_files_of_users(repo_root: Path) -> None:
     masks_and_labels = {
         f"training/datasets/{name}.py" for name in ("shader", "ccp_kaggle", "people")
     }
-    in_memory = {"training/datasets/photometry.py", "training/synthetic/developing.py"}
+    in_memory = {"training/datasets/photometry.py", "training/synthetic/camera_effects.py"}
     found = {
         path.relative_to(repo_root).as_posix()
         for package in ("app", "model", "training")
