@@ -13,7 +13,6 @@ from starlette.middleware.cors import CORSMiddleware
 
 from app.capabilities import Predictors
 from app.dependencies import Service
-from app.engine.devices import count_processors
 from app.engine.engine import Engine
 from app.errors import install_problem_handlers
 from app.middleware.admission import Admission
@@ -34,6 +33,7 @@ from app.routes import body, clothing, documentation, health, models, problems, 
 from app.settings import BYTES_PER_MB, Settings
 from app.telemetry.metrics import Metrics
 from app.telemetry.request_log import REQUEST_ID_HEADER, SERVER_TIMING_HEADER, RequestLog
+from model.processors import count_processors
 
 ROUTES = [
     route

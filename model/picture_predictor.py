@@ -6,14 +6,18 @@ B batch, H W a picture's size.
 import abc
 import dataclasses
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
 
 import numpy as np
 import torch
 from jaxtyping import UInt8
-from torch import nn
+from torch import Tensor, nn
 
+from model.backend.choice import narrow_formats, narrowest_faithful, on_device
+from model.backend.occupancy import PROCESS
+from model.backend.trial_pictures import trial_pictures
 from model.checkpoint import (
     CheckpointHeader,
     in_half_precision,
@@ -39,6 +43,8 @@ class PicturePredictor(abc.ABC, Generic[NetworkT, ServedT, ResultT]):
 
     ARCHITECTURES: ClassVar[tuple[str, ...]]
     """What the headers of its checkpoints may name."""
+    TOLERANCE: ClassVar[float]
+    """How far apart, by `apart`, maps in a narrower format and in float32 may be."""
 
     def __init__(
         self,
@@ -64,10 +70,17 @@ class PicturePredictor(abc.ABC, Generic[NetworkT, ServedT, ResultT]):
         self.check(network)
         self.device = torch.device(device)
         network = network.to(self.device).eval()
+        run = on_device(partial(self.served, network), input_size, self.device)
         self.network = (
-            self.fastest_faithful(network, input_size)
+            narrowest_faithful(
+                run,
+                narrow_formats(self.device),
+                trial_pictures(input_size).to(self.device),
+                self.apart,
+                self.TOLERANCE,
+            )
             if dtype is None
-            else self.served(network, dtype)
+            else run(dtype)
         )
         self.input_size = input_size
         self.header = header
@@ -103,7 +116,8 @@ class PicturePredictor(abc.ABC, Generic[NetworkT, ServedT, ResultT]):
         """
         if not images:
             return []
-        return self.finish_batch(self.run_batch(self.prepare_batch(images)))
+        with PROCESS.one_more():
+            return self.finish_batch(self.run_batch(self.prepare_batch(images)))
 
     def prepare_batch(self, images: Sequence[UInt8[np.ndarray, "_ _ 3"]]) -> PreparedBatch:
         """Everything that can be done before the device is free.
@@ -138,12 +152,12 @@ class PicturePredictor(abc.ABC, Generic[NetworkT, ServedT, ResultT]):
     @staticmethod
     @abc.abstractmethod
     def served(network: NetworkT, dtype: torch.dtype) -> ServedT:
-        """A copy that computes in one format and gives one tensor of maps, (B, C, h, w)."""
+        """PyTorch's copy in one format; it gives one tensor of maps, (B, C, h, w)."""
 
     @staticmethod
     @abc.abstractmethod
-    def fastest_faithful(network: NetworkT, input_size: int) -> ServedT:
-        """A copy in the narrowest format that leaves what it says as it is."""
+    def apart(found: Tensor, expected: Tensor) -> float:
+        """How far maps are from those in float32."""
 
     @staticmethod
     def check(network: NetworkT) -> None:

@@ -1,4 +1,5 @@
 import os
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,10 @@ from model.skeletons import SMPL_24_JOINT_NAMES, SMPL_24_PARENTS
 
 # pytest-xdist runs as many processes as there are cores; what they start inherits the variable.
 torch.set_num_threads(int(os.environ.setdefault("OMP_NUM_THREADS", "1")))
+
+# Converted networks of the tests do not fill the user's cache.
+_cache = tempfile.TemporaryDirectory()
+os.environ["XDG_CACHE_HOME"] = _cache.name
 
 # How long an example takes is the machine's affair; pytest-timeout ends what hangs.
 settings.register_profile("habitus", deadline=None, suppress_health_check=[HealthCheck.too_slow])

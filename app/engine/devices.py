@@ -5,13 +5,13 @@ import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import torch
 
 from app.engine.batch_runner import RECOVERY_S, BatchPredictor
 from app.settings import ConfigurationError
+from model.processors import count_threads
 
 Predictor = BatchPredictor[Any, Any]
 NICE = 5
@@ -84,37 +84,9 @@ def synchronize(device: torch.device) -> None:
         torch.cuda.synchronize(device)
 
 
-def count_processors(groups: Path = Path("/sys/fs/cgroup")) -> int:
-    """CPUs that this process may use, within the quota of its container; at least one.
-
-    Sources: Linux, Documentation/admin-guide/cgroup-v2.rst (`cpu.max`) and
-    Documentation/scheduler/sched-bwc.rst (`cpu.cfs_quota_us`).
-
-    Args:
-        groups: Where the control groups are mounted.
-    """
-    allowed = getattr(os, "sched_getaffinity", None)  # not on macOS and Windows
-    count = len(allowed(0)) if allowed else os.cpu_count() or 1
-    for names in (("cpu.max",), ("cpu/cpu.cfs_quota_us", "cpu/cpu.cfs_period_us")):
-        try:
-            quota, period = " ".join((groups / name).read_text() for name in names).split()
-        except OSError:
-            continue
-        if quota not in ("max", "-1"):
-            count = min(count, int(quota) // int(period))
-    return max(1, count)
-
-
 def count_workers(threads: int) -> int:
-    """How many batches of so many threads the CPUs hold; at least one.
-
-    OMP_NUM_THREADS, which Ray sets to a replica's share of a machine, bounds them all together.
-    """
-    cores = count_processors()
-    bound = os.environ.get("OMP_NUM_THREADS", "")
-    if bound.isdecimal() and int(bound) > 0:
-        cores = min(cores, int(bound))
-    return max(1, cores // threads)
+    """How many batches of so many threads the CPUs hold; at least one."""
+    return max(1, count_threads() // threads)
 
 
 def lower_priority() -> None:

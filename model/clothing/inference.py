@@ -1,4 +1,4 @@
-"""A clothing network as it is served: the same probabilities, sooner.
+"""A clothing network as it is served: its probabilities.
 
 B batch, C labels, H W input size, h w the size of the network's logits.
 """
@@ -7,11 +7,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from model.clothing.network import ClothingConfig, ClothingNetwork
-from model.inference import narrowest_faithful, served_copy, split_for_device
+from model.backend.torch_copy import served_copy
+from model.clothing.network import ClothingNetwork
 
 TOLERANCE = 0.01
-"""Probability that may move to other labels than in float32, in the mean over the pixels."""
+"""How far apart probabilities and those in float32 may be."""
 
 
 class InferenceNetwork(nn.Module):
@@ -25,7 +25,6 @@ class InferenceNetwork(nn.Module):
             dtype: What it computes in. The probabilities are float32 whatever this is.
         """
         super().__init__()
-        self.config: ClothingConfig = network.config
         self.dtype = dtype
         self.network = served_copy(network, dtype)
 
@@ -36,25 +35,13 @@ class InferenceNetwork(nn.Module):
             images: RGB in [0, 1], float32.
         """
         images = images.to(dtype=self.dtype, memory_format=torch.channels_last)
-        parts = [
-            self.network(part)[0].permute(0, 2, 3, 1).float().softmax(-1)
-            for part in split_for_device(images)
-        ]
-        return torch.cat(parts).permute(0, 3, 1, 2)
+        logits: Tensor = self.network(images)[0]
+        return logits.permute(0, 2, 3, 1).float().softmax(-1).permute(0, 3, 1, 2)
 
 
-def fastest_faithful(network: ClothingNetwork, input_size: int) -> InferenceNetwork:
-    """The network in the narrowest format that leaves its probabilities as they are, or float32.
+def apart(found: Float[Tensor, "B C h w"], expected: Float[Tensor, "B C h w"]) -> float:
+    """Probability that has moved to other labels, in the mean over the pixels.
 
-    Args:
-        network: On the device that it shall run on.
-        input_size: Side of the pictures that it will see.
+    It is the total variation distance.
     """
-    return narrowest_faithful(
-        lambda dtype: InferenceNetwork(network, dtype),
-        input_size,
-        next(network.parameters()).device,
-        # The total variation distance.
-        lambda found, expected: float((found - expected).abs().sum(1).mean() / 2),
-        TOLERANCE,
-    )
+    return float((found - expected).abs().sum(1).mean() / 2)

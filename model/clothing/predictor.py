@@ -13,7 +13,7 @@ from jaxtyping import Float, Float32, UInt8
 from torch import Tensor
 
 from model.checkpoint import CheckpointHeader
-from model.clothing.inference import InferenceNetwork, fastest_faithful
+from model.clothing.inference import TOLERANCE, InferenceNetwork, apart
 from model.clothing.label_map import Placement, label_map
 from model.clothing.labels import FINE, GROUP_OF, GROUPED
 from model.clothing.network import ClothingConfig, ClothingNetwork
@@ -57,6 +57,8 @@ class ClothingPredictor(PicturePredictor[ClothingNetwork, InferenceNetwork, Clot
     """A clothing network with the way from pictures and back around it."""
 
     ARCHITECTURES = (ARCHITECTURE,)
+    TOLERANCE = TOLERANCE
+    apart = staticmethod(apart)
     _membership = _sums()
 
     @staticmethod
@@ -66,13 +68,8 @@ class ClothingPredictor(PicturePredictor[ClothingNetwork, InferenceNetwork, Clot
 
     @staticmethod
     def served(network: ClothingNetwork, dtype: torch.dtype) -> InferenceNetwork:
-        """A copy that computes in one format."""
+        """PyTorch's copy in one format."""
         return InferenceNetwork(network, dtype)
-
-    @staticmethod
-    def fastest_faithful(network: ClothingNetwork, input_size: int) -> InferenceNetwork:
-        """A copy in the narrowest format that leaves its probabilities as they are."""
-        return fastest_faithful(network, input_size)
 
     @staticmethod
     def check(network: ClothingNetwork) -> None:

@@ -1,4 +1,4 @@
-"""A silhouette network as it is served: the same map, sooner.
+"""A silhouette network as it is served: its last map.
 
 B batch, H W input size, h w the map's size: all of it, or a quarter of it for an hourglass
 without refinement.
@@ -8,13 +8,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from model.inference import narrowest_faithful, served_copy, split_for_device
+from model.backend.torch_copy import served_copy
 from model.silhouette.architectures import SilhouetteNetwork
-from model.silhouette.lite import LiteConfig
-from model.silhouette.network import HourglassConfig
 
 TOLERANCE = 0.01
-"""Largest difference to the map in float32, at any pixel."""
+"""How far apart a map and the one in float32 may be."""
 
 
 class InferenceNetwork(nn.Module):
@@ -28,7 +26,6 @@ class InferenceNetwork(nn.Module):
             dtype: What it computes in. The map is float32 whatever this is.
         """
         super().__init__()
-        self.config: HourglassConfig | LiteConfig = network.config
         self.dtype = dtype
         self.network = served_copy(network, dtype)
 
@@ -39,23 +36,10 @@ class InferenceNetwork(nn.Module):
             images: RGB in [0, 1], float32.
         """
         images = images.to(dtype=self.dtype, memory_format=torch.channels_last)
-        maps = [
-            self.network(part)[-1][:, :1].float().clamp(0, 1) for part in split_for_device(images)
-        ]
-        return torch.cat(maps)
+        maps: Tensor = self.network(images)[-1][:, :1].float().clamp(0, 1)
+        return maps
 
 
-def fastest_faithful(network: SilhouetteNetwork, input_size: int) -> InferenceNetwork:
-    """The network in the narrowest format that leaves its map as it is, else in float32.
-
-    Args:
-        network: On the device that it shall run on.
-        input_size: Side of the pictures that it will see.
-    """
-    return narrowest_faithful(
-        lambda dtype: InferenceNetwork(network, dtype),
-        input_size,
-        next(network.parameters()).device,
-        lambda found, expected: float((found - expected).abs().max()),
-        TOLERANCE,
-    )
+def apart(found: Float[Tensor, "B 1 h w"], expected: Float[Tensor, "B 1 h w"]) -> float:
+    """The largest difference between maps, at any pixel."""
+    return float((found - expected).abs().max())

@@ -15,7 +15,7 @@ from model.silhouette.architectures import (
     architecture_of,
     build,
 )
-from model.silhouette.inference import InferenceNetwork, fastest_faithful
+from model.silhouette.inference import TOLERANCE, InferenceNetwork, apart
 from model.staging import MapsOnTheWay, preprocess
 
 __all__ = [
@@ -41,6 +41,8 @@ class SilhouettePredictor(
     """A silhouette network with the way from pictures and back around it."""
 
     ARCHITECTURES = ARCHITECTURES
+    TOLERANCE = TOLERANCE
+    apart = staticmethod(apart)
 
     @staticmethod
     def rebuilt(header: CheckpointHeader) -> SilhouetteNetwork:
@@ -49,13 +51,8 @@ class SilhouettePredictor(
 
     @staticmethod
     def served(network: SilhouetteNetwork, dtype: torch.dtype) -> InferenceNetwork:
-        """A copy that computes in one format."""
+        """PyTorch's copy in one format."""
         return InferenceNetwork(network, dtype)
-
-    @staticmethod
-    def fastest_faithful(network: SilhouetteNetwork, input_size: int) -> InferenceNetwork:
-        """A copy in the narrowest format that leaves its map as it is."""
-        return fastest_faithful(network, input_size)
 
     def finish_batch(self, raw: MapsOnTheWay) -> list[SilhouetteConfidence]:
         """The maps at the sizes of their pictures."""

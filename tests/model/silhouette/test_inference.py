@@ -1,12 +1,9 @@
-from collections.abc import Callable
-
 import pytest
 import torch
 from torch import nn
 
-from model import inference
-from model.inference import fold_batch_norms
-from model.silhouette.inference import TOLERANCE, InferenceNetwork, fastest_faithful
+from model.backend.torch_copy import fold_batch_norms
+from model.silhouette.inference import InferenceNetwork, apart
 from model.silhouette.network import HourglassConfig, StackedHourglass
 
 
@@ -55,38 +52,8 @@ def test_what_is_served_is_the_last_map_clipped(refinement_width: int, num: int)
     torch.testing.assert_close(found, expected, atol=1e-5, rtol=0)
 
 
-def test_the_network_that_is_given_is_left_as_it_is() -> None:
-    network = trained()
-    before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
-    fastest_faithful(network, 32)
-    after = network.state_dict()
-    assert after.keys() == before.keys()
-    assert all(torch.equal(after[name], tensor) for name, tensor in before.items())
-
-
-@pytest.mark.parametrize(
-    ("rounding", "taken"),
-    [
-        (lambda maps: maps + 0.1 * TOLERANCE, torch.bfloat16),
-        (lambda maps: maps + 1.1 * TOLERANCE, torch.float32),
-        (lambda maps: maps * torch.nan, torch.float32),
-    ],
-    ids=["little", "more than is allowed", "overflow"],
-)
-def test_a_narrow_format_is_taken_where_the_map_stays(
-    rounding: Callable[[torch.Tensor], torch.Tensor],
-    taken: torch.dtype,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    forward = InferenceNetwork.forward
-
-    def rounded(self: InferenceNetwork, images: torch.Tensor) -> torch.Tensor:
-        if self.dtype == torch.float32:
-            return forward(self, images)
-        return rounding(forward(exact, images))
-
-    network = trained()
-    exact = InferenceNetwork(network, torch.float32)
-    monkeypatch.setattr(inference, "narrow_formats", lambda device: [torch.bfloat16])
-    monkeypatch.setattr(InferenceNetwork, "forward", rounded)
-    assert fastest_faithful(network, 32).dtype == taken
+def test_maps_are_as_far_apart_as_their_most_different_pixels() -> None:
+    expected = torch.zeros(2, 1, 4, 4)
+    found = expected.clone()
+    found[1, 0, 2, 3] = -0.25
+    assert apart(found, expected) == 0.25

@@ -79,7 +79,8 @@ def test_a_checkpoint_is_rebuilt_by_the_architecture_in_its_header(
     (expected,) = SilhouettePredictor(network, 64).predict_batch([image])
     (found,) = rebuilt.predict_batch([image])
     np.testing.assert_allclose(found.confidence, expected.confidence, atol=1e-5)
-    assert rebuilt.network.config == SMALL
+    assert rebuilt.header is not None
+    assert SilhouettePredictor.rebuilt(rebuilt.header).config == SMALL
     assert rebuilt.header is not None
     assert rebuilt.header.architecture == LITE
 

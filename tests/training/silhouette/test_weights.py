@@ -143,7 +143,8 @@ def test_fit_trains_it_and_says_what_it_began_with(
     data = ["--data", str(shader_folder), "--ccp", str(ccp_folder)]
     assert main([*command, *data, "--out", str(tmp_path / "run")]) == 0
     predictor = SilhouettePredictor.from_checkpoint(tmp_path / "run" / "silhouette.safetensors")
-    assert predictor.network.config == SMALL
+    assert predictor.header is not None
+    assert SilhouettePredictor.rebuilt(predictor.header).config == SMALL
     assert predictor.header is not None
     before, part = predictor.header.lineage
     assert before == HEADER.lineage[0]

@@ -1,23 +1,15 @@
+"""PyTorch's copy of a network, beside the network itself."""
+
 import torch
 from torch import nn
 from torchvision.models.resnet import Bottleneck
 
-from model.inference import fold_batch_norms, narrow_formats, served_copy
-from model.trial_pictures import trial_pictures
-
-
-class Doubled(nn.Conv2d):
-    """A convolution that does more than convolve."""
-
-    def forward(self, input: torch.Tensor) -> torch.Tensor:
-        return 2 * super().forward(input)
+from model.backend.torch_copy import fold_batch_norms, served_copy
 
 
 def test_a_served_copy_says_the_same_and_leaves_its_original_alone() -> None:
     torch.manual_seed(0)
-    network = nn.Sequential(
-        nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4), nn.Dropout(0.9), Doubled(4, 2, 3)
-    )
+    network = nn.Sequential(nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4), nn.Dropout(0.9))
     images = torch.rand(2, 3, 8, 8)
     before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
     served = served_copy(network, torch.float32)
@@ -42,17 +34,3 @@ def test_norms_in_a_resnets_blocks_are_folded() -> None:
         found = fold_batch_norms(block)(features)
     assert not any(isinstance(module, nn.BatchNorm2d) for module in block.modules())
     torch.testing.assert_close(found, expected)
-
-
-def test_a_processor_is_only_asked_for_what_it_is_fast_at() -> None:
-    assert narrow_formats(torch.device("cpu")) in ([], [torch.bfloat16])
-    assert narrow_formats(torch.device("cuda")) == [torch.float16]
-    assert narrow_formats(torch.device("mps")) == []
-
-
-def test_the_trial_pictures_are_pictures_and_always_the_same() -> None:
-    pictures = trial_pictures(48)
-    assert pictures.min() >= 0
-    assert pictures.max() <= 1
-    assert pictures.std() > 0.1
-    assert torch.equal(pictures, trial_pictures(48))

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from model.cuda_graphs import CudaGraphed
+from model.backend.cuda_graphs import CudaGraphed
 from model.silhouette.inference import InferenceNetwork
 from model.silhouette.lite import LiteConfig, LiteSilhouette
 from model.silhouette.network import HourglassConfig, StackedHourglass

@@ -1,0 +1,109 @@
+"""A network that OpenVINO runs on a CPU.
+
+It is compiled twice: one stream with all threads answers a lone batch soonest, and as many streams
+as fit beside each other answer many batches soonest.
+
+B batch, C channels, S side of the input, h w a map's size.
+"""
+
+import threading
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from model.backend.occupancy import PROCESS
+from model.backend.openvino_library import OpenVinoRefusedError, load_openvino
+from model.processors import count_threads
+
+PRECISIONS = {torch.float32: "f32", torch.bfloat16: "bf16"}
+"""Formats that OpenVINO computes in, by PyTorch's name."""
+
+
+class OpenVinoNetwork(nn.Module):
+    """Gives what a PyTorch module gives, for pictures of one size. Threads may share it."""
+
+    def __init__(self, model: Any, dtype: torch.dtype) -> None:
+        """Compile.
+
+        Args:
+            model: From `converted`.
+            dtype: What to compute in; the maps are float32 whatever this is.
+
+        Raises:
+            OpenVinoRefusedError: OpenVINO cannot run the model.
+        """
+        super().__init__()
+        self.dtype = dtype
+        self._side: int = model.input(0).shape[-1]
+        self._shape: tuple[int, ...] = tuple(model.output(0).shape)[1:]
+        self._model = model
+        self._total = count_threads()
+        self._each = min(self._total, torch.get_num_threads())
+        self._alone = _Streams(model, 1, self._total, PRECISIONS[dtype])
+        # With a single stream both are the same.
+        self._together = self._alone if self._each == self._total else None
+        self._compiling = threading.Lock()
+
+    def forward(self, images: Float[Tensor, "B 3 S S"]) -> Float[Tensor, "B C h w"]:
+        """The maps; a pixel's channels lie together in memory.
+
+        Raises:
+            ValueError: The pictures have another size.
+        """
+        if images.shape[1:] != (3, self._side, self._side):
+            raise ValueError(
+                f"pictures are {tuple(images.shape[1:])}; 3x{self._side}x{self._side} are needed"
+            )
+        images = images.contiguous()
+        maps = torch.empty(len(images), *self._shape)
+        streams = self._shared() if PROCESS.is_shared else self._alone
+        # A processor's caches hold what one picture needs, not what a batch needs.
+        for number in range(len(images)):
+            streams.run(images[number : number + 1], maps[number : number + 1])
+        return maps.permute(0, 3, 1, 2)
+
+    def _shared(self) -> "_Streams":
+        """Compiled when batches first meet, as they do when a server warms up."""
+        with self._compiling:
+            if self._together is None:
+                self._together = _Streams(
+                    self._model, self._total // self._each, self._each, PRECISIONS[self.dtype]
+                )
+                self._model = None  # megabytes that no inference reads
+            return self._together
+
+
+class _Streams:
+    """A model, compiled for some inferences beside each other."""
+
+    def __init__(self, model: Any, num_streams: int, threads_each: int, precision: str) -> None:
+        openvino = load_openvino()
+        try:
+            self._compiled = openvino.Core().compile_model(
+                model,
+                "CPU",
+                {
+                    "NUM_STREAMS": num_streams,
+                    "INFERENCE_NUM_THREADS": num_streams * threads_each,
+                    "INFERENCE_PRECISION_HINT": precision,
+                    # Other processes, and the other streams, use the same cores.
+                    "ENABLE_CPU_PINNING": False,
+                },
+            )
+        except RuntimeError as error:
+            raise OpenVinoRefusedError(f"OpenVINO cannot run the network: {error}") from error
+        self._tensor = openvino.Tensor
+        self._idle: list[Any] = []
+
+    def run(self, picture: Tensor, maps: Tensor) -> None:
+        """Fill the maps of one picture; both are contiguous."""
+        try:
+            request = self._idle.pop()
+        except IndexError:
+            request = self._compiled.create_infer_request()
+        request.set_input_tensor(self._tensor(picture.numpy(), shared_memory=True))
+        request.set_output_tensor(self._tensor(maps.numpy(), shared_memory=True))
+        request.infer(share_outputs=True)
+        self._idle.append(request)
