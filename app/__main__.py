@@ -16,6 +16,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from textwrap import fill
 from types import FrameType
@@ -26,6 +27,7 @@ from fastapi import FastAPI
 from pydantic import ValidationError
 
 from app.capabilities import Predictors
+from app.engine.devices import lower_priority
 from app.engine.engine import Engine
 from app.main import create_app
 from app.settings import PREFIX, ConfigurationError, Settings, service_links
@@ -109,7 +111,9 @@ def serve(settings: Settings, load: Callable[[Settings], Predictors]) -> int:
         _log.info("variables of Kubernetes services are ignored", extra={"names": links})
     with listen(settings.host, settings.port, settings.send_timeout_s) as listener:
         torch.set_num_threads(settings.cpu_threads)
-        predictors = load(settings)
+        # The threads that compute networks are started here, and inherit this thread's priority.
+        with ThreadPoolExecutor(1, initializer=lower_priority) as loader:
+            predictors = loader.submit(load, settings).result()
         app = create_app(settings, load=lambda _: predictors)
         server = Server(app, partial(greeting, url_of(listener), settings.log_format))
         server.run(sockets=[listener])

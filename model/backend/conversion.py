@@ -24,12 +24,19 @@ MAX_KEPT = 8
 """Converted models in the cache; the oldest are deleted."""
 
 
-def cache_folder() -> Path:
-    """`habitus/openvino` in XDG_CACHE_HOME, or in `~/.cache` where that is not set."""
-    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "habitus/openvino"
+def cache_folder() -> Path | None:
+    """`habitus/openvino` in XDG_CACHE_HOME, or in `~/.cache` where that is not set.
+
+    None where the user has no home, as an arbitrary user of a container.
+    """
+    try:
+        cache = Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser()
+    except RuntimeError:
+        return None
+    return cache / "habitus/openvino"
 
 
-def converted(module: nn.Module, side: int, folder: Path) -> Any:
+def converted(module: nn.Module, side: int, folder: Path | None) -> Any:
     """The `openvino.Model` that computes a module's maps for one picture.
 
     Its output is (1, h, w, C): a pixel's channels lie together in memory.
@@ -38,21 +45,22 @@ def converted(module: nn.Module, side: int, folder: Path) -> Any:
         module: Gives maps (B, C, h, w) for pictures (B, 3, H, W); in evaluation mode, float32, on
             the CPU.
         side: H and W.
-        folder: Where converted models are kept; one that cannot be written to keeps none.
+        folder: Where converted models are kept; None, or one that cannot be written to, keeps none.
 
     Raises:
         OpenVinoRefusedError: OpenVINO is missing, or cannot convert the module.
     """
     module, example = _PixelsTogether(module), torch.zeros(1, 3, side, side)
-    path = folder / _key(module, side) / "model.xml"
-    if (kept := _read(path)) is not None:
+    path = folder and folder / _key(module, side) / "model.xml"
+    if path and (kept := _read(path)) is not None:
         return kept
     try:
         model = _convert(_traced(module, example), example)
     except Exception as error:
         # A converter of networks raises whatever its parts raise.
         raise OpenVinoRefusedError(f"OpenVINO cannot convert the network: {error}") from error
-    _keep(model, path)
+    if path:
+        _keep(model, path)
     return model
 
 

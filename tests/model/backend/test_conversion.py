@@ -1,6 +1,7 @@
 """Converted models are kept for the next start."""
 
 import logging
+import os
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from model.backend import conversion
-from model.backend.conversion import converted
+from model.backend.conversion import cache_folder, converted
 from model.backend.openvino_library import load_openvino
 
 SIDE = 8
@@ -59,6 +60,15 @@ def test_a_folder_that_cannot_be_written_to_keeps_nothing(tmp_path: Path) -> Non
     file.touch()
     assert says(converted(Scaled(2.0), SIDE, file / "cache")) == 2
     assert file.read_bytes() == b""
+
+
+def test_without_a_home_nothing_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", "/caches")
+    assert cache_folder() == Path("/caches/habitus/openvino")
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.setattr(os.path, "expanduser", lambda path: path)  # of a user without a home
+    assert cache_folder() is None
+    assert says(converted(Scaled(2.0), SIDE, None)) == 2
 
 
 def test_the_oldest_models_are_deleted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
