@@ -76,8 +76,8 @@ class Settings(BaseSettings):
     cpu_threads: int = Field(
         default=1,
         ge=1,
-        description="PyTorch threads of a batch on a CPU. As many batches run at once as the cores "
-        "allow. 1 gives the highest throughput; more give a single request a lower latency.",
+        description="Threads of each batch on a CPU while several run; as many run at once as the "
+        "cores allow. 1 gives the highest throughput. A batch that runs alone uses all threads.",
     )
     checkpoints: Path = Field(
         default=Path(__file__).resolve().parents[1] / "checkpoints",
