@@ -1,0 +1,263 @@
+"""Scenes to learn from: views of labelled pictures, groups of cut-out people, places of nobody.
+
+H W a scene's size.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from model.silhouette.people import Person
+from training.silhouette.pictures import (
+    ALPHA,
+    KNOWN,
+    NAKED,
+    OWNER,
+    RGB,
+    TARGET,
+    WEIGHT,
+    LabelledPicture,
+    Placement,
+    box_of,
+    placed,
+)
+
+LEAST_VISIBLE = 0.25
+"""Of a person of whom others hide more than the rest, nothing is learned but the map."""
+EDGE = 8
+"""Alpha within so much of 0 or 255 is no edge; on edges of people cut out of photos nothing is
+known, as their masks are not exact."""
+
+
+@dataclass(frozen=True)
+class SceneRecipe:
+    """How scenes differ from the pictures they are made from."""
+
+    aspect: tuple[float, float] = (0.5, 1.8)
+    """Width over height of a scene."""
+    view_height: tuple[float, float] = (0.3, 1.15)
+    """Of the person that a view is chosen for, over the scene's height."""
+    whole_fraction: float = 0.35
+    """Share of views that show the whole picture, as it is."""
+    close_fraction: float = 0.1
+    """Share of views that are close to the person, up to `close_height`."""
+    close_height: float = 2.5
+    group_height: tuple[float, float] = (0.12, 0.95)
+    """Of people in a group, over the scene's height."""
+    most_people: int = 5
+    """In a group."""
+    turn_deg: float = 30.0
+    """Largest turn of a picture or a person; small turns are more frequent."""
+    turned_fraction: float = 0.35
+    """Share of pictures and people that are turned."""
+    quarter_fraction: float = 0.04
+    """Share of scenes that are turned by 90, 180 or 270 degrees."""
+
+    def __post_init__(self) -> None:
+        """Refuse shares that are none.
+
+        Raises:
+            ValueError: A share is outside of [0, 1].
+        """
+        for name in ("whole_fraction", "close_fraction", "turned_fraction", "quarter_fraction"):
+            if not 0 <= getattr(self, name) <= 1:
+                raise ValueError(f"{name} is {getattr(self, name)}; 0 to 1 is needed")
+
+
+def scene_size(side: int, rng: np.random.Generator, settings: SceneRecipe) -> tuple[int, int]:
+    """(height, width) of a scene whose longer side is `side`."""
+    aspect = float(np.exp(rng.uniform(*np.log(settings.aspect))))
+    return (side, round(side * aspect)) if aspect <= 1 else (round(side / aspect), side)
+
+
+def view(
+    picture: LabelledPicture, side: int, rng: np.random.Generator, settings: SceneRecipe
+) -> LabelledPicture:
+    """A part of a picture around one of its people, or anywhere if there are none.
+
+    Args:
+        picture: Of any source.
+        side: Longer side of the view.
+        rng: Of this sample.
+        settings: How far to go.
+    """
+    height, width = picture.size
+    mirror, turn_deg = bool(rng.random() < 0.5), _turn(rng, settings)
+    kind = rng.random()
+    if kind < settings.whole_fraction:
+        scale = side / max(height, width)
+        size = max(16, round(height * scale)), max(16, round(width * scale))
+        target = size[1] / 2, size[0] / 2
+        return placed(
+            picture, Placement(scale, turn_deg, (width / 2, height / 2), target, mirror), size
+        )
+    size = scene_size(side, rng, settings)
+    if not picture.people:
+        return background_view(picture, size, rng, settings)
+    person = picture.people[int(rng.integers(len(picture.people)))]
+    least, most = settings.view_height
+    if kind > 1 - settings.close_fraction:
+        least, most = 1.0, settings.close_height
+    wanted = size[0] * float(np.exp(rng.uniform(np.log(least), np.log(most))))
+    scale = wanted / max(person.size[0], 0.4 * person.size[1], 1.0)
+    # A view much larger than the picture would show little but grey.
+    scale = max(scale, 0.7 * max(size[0] / height, size[1] / width))
+    left, top, right, bottom = person.box.tolist()
+    source = rng.uniform(left, right), rng.uniform(top, bottom)
+    target = size[1] * rng.uniform(0.2, 0.8), size[0] * rng.uniform(0.2, 0.8)
+    return placed(picture, Placement(scale, turn_deg, source, target, mirror), size)
+
+
+def background_view(
+    picture: LabelledPicture, size: tuple[int, int], rng: np.random.Generator, settings: SceneRecipe
+) -> LabelledPicture:
+    """A part of a picture that fills a frame.
+
+    Args:
+        picture: Of any source.
+        size: (height, width) of the frame.
+        rng: Of this sample.
+        settings: How far to go.
+    """
+    height, width = picture.size
+    scale = max(size[0] / height, size[1] / width) * float(np.exp(rng.uniform(0, np.log(2.0))))
+    shown = size[0] / scale, size[1] / scale
+    source = (
+        rng.uniform(shown[1] / 2, width - shown[1] / 2),
+        rng.uniform(shown[0] / 2, height - shown[0] / 2),
+    )
+    target = size[1] / 2, size[0] / 2
+    mirror = bool(rng.random() < 0.5)
+    turn_deg = 0.3 * _turn(rng, settings)
+    return placed(picture, Placement(scale, turn_deg, source, target, mirror), size)
+
+
+def group(
+    background: LabelledPicture,
+    people: Sequence[LabelledPicture],
+    rng: np.random.Generator,
+    settings: SceneRecipe,
+) -> LabelledPicture:
+    """People cut out of their pictures, before a background, those who stand lower in front.
+
+    Args:
+        background: A frame of nobody.
+        people: Pictures of one person each, of whom all pixels are known by alpha.
+        rng: Of this sample.
+        settings: How far to go.
+    """
+    height, width = background.size
+    least, most = settings.group_height
+    if len(people) == 1:
+        least = max(least, 0.3)
+    # One camera: those who are nearer are larger and stand lower.
+    horizon = height * rng.uniform(0.1, 0.6)
+    tallest = np.log(most) - rng.uniform(0, 0.8) * (np.log(most) - np.log(least))
+    heights = height * np.exp(rng.uniform(np.log(least), max(tallest, np.log(least)), len(people)))
+    ground = (height * rng.uniform(0.85, 1.25) - horizon) / heights.max()
+    scene = background
+    centre, spread = width * rng.uniform(0.3, 0.7), width * rng.uniform(0.1, 0.5)
+    for index in np.argsort(heights):
+        picture = people[index]
+        if not picture.people:
+            continue
+        box = picture.people[0].box
+        scale = heights[index] / max(box[3] - box[1], 0.4 * (box[2] - box[0]))
+        feet = horizon + ground * heights[index] + rng.normal(0, 0.03 * height)
+        source = (float(box[0] + box[2]) / 2, float(box[3]))
+        target = (centre + rng.uniform(-spread, spread), float(feet))
+        placement = Placement(
+            float(scale), _turn(rng, settings), source, target, bool(rng.random() < 0.5)
+        )
+        scene = paste(scene, placed(picture, placement, (height, width)), rng)
+    return scene
+
+
+def paste(
+    scene: LabelledPicture, person: LabelledPicture, rng: np.random.Generator
+) -> LabelledPicture:
+    """A person before what is there already, in some of its light.
+
+    Args:
+        scene: What is behind.
+        person: A frame of the same size with one person; its other pixels are not used.
+        rng: Of this sample.
+    """
+    if not person.people:
+        return scene
+    layers = scene.layers.copy()
+    alpha = person.layers[..., ALPHA]
+    box, seen = box_of(alpha > 0), box_of(alpha >= 128)
+    if box is None or seen is None:
+        return scene
+    left, top, right, bottom = box.astype(int).tolist()
+    part = np.s_[top:bottom, left:right]
+    below, above = layers[part], person.layers[part]
+    share = above[..., ALPHA, None].astype(np.float32) / 255
+    lit = np.minimum(above[..., RGB] * _light(above, below, rng), 255)
+    below[..., RGB] = np.rint(below[..., RGB] * (1 - share) + share * lit)
+    inside = above[..., ALPHA] >= 128
+    for layer in (NAKED, TARGET, WEIGHT):
+        below[..., layer][inside] = above[..., layer][inside]
+    below[..., ALPHA] = np.maximum(below[..., ALPHA], above[..., ALPHA])
+    if (above[..., WEIGHT][inside] < KNOWN).any():
+        edge = (above[..., ALPHA] > EDGE) & (above[..., ALPHA] < 255 - EDGE)
+        below[..., WEIGHT][edge] = 0
+    number = len(scene.people) + 1
+    below[..., OWNER][inside] = number
+    people = [_behind(one, layers[..., OWNER], index) for index, one in enumerate(scene.people, 1)]
+    return LabelledPicture(layers, (*people, replace(person.people[0], box=seen)))
+
+
+def _behind(person: Person, owner: np.ndarray, number: int) -> Person:
+    """A person of whom others may hide a part."""
+    seen = owner == number
+    box = box_of(seen)
+    height, width = person.size
+    if box is None:
+        return replace(person, score=0.0)
+    keypoints = person.keypoints.copy()
+    x, y = keypoints[:, :2].T.astype(int)
+    inside = (x >= 0) & (y >= 0) & (x < owner.shape[1]) & (y < owner.shape[0])
+    front = np.zeros(len(keypoints), int)
+    front[inside] = owner[y[inside], x[inside]]
+    keypoints[:, 2] = np.where((front > number) & (keypoints[:, 2] > 0), 0.5, keypoints[:, 2])
+    shown = (box[3] - box[1]) * (box[2] - box[0]) / max(height * width, 1.0)
+    score = person.score if shown >= LEAST_VISIBLE else 0.0
+    return replace(person, box=box, keypoints=keypoints, score=score)
+
+
+def quarter_turned(picture: LabelledPicture, quarters: int) -> LabelledPicture:
+    """The picture turned anticlockwise by so many right angles."""
+    for _ in range(quarters % 4):
+        _, width = picture.size
+        people = []
+        for person in picture.people:
+            left, top, right, bottom = person.box
+            keypoints = person.keypoints.copy()
+            keypoints[:, 0], keypoints[:, 1] = person.keypoints[:, 1], width - keypoints[:, 0]
+            box = np.array([top, width - right, bottom, width - left], np.float32)
+            people.append(replace(person, box=box, keypoints=keypoints))
+        layers = np.ascontiguousarray(np.rot90(picture.layers))
+        picture = LabelledPicture(layers, tuple(people))
+    return picture
+
+
+def _turn(rng: np.random.Generator, settings: SceneRecipe) -> float:
+    if rng.random() >= settings.turned_fraction:
+        return 0.0
+    return float(
+        np.clip(rng.normal(0, settings.turn_deg / 2), -settings.turn_deg, settings.turn_deg)
+    )
+
+
+def _light(above: np.ndarray, below: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Gains of the three colours that bring a person part of the way to the light around."""
+    inside = above[above[..., ALPHA] >= 128][:, RGB]
+    if not len(inside):
+        return np.ones(3, np.float32)
+    wanted, found = below[..., RGB].mean((0, 1)) + 8, inside.mean(0) + 8
+    share = rng.uniform(0, 0.6)
+    gains: np.ndarray = np.clip((wanted / found) ** share, 0.6, 1.6).astype(np.float32)
+    return gains
