@@ -39,6 +39,15 @@ class LabelledPicture:
         """(height, width)."""
         return self.layers.shape[0], self.layers.shape[1]
 
+    @property
+    def is_one_whole_person(self) -> bool:
+        """Whether there is one person, all of them: nobody who is cut by the picture's edge."""
+        if len(self.people) != 1:
+            return False
+        left, top, right, bottom = self.people[0].box.tolist()
+        height, width = self.size
+        return min(left, top, width - right, height - bottom) >= 1
+
 
 def rendered_picture(pair: np.ndarray, keypoints: np.ndarray | None) -> LabelledPicture:
     """A rendered person: everything is known.

@@ -43,7 +43,7 @@ class SceneRecipe:
     close_fraction: float = 0.1
     """Share of views that are close to the person, up to `close_height`."""
     close_height: float = 2.5
-    group_height: tuple[float, float] = (0.12, 0.95)
+    group_height: tuple[float, float] = (0.15, 1.1)
     """Of people in a group, over the scene's height."""
     most_people: int = 5
     """In a group."""
@@ -102,11 +102,35 @@ def view(
     wanted = size[0] * float(np.exp(rng.uniform(np.log(least), np.log(most))))
     scale = wanted / max(person.size[0], 0.4 * person.size[1], 1.0)
     # A view much larger than the picture would show little but grey.
-    scale = max(scale, 0.7 * max(size[0] / height, size[1] / width))
+    scale = max(scale, 0.85 * max(size[0] / height, size[1] / width))
     left, top, right, bottom = person.box.tolist()
-    source = rng.uniform(left, right), rng.uniform(top, bottom)
-    target = size[1] * rng.uniform(0.2, 0.8), size[0] * rng.uniform(0.2, 0.8)
-    return placed(picture, Placement(scale, turn_deg, source, target, mirror), size)
+    shown = size[1] / scale, size[0] / scale
+    source = [
+        _centre(rng, span, of_view, of_picture)
+        for span, of_view, of_picture in (
+            ((left, right), shown[0], width),
+            ((top, bottom), shown[1], height),
+        )
+    ]
+    target = size[1] / 2, size[0] / 2
+    placement = Placement(scale, turn_deg, (source[0], source[1]), target, mirror)
+    return placed(picture, placement, size)
+
+
+def _centre(
+    rng: np.random.Generator, span: tuple[float, float], of_view: float, of_picture: int
+) -> float:
+    """Centre along one axis of a view that shows some of a person.
+
+    Args:
+        rng: Of this sample.
+        span: Of the person.
+        of_view: Length of the view.
+        of_picture: Length of the picture, which the view leaves only if it is longer.
+    """
+    centre = rng.uniform(*span) + of_view * rng.uniform(-0.3, 0.3)
+    first, last = sorted((of_view / 2, of_picture - of_view / 2))
+    return min(max(centre, first), last)
 
 
 def background_view(
@@ -122,10 +146,10 @@ def background_view(
     """
     height, width = picture.size
     scale = max(size[0] / height, size[1] / width) * float(np.exp(rng.uniform(0, np.log(2.0))))
-    shown = size[0] / scale, size[1] / scale
+    shown = size[1] / scale, size[0] / scale
     source = (
-        rng.uniform(shown[1] / 2, width - shown[1] / 2),
-        rng.uniform(shown[0] / 2, height - shown[0] / 2),
+        rng.uniform(shown[0] / 2, width - shown[0] / 2),
+        rng.uniform(shown[1] / 2, height - shown[1] / 2),
     )
     target = size[1] / 2, size[0] / 2
     mirror = bool(rng.random() < 0.5)
@@ -143,18 +167,19 @@ def group(
 
     Args:
         background: A frame of nobody.
-        people: Pictures of one person each, of whom all pixels are known by alpha.
+        people: Pictures of one whole person each, whose pixels alpha tells.
         rng: Of this sample.
         settings: How far to go.
     """
     height, width = background.size
     least, most = settings.group_height
     if len(people) == 1:
-        least = max(least, 0.3)
+        least = max(least, 0.35)
     # One camera: those who are nearer are larger and stand lower.
     horizon = height * rng.uniform(0.1, 0.6)
-    tallest = np.log(most) - rng.uniform(0, 0.8) * (np.log(most) - np.log(least))
-    heights = height * np.exp(rng.uniform(np.log(least), max(tallest, np.log(least)), len(people)))
+    tallest = np.log(most) - rng.uniform(0, 0.6) * (np.log(most) - np.log(least))
+    nearness = rng.power(1.5, len(people))
+    heights = height * np.exp(np.log(least) + nearness * (tallest - np.log(least)))
     ground = (height * rng.uniform(0.85, 1.25) - horizon) / heights.max()
     scene = background
     centre, spread = width * rng.uniform(0.3, 0.7), width * rng.uniform(0.1, 0.5)
