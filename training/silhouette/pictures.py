@@ -46,7 +46,7 @@ class LabelledPicture:
             return False
         left, top, right, bottom = self.people[0].box.tolist()
         height, width = self.size
-        return min(left, top, width - right, height - bottom) >= 1
+        return bool(min(left, top, width - right, height - bottom) >= 1)
 
 
 def rendered_picture(pair: np.ndarray, keypoints: np.ndarray | None) -> LabelledPicture:
