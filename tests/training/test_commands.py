@@ -220,7 +220,6 @@ def test_a_device_of_a_recipe_that_is_not_there_is_refused_before_a_run_is_made(
         "assets smpl --from {folder} --out {new}",
         "data synth --body {folder} --out {new}",
         "data check {file}",
-        "data prepare clothing --ccp {file} --cache {new}",
         "data tagged --ccp {file} --out {new}",
         "data keypoints --ccp {file} --model {file}",
         "data keypoints --ccp {ccp} --model {folder}",
@@ -274,7 +273,7 @@ WRITING = {
     "data check {shader} --json {new}": "new",
     "figures body --betas 1 --asset {body} --out {new}": "new",
     "average silhouette {silhouette} {silhouette} --out {new}": "new",
-    "figures clothing --image {photo.png} --checkpoint {clothing} --out {new}": "new",
+    "figures clothing --image {photo.png} --checkpoint {clothing} --out {folder}": "folder",
     "figures silhouette --image {photo.png} --checkpoint {silhouette} --out {folder}": "folder",
     MEASURE + " --json {new}": "new",
     MEASURE + " --out {folder}": "folder",
@@ -368,7 +367,7 @@ def test_a_worker_s_error_is_told_without_its_traceback(
     smoke = (RECIPES / "silhouette" / "smoke.toml").read_text()
     recipe = tmp_path / "recipe.toml"
     recipe.write_text(
-        smoke.replace("[data]", "[data]\npack_pairs = false\nvalidation_fraction = 0.5").replace(
+        smoke.replace("[data]", "[data]\nmax_packed_gb = 0.0\nvalidation_fraction = 0.5").replace(
             "[routine]", "[routine]\nnum_workers = 1"
         )
     )

@@ -25,9 +25,13 @@ from training.engine.batches import Stage, StagedBatches, batch_loader
 from training.engine.optimisation import Optimisation
 from training.engine.run import RunFolder
 from training.engine.state import load_state
-from training.silhouette.data import SilhouetteBatch, TrainingSamples
+from training.silhouette.data import (
+    SilhouetteBatch,
+    TrainingSamples,
+    load_pairs,
+    load_photos,
+)
 from training.silhouette.recipe import DataRecipe, SilhouetteRecipe
-from training.silhouette.sources import packed_pairs, packed_photos
 from training.silhouette.task import build
 
 RECIPE = """
@@ -87,7 +91,7 @@ def pixels_of(path: Path) -> np.ndarray:
 
 def batches(recipe: SilhouetteRecipe, step: int = 0) -> list[SilhouetteBatch]:
     samples = TrainingSamples(
-        recipe, packed_pairs(recipe.data, False), packed_photos(recipe.data, False)
+        recipe, load_pairs(recipe.data, False), load_photos(recipe.data, False)
     )
     return list(batch_loader(samples, StagedBatches(recipe.stages, step), 0, CPU))
 
@@ -278,25 +282,6 @@ def test_a_run_can_start_from_a_checkpoint(recipe: SilhouetteRecipe, tmp_path: P
         build(wider)
     with pytest.raises(FileNotFoundError):
         build(dataclasses.replace(recipe, initial=str(tmp_path / "none.safetensors")))
-
-
-def test_a_refinement_can_be_put_on_a_plain_checkpoint_and_not_be_taken_off(
-    recipe: SilhouetteRecipe, tmp_path: Path
-) -> None:
-    path = tmp_path / "checkpoint.safetensors"
-    header = CheckpointHeader("", {}, (TrainingPart({}, "", "", 0),), {}, "")
-    plain = StackedHourglass(recipe.network)
-    save_silhouette_checkpoint(path, plain, 48, header)
-    network = dataclasses.replace(recipe.network, refinement_width=4)
-    refined = dataclasses.replace(recipe, initial=str(path), network=network)
-    started = build(refined)
-    found = started.network.state_dict()
-    for name, tensor in plain.state_dict().items():
-        torch.testing.assert_close(found[name], tensor, rtol=1e-3, atol=1e-6)
-    assert any(name.startswith("refinement.") for name in found)
-    save_silhouette_checkpoint(path, StackedHourglass(network), 48, header)
-    with pytest.raises(InvalidInputError, match="refinement_width=4"):
-        build(dataclasses.replace(recipe, initial=str(path)))
 
 
 def test_a_refined_network_overfits_one_batch(recipe: SilhouetteRecipe) -> None:
