@@ -32,8 +32,7 @@ PHOTO_VERSION = 1
 """Raised when items of `PhotosToPack` change, so that photos are packed again."""
 UNKNOWN = 255
 """The label of pixels outside of the photo; the loss leaves them out."""
-WIDTH_MULTIPLE = 32
-GREY = round(FILL * 255)
+WIDTH_MULTIPLE, GREY = 32, round(FILL * 255)
 
 
 @dataclass(frozen=True)
@@ -71,9 +70,8 @@ def open_photos(root: Path | str | None) -> LabelledPhotos:
     dataset = open_ccp(Path(root))
     if dataset.label_names != LABELS:
         raise InvalidInputError(
-            f"{dataset.root} has {len(dataset.label_names)} labels "
-            f"({', '.join(dataset.label_names[:4])} ...); "
-            f"the {len(LABELS)} of Clothing Co-Parsing are needed, in their order"
+            f"{root} has {len(dataset.label_names)} labels "
+            f"({', '.join(dataset.label_names[:4])} ...); the 59 of Clothing Co-Parsing are needed"
         )
     return dataset
 
@@ -107,7 +105,7 @@ def count_labels(photos: Pictures) -> np.ndarray:
 
 
 class ClothingBatch(NamedTuple):
-    """Samples behind one another, or one of them without the first axis."""
+    """A batch of samples, or one sample without the first axis."""
 
     images: Tensor
     """(B, 3, S, W) in [0, 1]."""
@@ -135,16 +133,16 @@ class TrainingSamples(Dataset[ClothingBatch]):
         rng = sample_generator(self.seed, key.index)
         chosen = self.photos[place_of(key.index, self.repeats, self.seed)]
         layers = torch.from_numpy(np.array(chosen)).permute(2, 0, 1)
-        size = sample_size(key.image_size)
-        image, labels = place_at_random(layers[:3], layers[3:], size, rng, self.augmentation)
-        varied = vary(image.permute(1, 2, 0).contiguous().numpy(), rng, self.augmentation)
+        size, settings = sample_size(key.image_size), self.augmentation
+        image, labels = place_at_random(layers[:3], layers[3:], size, rng, settings)
+        varied = vary(image.permute(1, 2, 0).contiguous().numpy(), rng, settings)
         return ClothingBatch(image_to_tensor(varied)[0], labels[0])
 
 
 def place_of(index: int, repeats: np.ndarray, seed: int) -> int:
     """Which photo a sample is made from: all of them in turn, each turn in another order.
 
-    In a turn a photo comes as often as it repeats, rounded down or up by chance.
+    A photo's repeats are rounded down or up by chance.
 
     Args:
         index: Number of the sample since the start of the run.
@@ -153,8 +151,7 @@ def place_of(index: int, repeats: np.ndarray, seed: int) -> int:
     """
     length = round(float(repeats.sum()))
     turn, place = divmod(index, length)
-    # A third number: no sample has the same generator.
-    rng = np.random.default_rng((seed, turn, 1))
+    rng = np.random.default_rng((seed, turn, 1))  # no sample has this generator
     number = rng.permutation(length)[place]
     # Systematic sampling: points at equal distances, on the photos laid end to end.
     ends = np.cumsum(repeats)
@@ -165,11 +162,9 @@ def place_of(index: int, repeats: np.ndarray, seed: int) -> int:
 def photo_repeats(label_pixels: np.ndarray, threshold: float) -> np.ndarray:
     """(N,) float64: how often each photo comes while one with common groups alone comes once.
 
-    With f the share of photos that have a group, it asks for sqrt(threshold / f) times each; a
-    photo comes as often as the rarest of its groups asks, and at least once.
-
-    Source: repeat factor sampling (Gupta, Dollar, Girshick, LVIS, CVPR 2019, section 4.1), here by
-    groups instead of fine labels: of some of those there are but one or two photos.
+    A group in a share f of the photos asks for sqrt(threshold / f) times each; a photo comes as
+    often as the rarest of its groups asks, and at least once. Source: repeat factor sampling
+    (Gupta et al., LVIS, CVPR 2019, section 4.1), by groups instead of fine labels.
 
     Args:
         label_pixels: (N, 59) pixels of each fine label in each photo.
@@ -194,7 +189,7 @@ def place_at_random(
     rng: np.random.Generator,
     settings: Augmentation,
 ) -> tuple[Tensor, Tensor]:
-    """A part of a photo, rotated and mirrored by chance, and its labels alike.
+    """A part of a photo and its labels, rotated and mirrored by chance.
 
     Args:
         image: (3, H, W) uint8.

@@ -11,8 +11,7 @@ for fewer than three quarters as many pixels as have it, in photos that were lea
 factor with the best score there. Source: Menon et al., Long-tail learning via logit adjustment,
 ICLR 2021, section 4.1, with factors that are searched and not derived.
 
-H W a photo's size, h w that of the network's map, N cells, C fine labels, G groups, K labels that a
-photo's tags allow.
+H W a photo's size, h w the map's, N cells, C fine labels, G groups, K labels that tags allow.
 """
 
 import argparse
@@ -50,15 +49,14 @@ BIASES = "network.classify.bias"
 RARELY = 0.75
 """Of the pixels that have a group: a group that is predicted for fewer gets a factor."""
 FACTORS = (1.0, 1.25, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0)
-CELL_STEP = 4
-"""Every fourth cell of a map is looked at."""
-FEW = 5
-"""Labelled photos from which a usual area can be told."""
+CELL_STEP, FEW = 4, 5
+"""Every fourth cell of a map is looked at; an area is usual if so many labelled photos show it."""
 LARGEST_TAG_FACTOR = 10.0
-"""A label that needs a larger one gets none: the network does not know where it is."""
+"""A label that needs a larger one gets none."""
 ALWAYS = tuple(LABELS.index(name) for name in ("null", "skin", "hair"))
-"""Allowed in every photo; some tags leave them out by oversight."""
-TABLE = torch.from_numpy(GROUP_OF.astype(np.int64))
+"""Allowed in every photo."""
+GROUPS = torch.from_numpy(GROUP_OF.astype(np.int64))
+"""(C,) group of each fine label."""
 CHECKPOINT = Path("checkpoints/clothing.safetensors")
 
 
@@ -190,7 +188,7 @@ def run_balance(args: argparse.Namespace) -> int:
     chosen = {
         name: factor for name, factor in zip(GROUPED.labels, factors, strict=True) if factor != 1
     }
-    biases = tensors[BIASES].float() + torch.tensor(factors)[TABLE].log()
+    biases = tensors[BIASES].float() + torch.tensor(factors)[GROUPS].log()
     command = f"python -m training balance clothing --checkpoint {args.checkpoint} "
     command += f"--ccp {args.ccp} --photos {args.photos} --out {args.out}"
     part = TrainingPart(
@@ -239,7 +237,7 @@ def choose_factors(
 ) -> tuple[float, ...]:
     """(G,) factor of each group's labels; 1 for most.
 
-    Groups are taken in turn, the rarest first; each factor is chosen with those before it applied.
+    Groups are taken in turn, the rarest first, with the factors before applied.
 
     Args:
         probabilities: Of the fine labels.
@@ -250,7 +248,7 @@ def choose_factors(
     factors = torch.ones(len(GROUPED))
 
     def confusions() -> tuple[Confusion, Confusion]:
-        fine, groups = (probabilities * factors[TABLE]).argmax(1), (grouped * factors).argmax(1)
+        fine, groups = (probabilities * factors[GROUPS]).argmax(1), (grouped * factors).argmax(1)
         return (
             Confusion.of(there, fine.numpy(), len(FINE)),
             Confusion.of(group_there, groups.numpy(), len(GROUPED)),

@@ -68,10 +68,12 @@ class Comparison(Generic[Recipe]):
         parser.formatter_class = argparse.RawDescriptionHelpFormatter
         parser.description = __doc__
         parser.add_argument(
-            "recipes",
-            nargs="*",
+            "--recipe",
             type=Path,
-            help=f"TOML files (the networks {', '.join(self.variants)}, trained by "
+            nargs="+",
+            default=[],
+            metavar="TOML",
+            help=f"what to train (the networks {', '.join(self.variants)}, by "
             f"training/recipes/{self.fitting.slug}/comparison.toml)",
         )
         seeds = " ".join(map(str, self.seeds))
@@ -93,7 +95,7 @@ class Comparison(Generic[Recipe]):
             help="processor minutes of learning after which each run ends (the recipes' own)",
         )
         parser.add_argument(
-            "--also",
+            "--checkpoint",
             type=Path,
             nargs="+",
             default=[],
@@ -120,11 +122,9 @@ class Comparison(Generic[Recipe]):
             0, or 128 plus the signal when interrupted.
         """
         logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
-        named = _by_name([*args.recipes, *args.also])
-        recipes = {
-            name: self._recipe(p, (), args) for name, p in named.items() if p in args.recipes
-        }
-        if not args.recipes:
+        named = _by_name([*args.recipe, *args.checkpoint])
+        recipes = {name: self._recipe(p, (), args) for name, p in named.items() if p in args.recipe}
+        if not args.recipe:
             base = self.fitting.default.with_name("comparison.toml")
             recipes = {name: self._recipe(base, o, args) for name, o in self.variants.items()}
         chosen = competitors(recipes, args.seeds, args.out)
@@ -138,7 +138,7 @@ class Comparison(Generic[Recipe]):
             row = {"network": one.name, "seed": one.seed, "trained": trained_text(one)}
             found[one.name] = self._measured(path, f"{one.name}-{one.seed}", args)
             rows.append(row | found[one.name].metrics)
-        for path in args.also:
+        for path in args.checkpoint:
             found[path.stem] = self._measured(path, path.stem, args)
             rows.append({"network": path.stem, "trained": "-"} | found[path.stem].metrics)
         runs = pd.DataFrame(rows)
@@ -214,7 +214,9 @@ def _number(report: Mapping[str, Any], place: str) -> float:
     return float(found) if isinstance(found, int | float) else float("nan")
 
 
-_TRAINING = {"command", "what", "recipes", "seeds", "steps", "minutes", "also", "out", "device"}
+_TRAINING = {
+    *("command", "what", "recipe", "seeds", "steps", "minutes", "checkpoint", "out", "device")
+}
 """Arguments that do not change how a checkpoint is measured."""
 
 

@@ -74,10 +74,10 @@ class Fitting(Generic[Recipe]):
     def configure(self, parser: argparse.ArgumentParser) -> None:
         """Options that all capabilities have."""
         parser.add_argument(
-            "recipe",
-            nargs="?",
+            "--recipe",
             type=Path,
-            help=f"a TOML file (training/recipes/{self.slug}/{self.default.name})",
+            metavar="TOML",
+            help=f"what to train (training/recipes/{self.slug}/{self.default.name})",
         )
         parser.add_argument(
             "--set",

@@ -40,13 +40,11 @@ class Regions(NamedTuple):
 
 
 class Ious(NamedTuple):
-    """Intersection over union of what each map has above 0.5 with one truth."""
+    """IoU with one truth of the network's map above 0.5, the dressed silhouette and the body."""
 
     network: float
     dressed: float
-    """Of the dressed silhouette as the map."""
     body: float
-    """Of the body as the map."""
 
 
 class RenderedScore(NamedTuple):

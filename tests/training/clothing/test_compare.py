@@ -37,7 +37,7 @@ def comparison(clothing_folder: Path, tmp_path: Path) -> list[str]:
     for path, widths in zip(paths, ("2, 4", "4, 8"), strict=True):
         path.write_text(RECIPE.format(widths=widths, cache=tmp_path / "clothing-cache"))
     options = ["--ccp", str(clothing_folder), "--limit", "2", "--out", str(tmp_path / "out")]
-    return ["compare", "clothing", *map(str, paths), *options]
+    return ["compare", "clothing", "--recipe", *map(str, paths), *options]
 
 
 def test_a_comparison_trains_measures_and_writes_a_table(
@@ -56,7 +56,7 @@ def test_a_comparison_trains_measures_and_writes_a_table(
             "clothing",
             "--checkpoint",
             checkpoint,
-            *comparison[4:8],
+            *comparison[5:9],
             "--out",
             str(alone),
         ]

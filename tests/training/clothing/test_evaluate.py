@@ -39,7 +39,7 @@ HEADER = CheckpointHeader(
             {
                 "weights": "package",
                 "data": {"photos": "some/photos"},
-                "command": "python -m training fit clothing some/recipe.toml",
+                "command": "python -m training fit clothing --recipe some/recipe.toml",
             },
             "0123456789abcdef",
             "nothing at all",

@@ -61,7 +61,7 @@ def fit(clothing_folder: Path, tmp_path: Path) -> list[str]:
     """A command that trains for four steps; more options may follow."""
     path = tmp_path / "recipe.toml"
     path.write_text(RECIPE.format(cache=tmp_path / "cache"))
-    command = ["fit", "clothing", str(path), "--out", str(tmp_path / "run")]
+    command = ["fit", "clothing", "--recipe", str(path), "--out", str(tmp_path / "run")]
     return [*command, "--ccp", str(clothing_folder)]
 
 

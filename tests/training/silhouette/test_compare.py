@@ -41,7 +41,7 @@ def comparison(shader_folder: Path, ccp_folder: Path, tmp_path: Path) -> list[st
         path.write_text(RECIPE.format(width=width, cache=tmp_path / "cache"))
     options = ["--seeds", "3", "5", "--out", str(tmp_path / "out"), "--subjects", "2"]
     data = ["--data", str(shader_folder), "--ccp", str(ccp_folder)]
-    return ["compare", "silhouette", *map(str, paths), *options, *data]
+    return ["compare", "silhouette", "--recipe", *map(str, paths), *options, *data]
 
 
 def test_a_comparison_trains_every_recipe_with_every_seed_and_measures_on_the_test_split(
@@ -83,7 +83,7 @@ def test_what_is_done_is_not_done_again_and_other_checkpoints_can_join(
     before = [(file.read_bytes(), file.stat().st_mtime_ns) for file in files]
     joined = tmp_path / "served.safetensors"
     joined.write_bytes((tmp_path / "out" / "refined-3" / "silhouette.safetensors").read_bytes())
-    assert main([*comparison, "--also", str(joined)]) == 0
+    assert main([*comparison, "--checkpoint", str(joined)]) == 0
     assert [(file.read_bytes(), file.stat().st_mtime_ns) for file in files] == before
     runs = pd.read_csv(tmp_path / "out" / "runs.csv")
     served, same = runs[runs.network == "served"], runs[runs.network == "refined"]

@@ -51,7 +51,7 @@ def write_checkpoint(path: Path, seed: int) -> Path:
             TrainingPart(
                 {
                     "data": {"pairs": ["some/pairs"], "photos": "some/photos"},
-                    "command": "python -m training fit silhouette some/recipe.toml",
+                    "command": "python -m training fit silhouette --recipe some/recipe.toml",
                 },
                 "0123456789abcdef",
                 "nothing at all",
@@ -158,8 +158,8 @@ def test_the_card_of_a_mean_has_all_parts_of_the_training(
     checkpoint: Path, arguments: list[str]
 ) -> None:
     other = write_checkpoint(checkpoint.with_name("other.safetensors"), seed=1)
-    average = ["average", "silhouette", str(checkpoint), str(other), "--out", str(checkpoint)]
-    assert main(average) == 0
+    average = ["average", "silhouette", "--checkpoint", str(checkpoint), str(other)]
+    assert main([*average, "--out", str(checkpoint)]) == 0
     assert main([*arguments, "--limit", "6", "--record"]) == 0
     card = checkpoint.with_suffix(".md").read_text()
     assert card.count("| `fit silhouette recipe` | 12 |") == 1

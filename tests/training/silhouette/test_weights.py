@@ -141,7 +141,8 @@ def test_fit_trains_it_and_says_what_it_began_with(
     recipe, initial = tmp_path / "recipe.toml", tmp_path / "clothing.safetensors"
     recipe.write_text(FIT.format(cache=tmp_path / "cache"))
     clothing(initial)
-    command = ["fit", "silhouette", str(recipe), "--initial", str(initial), "--device", "cpu"]
+    command = ["fit", "silhouette", "--recipe", str(recipe), "--device", "cpu"]
+    command += ["--initial", str(initial)]
     data = ["--data", str(shader_folder), "--ccp", str(ccp_folder)]
     assert main([*command, *data, "--out", str(tmp_path / "run")]) == 0
     predictor = SilhouettePredictor.from_checkpoint(tmp_path / "run" / "silhouette.safetensors")
@@ -160,7 +161,8 @@ def test_the_lineage_is_that_of_the_weights_it_began_with_whatever_becomes_of_th
     recipe, initial = tmp_path / "recipe.toml", tmp_path / "clothing.safetensors"
     recipe.write_text(FIT.format(cache=tmp_path / "cache"))
     clothing(initial)
-    command = ["fit", "silhouette", str(recipe), "--initial", str(initial), "--device", "cpu"]
+    command = ["fit", "silhouette", "--recipe", str(recipe), "--device", "cpu"]
+    command += ["--initial", str(initial)]
     run = ["--out", str(tmp_path / "run")]
     assert main([*command, "--data", str(shader_folder), *run]) == 0
     initial.unlink()
