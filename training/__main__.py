@@ -22,6 +22,7 @@ SHARED: dict[str, dict[str, Command]] = {
         "keypoints": Command("training.datasets.detect_keypoints", "find joints in CCP's photos"),
     },
     "figures": {
+        "run": Command("training.reporting.curves", "curves of a run"),
         "synthetic": Command("training.synthetic.figures", "contact sheet of synthetic people"),
     },
 }
@@ -33,7 +34,7 @@ SUMMARIES = {
     "evaluate": "measure a checkpoint on held-out data",
     "compare": "train several networks alike",
     "average": "average the weights of checkpoints",
-    "balance": "raise the probability of rarely predicted labels",
+    "balance": "raise the probability of rare labels",
     "figures": "draw",
 }
 
