@@ -20,6 +20,7 @@ SHARED: dict[str, dict[str, Command]] = {
         "synth": Command("training.synthetic.export", "render dressed/naked pairs to disk"),
         "check": Command("training.datasets.shader_check", "look for faults in a SHADER folder"),
         "keypoints": Command("training.datasets.detect_keypoints", "find joints in CCP's photos"),
+        "label-photos": Command("training.datasets.label_photos", "find people in photos"),
     },
     "figures": {
         "synthetic": Command("training.synthetic.figures", "contact sheet of synthetic people"),
