@@ -29,12 +29,14 @@ UNKNOWN, BACKGROUND, SKIN, BODY = 0, 1, 2, 3
 """Of a pixel: nothing is known; it shows no body; it is labelled as skin; there is body by its
 place, whatever is worn over it."""
 RADII = {
-    **{"upper_arm": 0.012, "forearm": 0.010, "thigh": 0.024, "shin": 0.014, "spine": 0.03},
+    **{"upper_arm": 0.012, "forearm": 0.008, "thigh": 0.022, "shin": 0.010, "spine": 0.03},
     **{"shoulders": 0.01, "hips": 0.02},
 }
 """Distance from a bone within which all is body, over the stature.
 
-Limbs: about two thirds of a slim one's radius, at its thinner end.
+Of rendered people, whose bodies are known, at most 0.1 % of the pixels that a bone of these radii
+leaves inside the dressed outline lay beside the body, and at most 2 % with joints moved by 1 % of
+the stature in x and y.
 """
 HEAD_RADIUS = 0.028
 """Likewise from the middle of the nose, eyes and ears."""

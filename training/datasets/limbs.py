@@ -1,11 +1,11 @@
-"""Limbs of people with COCO's keypoints: how long the whole person is, and where limbs may be.
+"""Limbs of people with COCO's keypoints: how long the whole person is.
 
-Keypoints as in `training.datasets.coco_keypoints`. H W the picture's size.
+Keypoints as in `training.datasets.coco_keypoints`.
 """
 
 import numpy as np
 
-from training.datasets.bones import BONES, bone_line, visible_bones
+from training.datasets.bones import visible_bones
 from training.datasets.coco_keypoints import pose_of
 
 BONE_LENGTHS = {
@@ -38,17 +38,3 @@ def stature_of(keypoints: np.ndarray) -> float:
         ends = [pose.landmarks[list(joint)].mean(0) for joint in (bone.start, bone.end)]
         lengths.append(float(np.hypot(*(ends[0] - ends[1]))) / BONE_LENGTHS[bone_kind(bone.name)])
     return float(np.median(lengths)) if lengths else 0.0
-
-
-def near_bones(keypoints: np.ndarray, size: tuple[int, int], radius: float) -> np.ndarray:
-    """(H, W) bool: what is near a bone, whether its joints are visible or not.
-
-    Args:
-        keypoints: (17, 3), estimates of all joints.
-        size: (height, width) of the picture.
-        radius: In pixels.
-    """
-    pose, near = pose_of(keypoints, size), np.zeros(size, bool)
-    for bone in BONES:
-        near |= bone_line(bone, pose, size, max(1.0, 2 * radius))
-    return near

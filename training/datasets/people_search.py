@@ -51,20 +51,23 @@ def search_people(detect: PeopleDetector, image: np.ndarray) -> Search:
         image: (H, W, 3) uint8 RGB.
     """
     people: list[FoundPerson] = []
+    rejected: list[np.ndarray] = []
     seen, doubtful = (np.zeros(image.shape[:2], bool) for _ in range(2))
     for candidate in candidates(detect, image):
         mask = candidate.mask > 127
-        person = None
-        if not _is_same(mask, seen):
+        doubtful |= mask
+        if _is_inside(mask, seen) or any(mask_iou(mask, r) >= LEAST_MASK_IOU for r in rejected):
+            continue
 
-            def likeness(found: FoundPerson, mask: np.ndarray = mask) -> float:
-                return mask_iou(found.mask > 127, mask)
+        def likeness(found: FoundPerson, mask: np.ndarray = mask) -> float:
+            return mask_iou(found.mask > 127, mask)
 
-            person = look_twice(detect, image, box_of(mask), likeness)
-        if person is not None and not _is_same(person.mask > 127, seen):
+        person = look_twice(detect, image, box_of(mask), likeness)
+        if person is None or _is_inside(person.mask > 127, seen):
+            rejected.append(mask)
+        else:
             people.append(person)
             seen |= person.mask > 127
-        doubtful |= mask
     return Search(people, doubtful & ~seen)
 
 
@@ -163,7 +166,7 @@ def _mirrored(person: FoundPerson) -> FoundPerson:
     return FoundPerson(keypoints, person.mask[:, ::-1], person.score)
 
 
-def _is_same(mask: np.ndarray, seen: np.ndarray) -> bool:
+def _is_inside(mask: np.ndarray, seen: np.ndarray) -> bool:
     pixels = int(mask.sum())
     return int((mask & seen).sum()) >= SAME_PERSON * pixels
 

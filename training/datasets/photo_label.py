@@ -12,10 +12,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
+from model.skeletons import COCO_17_NAMES
 from training.datasets.boxes import box_area, box_iou, box_of, grown, pixels_of
 from training.datasets.coco_keypoints import NUM_KEYPOINTS, object_keypoint_similarity
 from training.datasets.known_people import KnownPeople, KnownPerson, outline_mask
-from training.datasets.limbs import near_bones, stature_of
 from training.datasets.mediapipe_people import FoundPerson, PeopleDetector
 from training.datasets.people_search import (
     LEAST_OKS,
@@ -38,11 +38,15 @@ BOX_MARGIN = 0.05
 """How much a marked box is grown, over its longer side: boxes are inexact."""
 SURE = (64, 191)
 """A soft mask up to the first is background, from the second the person, between unknown."""
-NEAR_BONES = 0.08
-"""Where MediaPipe's mask ends nearer than this to a bone, over the stature, nothing is known: it
-misses hems of long skirts and hidden legs."""
+SEEN_ANKLE = 0.5
+"""Least visibility of both ankles for MediaPipe's mask to end where the person does. Below, hems of
+long skirts are missing."""
+BELOW = 0.15
+"""What is unknown below and above the lower end of such a mask, over its height."""
 OUTLINE_BLUR = 0.01
 """Width of a polygon's edge, over the longer side of its box."""
+
+_ANKLES = [COCO_17_NAMES.index(f"{side}_ankle") for side in ("left", "right")]
 
 
 @dataclass(frozen=True)
@@ -173,8 +177,8 @@ def _add(
     elif found is not None:
         mask = np.where(inside, found.mask, np.uint8(0)) if marked else found.mask
         evidence.doubtful.append((found.mask > SURE[0]) & ~inside)
-        radius = NEAR_BONES * stature_of(found.keypoints)
-        evidence.doubtful.append(near_bones(found.keypoints, evidence.size, radius))
+        if found.keypoints[_ANKLES, 2].min() < SEEN_ANKLE:
+            evidence.doubtful.append(_lower_end(mask))
     else:
         mask = np.zeros(evidence.size, np.uint8)
         evidence.doubtful.append(inside)
@@ -211,6 +215,15 @@ def _combined(evidence: _Evidence) -> PhotoLabel:
     for region in evidence.disputed:
         ids[region] = UNKNOWN_PERSON
     return PhotoLabel(ids, alpha, tuple(evidence.people), False)
+
+
+def _lower_end(mask: np.ndarray) -> np.ndarray:
+    """(H, W) bool: around the lower end of a mask, (H, W) uint8."""
+    left, top, right, bottom = box_of(mask > 127).tolist()
+    reach = BELOW * (bottom - top)
+    limits = np.array([mask.shape[1], mask.shape[0]] * 2, np.float32)
+    box = np.array([left - reach, bottom - reach, right + reach, bottom + reach], np.float32)
+    return _filled(box.clip(0, limits), mask.shape)
 
 
 def _in_pixels(box: np.ndarray, size: tuple[int, int]) -> np.ndarray:
