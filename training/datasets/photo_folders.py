@@ -16,6 +16,7 @@ from training.datasets.ccp import photo_path
 from training.datasets.ccp_tags import TaggedPhotos
 from training.datasets.known_people import KnownPeople, read_known_people
 from training.datasets.listing import is_hidden
+from training.datasets.splits import Split, everyday_photo_split, photo_split
 
 ENDINGS = {".jpg", ".jpeg", ".png", ".webp"}
 
@@ -31,6 +32,13 @@ class PhotoFolder:
     """Files by key, `folder/file`, in the order of the keys."""
     known: Mapping[str, KnownPeople]
     """What is said of the people in some of them, by key."""
+    is_ccp: bool
+    """Whether it is Clothing Co-Parsing."""
+
+    def split(self, key: str) -> Split | None:
+        """Of a photo; None for a reserved one."""
+        stem = self.photos[key].stem
+        return photo_split(int(stem)) if self.is_ccp else everyday_photo_split(self.name, stem)
 
     @classmethod
     def open(cls, root: Path, nobody: Sequence[str] = ()) -> "PhotoFolder":
@@ -59,7 +67,7 @@ class PhotoFolder:
         for key in photos:
             if any(fnmatch(key, pattern) for pattern in nobody):
                 known[key] = KnownPeople(nobody=True)
-        return cls(name, root, photos, known)
+        return cls(name, root, photos, known, _is_ccp(root))
 
 
 def open_folders(roots: Sequence[Path], nobody: Sequence[str] = ()) -> list[PhotoFolder]:
@@ -81,9 +89,13 @@ def open_folders(roots: Sequence[Path], nobody: Sequence[str] = ()) -> list[Phot
     return folders
 
 
+def _is_ccp(root: Path) -> bool:
+    return (root / "label_list.mat").exists()
+
+
 def _photos(root: Path) -> dict[str, Path]:
     """Files by their path below the folder that holds them."""
-    if (root / "label_list.mat").exists():
+    if _is_ccp(root):
         numbers = TaggedPhotos.open(root).numbers
         return {path.name: path for path in (photo_path(root, number) for number in numbers)}
     top = root / "images" if (root / "images").is_dir() else root

@@ -21,7 +21,7 @@ from PIL import Image
 from model.errors import InvalidInputError
 from training.datasets.coco_keypoints import NUM_KEYPOINTS
 from training.datasets.photo import read_photo
-from training.datasets.photo_label import LabelledPerson, PhotoLabel
+from training.datasets.photo_label import NOBODY, LabelledPerson, PhotoLabel
 from training.engine.atomic import replacing, write_text
 
 FORMAT = "habitus-photo-labels-1"
@@ -38,6 +38,8 @@ class PhotoRecord:
     """(height, width) of the label."""
     people: tuple[LabelledPerson, ...]
     nobody: bool
+    covered: float
+    """Share of the pixels that are a person's or unknown."""
 
 
 @dataclass(frozen=True)
@@ -123,7 +125,8 @@ class PhotoLabels:
 def record_of(label: PhotoLabel) -> PhotoRecord:
     """What goes into a photo's line."""
     height, width = label.ids.shape
-    return PhotoRecord((height, width), label.people, label.nobody)
+    covered = round(float((label.ids != NOBODY).mean()), 4)
+    return PhotoRecord((height, width), label.people, label.nobody, covered)
 
 
 def read_shrunk(path: Path) -> UInt8[np.ndarray, "H W 3"]:
@@ -154,7 +157,7 @@ def _row(key: str, record: PhotoRecord) -> dict[str, Any]:
     ]
     height, width = record.size
     size = {"photo": key, "width": width, "height": height}
-    return {**size, "nobody": record.nobody, "people": people}
+    return {**size, "nobody": record.nobody, "covered": record.covered, "people": people}
 
 
 def _record(row: dict[str, Any]) -> PhotoRecord:
@@ -167,4 +170,5 @@ def _record(row: dict[str, Any]) -> PhotoRecord:
         )
         for person in row["people"]
     )
-    return PhotoRecord((int(row["height"]), int(row["width"])), people, bool(row["nobody"]))
+    size = int(row["height"]), int(row["width"])
+    return PhotoRecord(size, people, bool(row["nobody"]), float(row["covered"]))

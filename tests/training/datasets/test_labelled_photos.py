@@ -1,0 +1,95 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from model.errors import InvalidInputError
+from training.datasets.body_evidence import BACKGROUND, BODY, SKIN
+from training.datasets.ccp import ClothingCoParsing
+from training.datasets.ccp_keypoints import CcpKeypoints, Pose
+from training.datasets.label_photos import begun_labels, label_all
+from training.datasets.labelled_photos import CcpPeople, LabelledPhotos, PaintedOver
+from training.datasets.mediapipe_people import PeopleDetector
+from training.datasets.photo_folders import PhotoFolder
+
+
+@pytest.fixture
+def labels(photo_folder: Path, tmp_path: Path, detect: PeopleDetector) -> Path:
+    folders = [PhotoFolder.open(photo_folder)]
+    out = tmp_path / "out"
+    label_all(folders, begun_labels(out, "model.task", "ab" * 32, folders), detect)
+    return out
+
+
+def test_photos_of_which_something_is_known_are_there(labels: Path) -> None:
+    photos = LabelledPhotos(labels)
+    keys = [photos.key(index) for index in range(len(photos))]
+    assert keys == [f"coco_cc_by/{name}.png" for name in ("empty", "marked", "unlabelled")]
+    photo = photos[1]
+    assert photo.image.shape == (200, 300, 3)
+    assert photo.ids.shape == photo.alpha.shape == (200, 300)
+    assert (photo.evidence()[:, :90] == BACKGROUND).all()
+    assert (photo.evidence() == BODY).any()
+    assert photos.covered(1) == pytest.approx(float((photo.ids != 0).mean()), abs=1e-4)
+    assert photos.stamp(0) != photos.stamp(1)
+
+
+def test_photos_with_nobody_can_be_asked_for(labels: Path) -> None:
+    photos = LabelledPhotos(labels, nobody=True)
+    assert len(photos) == 1
+    empty = photos[0]
+    assert empty.nobody
+    assert empty.people == ()
+    assert (empty.evidence() == BACKGROUND).all()
+    assert len(LabelledPhotos(labels, nobody=False)) == 2
+
+
+def test_splits_share_out_the_photos(labels: Path) -> None:
+    found: list[str] = []
+    for split in ("training", "validation", "test"):
+        try:
+            photos = LabelledPhotos(labels, split)
+        except InvalidInputError:
+            continue
+        found += [photos.key(index) for index in range(len(photos))]
+    assert len(found) == len(set(found)) == 3
+
+
+def test_a_photo_that_has_changed_is_refused(labels: Path, photo_folder: Path) -> None:
+    Image.new("RGB", (30, 40)).save(photo_folder / "images" / "marked.png")
+    with pytest.raises(InvalidInputError, match="has changed since it was labelled"):
+        LabelledPhotos(labels)[1]
+
+
+def test_people_are_painted_over(labels: Path) -> None:
+    photos = LabelledPhotos(labels)
+    painted = PaintedOver(photos)
+    # An empty photo needs no paint.
+    assert [painted.key(i) for i in range(len(painted))] == [
+        *("coco_cc_by/marked.png painted over", "coco_cc_by/unlabelled.png painted over")
+    ]
+    photo = painted[0]
+    assert photo.nobody
+    assert not photo.ids.any()
+    assert not (photo.image == (255, 0, 0)).all(-1).any()
+    np.testing.assert_array_equal(photo.image[:, :80], photos[1].image[:, :80])
+    np.testing.assert_array_equal(photo.image, painted[0].image)
+
+
+def test_labelled_photos_of_clothing_co_parsing_are_of_the_same_kind(ccp_folder: Path) -> None:
+    dataset = ClothingCoParsing.open(ccp_folder)
+    pose = Pose(np.full((33, 2), 0.5, np.float32), np.ones(33, np.float32))
+    count = len(dataset.numbers)
+    keypoints = CcpKeypoints.empty("model.task", "0" * 64).extended(
+        list(dataset.numbers), [(60, 40)] * count, [pose] * count
+    )
+    people = CcpPeople(dataset, keypoints, "training")
+    photo = people[0]
+    (person,) = photo.people
+    assert person.box.tolist() == [12, 10, 28, 50]
+    np.testing.assert_allclose(person.keypoints[0], [20, 30, 1])
+    assert (photo.evidence()[10:18, 15:25] == SKIN).all()
+    assert photo.evidence()[0, 0] == BACKGROUND
+    assert people.covered(0) == pytest.approx(float(photo.ids.mean()))
+    assert people.key(0) == f"ccp/{dataset.numbers_of('training')[0]:04d}"
