@@ -24,6 +24,7 @@ SHARED: dict[str, dict[str, Command]] = {
     },
     "figures": {
         "synthetic": Command("training.synthetic.figures", "contact sheet of synthetic people"),
+        "photo-labels": Command("training.datasets.photo_label_sheet", "contact sheet of labels"),
     },
 }
 """Commands that belong to no one capability."""

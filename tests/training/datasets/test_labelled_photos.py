@@ -5,6 +5,7 @@ import pytest
 from PIL import Image
 
 from model.errors import InvalidInputError
+from training.__main__ import main
 from training.datasets.body_evidence import BACKGROUND, BODY, SKIN
 from training.datasets.ccp import ClothingCoParsing
 from training.datasets.ccp_keypoints import CcpKeypoints, Pose
@@ -93,3 +94,16 @@ def test_labelled_photos_of_clothing_co_parsing_are_of_the_same_kind(ccp_folder:
     assert photo.evidence()[0, 0] == BACKGROUND
     assert people.covered(0) == pytest.approx(float(photo.ids.mean()))
     assert people.key(0) == f"ccp/{dataset.numbers_of('training')[0]:04d}"
+
+
+def test_a_contact_sheet_shows_photos_persons_and_evidence(
+    labels: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "sheet.png"
+    arguments = ["--labels", str(labels), "--out", str(out), "--count", "9"]
+    assert main(["figures", "photo-labels", *arguments]) == 0
+    assert "2 of 2 photos with people" in capsys.readouterr().out
+    with Image.open(out) as picture:
+        pixels = np.asarray(picture.convert("RGB"))
+    magenta = (pixels[..., 0] > 150) & (pixels[..., 1] < 30) & (pixels[..., 2] > 150)
+    assert magenta.any()
