@@ -22,6 +22,9 @@ SHARED: dict[str, dict[str, Command]] = {
         "keypoints": Command("training.datasets.detect_keypoints", "find joints in CCP's photos"),
         "label-photos": Command("training.datasets.label_photos", "find people in photos"),
     },
+    "evaluate": {
+        "photos": Command("training.silhouette.measure_photos", "measure maps on everyday photos"),
+    },
     "figures": {
         "synthetic": Command("training.synthetic.figures", "contact sheet of synthetic people"),
         "photo-labels": Command("training.datasets.photo_label_sheet", "contact sheet of labels"),

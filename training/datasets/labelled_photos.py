@@ -3,6 +3,7 @@
 H W a photo's size.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -48,6 +49,11 @@ class LabelledPhoto:
         return body_evidence(self.ids, self.people, self.skin)
 
 
+def each(source: "LabelledPhotoSource") -> Iterator[LabelledPhoto]:
+    """The photos of a source one after another."""
+    return (source[index] for index in range(len(source)))
+
+
 class LabelledPhotoSource(Protocol):
     """Labelled photos by index."""
 
@@ -69,7 +75,11 @@ class LabelledPhotos:
     """Photos with what `data label-photos` has found; those of which nothing is known left out."""
 
     def __init__(
-        self, labels: Path, split: Split | None = None, nobody: bool | None = None
+        self,
+        labels: Path,
+        split: Split | None = None,
+        nobody: bool | None = None,
+        folder: str | None = None,
     ) -> None:
         """List photos in the folders that were labelled.
 
@@ -77,6 +87,7 @@ class LabelledPhotos:
             labels: The folder of labels.
             split: Only of this split.
             nobody: Only photos with nobody, or only photos with people.
+            folder: Only of the folder of this name.
 
         Raises:
             FileNotFoundError: Labels or photos are not there.
@@ -86,13 +97,14 @@ class LabelledPhotos:
         folders = {name: PhotoFolder.open(Path(d)) for name, d in self._labels.folders.items()}
         self._files: dict[str, Path] = {}
         for key, record in self._labels.records.items():
-            folder = folders[key.partition("/")[0]]
+            its_folder = folders[key.partition("/")[0]]
             if (
                 (record.people or record.nobody)
                 and (nobody is None or record.nobody == nobody)
-                and (split is None or folder.split(key) == split)
+                and (folder is None or its_folder.name == folder)
+                and (split is None or its_folder.split(key) == split)
             ):
-                self._files[key] = folder.photos[key]
+                self._files[key] = its_folder.photos[key]
         self._keys = tuple(self._files)
         if not self._keys:
             raise InvalidInputError(f"{labels} has no such photo")
