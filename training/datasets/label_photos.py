@@ -39,8 +39,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
         action="append",
         required=True,
         metavar="DIR",
-        help="folder of photos, with or without a labels.json, or of Clothing Co-Parsing (its "
-        "tagged photos); may be given several times",
+        help="folder of photos, with or without a labels.json, or of Clothing Co-Parsing; may be "
+        "given several times",
     )
     parser.add_argument(
         "--model",

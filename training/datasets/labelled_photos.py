@@ -13,10 +13,6 @@ import numpy as np
 from model.errors import InvalidInputError
 from training.datasets.backgrounds import paint_over
 from training.datasets.body_evidence import body_evidence
-from training.datasets.boxes import box_of
-from training.datasets.ccp import ClothingCoParsing
-from training.datasets.ccp_keypoints import CcpKeypoints
-from training.datasets.coco_keypoints import keypoints_of
 from training.datasets.evaluation_pictures import file_stamp
 from training.datasets.photo_folders import PhotoFolder
 from training.datasets.photo_label import NOBODY, LabelledPerson
@@ -72,7 +68,11 @@ class LabelledPhotoSource(Protocol):
 
 
 class LabelledPhotos:
-    """Photos with what `data label-photos` has found; those of which nothing is known left out."""
+    """Photos with what `data label-photos` has found.
+
+    Those of which nothing is known are left out, and Clothing Co-Parsing's with pixel labels, which
+    `training.datasets.ccp_people` reads.
+    """
 
     def __init__(
         self,
@@ -100,6 +100,7 @@ class LabelledPhotos:
             its_folder = folders[key.partition("/")[0]]
             if (
                 (record.people or record.nobody)
+                and key not in its_folder.with_pixel_labels
                 and (nobody is None or record.nobody == nobody)
                 and (folder is None or its_folder.name == folder)
                 and (split is None or its_folder.split(key) == split)
@@ -141,60 +142,6 @@ class LabelledPhotos:
             )
         ids, alpha = self._labels.read_masks(key)
         return LabelledPhoto(image, ids, alpha, record.people, record.nobody)
-
-
-class CcpPeople:
-    """Photos of Clothing Co-Parsing with pixel labels: one person each, with their landmarks."""
-
-    def __init__(self, dataset: ClothingCoParsing, keypoints: CcpKeypoints, split: Split) -> None:
-        """List those of a split.
-
-        Raises:
-            InvalidInputError: There are none.
-        """
-        self._dataset, self._keypoints = dataset, keypoints
-        self._numbers = dataset.numbers_of(split)
-        if not self._numbers:
-            raise InvalidInputError(f"no {split} photo in {dataset.root}")
-
-    def __len__(self) -> int:
-        return len(self._numbers)
-
-    def key(self, index: int) -> str:
-        """The photo's number."""
-        return f"ccp/{self._numbers[index]:04d}"
-
-    def stamp(self, index: int) -> str:
-        """Sizes and times of the photo and its labels."""
-        number = self._numbers[index]
-        return file_stamp(self._dataset.photo_path(number), self._dataset.labels_path(number))
-
-    def covered(self, index: int) -> float:
-        """Share of the pixels that are the person's."""
-        labels = self._dataset.read_labels(self._numbers[index])
-        return float((labels != self._dataset.label_id("null")).mean())
-
-    def __getitem__(self, index: int) -> LabelledPhoto:
-        """Decode one photo and its labels.
-
-        Raises:
-            FileNotFoundError: A file is not there.
-            InvalidInputError: One cannot be read, or the landmarks are of another photo.
-        """
-        number = self._numbers[index]
-        photo = self._dataset.read(number)
-        size = (photo.labels.shape[0], photo.labels.shape[1])
-        person = photo.labels != self._dataset.label_id("null")
-        keypoints = keypoints_of(self._keypoints.pose(number, size), size)
-        somebody = LabelledPerson(box_of(person), keypoints, 1.0, "labels")
-        return LabelledPhoto(
-            photo.image,
-            person.astype(np.uint8),
-            person * np.uint8(255),
-            (somebody,),
-            False,
-            photo.labels == self._dataset.label_id("skin"),
-        )
 
 
 class PaintedOver:

@@ -1,6 +1,6 @@
 """Folders of photos that may be learned from, whatever their layout.
 
-ccp/label_list.mat, photos/, ...   Clothing Co-Parsing: its tagged photos
+ccp/label_list.mat, photos/, ...   Clothing Co-Parsing, reserved photos left out
 DIR/images/, labels.json           labels of the collection's own (`training.datasets.known_people`)
 DIR/images/                        photos
 DIR/...                            photos, in folders of any depth
@@ -12,12 +12,14 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 from model.errors import InvalidInputError
-from training.datasets.ccp import photo_path
-from training.datasets.ccp_tags import TaggedPhotos
+from training.datasets.ccp import photo_path, photos_with_labels
 from training.datasets.known_people import KnownPeople, read_known_people
 from training.datasets.listing import is_hidden
-from training.datasets.splits import Split, everyday_photo_split, photo_split
+from training.datasets.splits import Split, everyday_photo_split, is_reserved, photo_split
 
+PIXEL_LEVEL = "annotations/pixel-level"
+LEVELS = (PIXEL_LEVEL, "annotations/image-level")
+"""Folders of Clothing Co-Parsing's labels."""
 ENDINGS = {".jpg", ".jpeg", ".png", ".webp"}
 
 
@@ -34,6 +36,8 @@ class PhotoFolder:
     """What is said of the people in some of them, by key."""
     is_ccp: bool
     """Whether it is Clothing Co-Parsing."""
+    with_pixel_labels: frozenset[str]
+    """Keys of photos whose person is known from Clothing Co-Parsing's own labels."""
 
     def split(self, key: str) -> Split | None:
         """Of a photo; None for a reserved one."""
@@ -55,7 +59,8 @@ class PhotoFolder:
         if not root.is_dir():
             raise FileNotFoundError(root)
         name = root.resolve().name
-        photos = _photos(root)
+        is_ccp = (root / "label_list.mat").exists()
+        photos = _ccp_photos(root) if is_ccp else _photos(root)
         if not photos:
             endings = ", ".join(sorted(ENDINGS))
             raise InvalidInputError(f"{root} holds no photos ({endings})")
@@ -67,7 +72,11 @@ class PhotoFolder:
         for key in photos:
             if any(fnmatch(key, pattern) for pattern in nobody):
                 known[key] = KnownPeople(nobody=True)
-        return cls(name, root, photos, known, _is_ccp(root))
+        labelled: frozenset[str] = frozenset()
+        if is_ccp:
+            numbers = photos_with_labels(root, root / PIXEL_LEVEL)
+            labelled = frozenset(f"{name}/{photo_path(root, number).name}" for number in numbers)
+        return cls(name, root, photos, known, is_ccp, labelled & photos.keys())
 
 
 def open_folders(roots: Sequence[Path], nobody: Sequence[str] = ()) -> list[PhotoFolder]:
@@ -89,15 +98,15 @@ def open_folders(roots: Sequence[Path], nobody: Sequence[str] = ()) -> list[Phot
     return folders
 
 
-def _is_ccp(root: Path) -> bool:
-    return (root / "label_list.mat").exists()
+def _ccp_photos(root: Path) -> dict[str, Path]:
+    """Files by name: photos with tags or pixel labels that are not reserved."""
+    numbers = {n for folder in LEVELS for n in photos_with_labels(root, root / folder)}
+    paths = (photo_path(root, number) for number in numbers if not is_reserved(number))
+    return {path.name: path for path in paths}
 
 
 def _photos(root: Path) -> dict[str, Path]:
     """Files by their path below the folder that holds them."""
-    if _is_ccp(root):
-        numbers = TaggedPhotos.open(root).numbers
-        return {path.name: path for path in (photo_path(root, number) for number in numbers)}
     top = root / "images" if (root / "images").is_dir() else root
     found = {
         path.relative_to(top): path

@@ -18,7 +18,8 @@ from model.silhouette.predictor import SilhouettePredictor
 from training.arguments import at_least, device, output_file
 from training.datasets.ccp import ClothingCoParsing
 from training.datasets.ccp_keypoints import STORED, CcpKeypoints
-from training.datasets.labelled_photos import CcpPeople, LabelledPhotos, PaintedOver, each
+from training.datasets.ccp_people import CcpPeople
+from training.datasets.labelled_photos import LabelledPhotos, PaintedOver, each
 from training.datasets.people import PersonPhotos
 from training.datasets.photo import read_photo
 from training.datasets.pose2sim import CalibratedViews

@@ -6,11 +6,9 @@ from PIL import Image
 
 from model.errors import InvalidInputError
 from training.__main__ import main
-from training.datasets.body_evidence import BACKGROUND, BODY, SKIN
-from training.datasets.ccp import ClothingCoParsing
-from training.datasets.ccp_keypoints import CcpKeypoints, Pose
+from training.datasets.body_evidence import BACKGROUND, BODY
 from training.datasets.label_photos import begun_labels, label_all
-from training.datasets.labelled_photos import CcpPeople, LabelledPhotos, PaintedOver
+from training.datasets.labelled_photos import LabelledPhotos, PaintedOver
 from training.datasets.mediapipe_people import PeopleDetector
 from training.datasets.photo_folders import PhotoFolder
 
@@ -76,24 +74,6 @@ def test_people_are_painted_over(labels: Path) -> None:
     assert not (photo.image == (255, 0, 0)).all(-1).any()
     np.testing.assert_array_equal(photo.image[:, :80], photos[1].image[:, :80])
     np.testing.assert_array_equal(photo.image, painted[0].image)
-
-
-def test_labelled_photos_of_clothing_co_parsing_are_of_the_same_kind(ccp_folder: Path) -> None:
-    dataset = ClothingCoParsing.open(ccp_folder)
-    pose = Pose(np.full((33, 2), 0.5, np.float32), np.ones(33, np.float32))
-    count = len(dataset.numbers)
-    keypoints = CcpKeypoints.empty("model.task", "0" * 64).extended(
-        list(dataset.numbers), [(60, 40)] * count, [pose] * count
-    )
-    people = CcpPeople(dataset, keypoints, "training")
-    photo = people[0]
-    (person,) = photo.people
-    assert person.box.tolist() == [12, 10, 28, 50]
-    np.testing.assert_allclose(person.keypoints[0], [20, 30, 1])
-    assert (photo.evidence()[10:18, 15:25] == SKIN).all()
-    assert photo.evidence()[0, 0] == BACKGROUND
-    assert people.covered(0) == pytest.approx(float(photo.ids.mean()))
-    assert people.key(0) == f"ccp/{dataset.numbers_of('training')[0]:04d}"
 
 
 def test_a_contact_sheet_shows_photos_persons_and_evidence(
