@@ -85,6 +85,8 @@ def measured(args: argparse.Namespace, predict: Predict) -> Iterator[tuple[str, 
     samples, missing = sample_pictures()
     for package in missing:
         sys.stderr.write(f"{package} is not installed: its sample pictures are left out\n")
+    if not (samples or args.labels or args.pose2sim or args.ccp or args.people):
+        raise InvalidInputError("nothing to measure on: give --labels, --pose2sim, --ccp, --people")
     if samples:
         paths = itertools.islice(samples.values(), args.limit)
         yield "sample pictures", without_people(predict, map(read_photo, paths))
@@ -110,5 +112,3 @@ def measured(args: argparse.Namespace, predict: Predict) -> Iterator[tuple[str, 
         people = PersonPhotos.open(args.people)
         chosen = people.names[: args.limit or NUM_TURNED]
         yield "turned", turned(predict, (people.read(name).image for name in chosen))
-    if not (samples or args.labels or args.pose2sim or args.ccp or args.people):
-        raise InvalidInputError("nothing to measure on: give --labels, --pose2sim, --ccp, --people")
