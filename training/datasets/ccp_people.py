@@ -1,7 +1,8 @@
 """Photos of Clothing Co-Parsing with pixel labels, as photos with everybody in them.
 
 The labels are of one person; bystanders are labelled `null` as the street is. Who else
-`data label-photos` has found is added.
+`data label-photos` has found is added. Where it has found the person beside their labels, nothing
+is known.
 
 H W a photo's size.
 """
@@ -123,10 +124,13 @@ def add_bystanders(
     free = ~binary_dilation(labelled, iterations=NEAR)
     for number, person in enumerate(people, 1):
         mask = found == number
-        if mask.any() and (mask & ~labelled).sum() >= LEAST_ON_NULL * mask.sum():
+        if (mask & ~labelled).sum() >= max(1, LEAST_ON_NULL * mask.sum()):
             everybody.append(person)
             ids[mask & free] = len(everybody)
             soft[mask & free] = alpha[mask & free]
+        else:
+            # Labels miss whole limbs of some people.
+            ids[mask & free] = UNKNOWN_PERSON
     # Rims of bystanders and doubtful findings; the rim of the labelled person touches its labels.
     regions, count = label((found == UNKNOWN_PERSON) & ~labelled)
     touching = np.unique(regions[~free])

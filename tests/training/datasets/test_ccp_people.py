@@ -49,6 +49,7 @@ def test_bystanders_are_added_and_doubt_away_from_the_person_is_kept(
     labelled[10:50, 10:30] = 1
     found[9:51, 9:31] = UNKNOWN_PERSON
     found[11:49, 11:29] = 1
+    found[20:25, 20:40] = 1
     found[19:41, 49:61] = UNKNOWN_PERSON
     found[20:40, 50:60] = 2
     found[5:10, 70:75] = UNKNOWN_PERSON
@@ -58,7 +59,9 @@ def test_bystanders_are_added_and_doubt_away_from_the_person_is_kept(
     )
     both = add_bystanders(photo, found, np.full((60, 80), 200, np.uint8), (person, person))
     assert len(both.people) == 2
-    np.testing.assert_array_equal(both.ids[:, :40], labelled[:, :40])
+    np.testing.assert_array_equal(both.ids[:, :33], labelled[:, :33])
+    # An arm that the labels miss.
+    assert (both.ids[20:25, 34:40] == UNKNOWN_PERSON).all()
     assert (both.ids[20:40, 50:60] == 2).all()
     assert (both.alpha[20:40, 50:60] == 200).all()
     assert both.ids[19, 49] == both.ids[7, 72] == UNKNOWN_PERSON
