@@ -228,6 +228,8 @@ def test_a_device_of_a_recipe_that_is_not_there_is_refused_before_a_run_is_made(
         "fit silhouette --recipe {recipes}/silhouette/smoke.toml --data {file} --out {new}",
         "fit clothing --recipe {folder} --out {new}",
         "fit clothing --recipe {recipes}/clothing/smoke.toml --ccp {file} --out {new}",
+        "data label-photos --photos {file} --model {file} --out {new}",
+        "data label-photos --photos {ccp}/photos --model {folder} --out {new}",
         "balance clothing --checkpoint {folder} --ccp {ccp} --out {new}",
         "balance clothing --checkpoint {clothing} --ccp {file} --out {new}",
         "average silhouette --checkpoint {folder} {folder} --out {new}",
