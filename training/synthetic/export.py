@@ -183,4 +183,5 @@ def _frames(
             frame.transl,
             frame.keypoints,
             np.asarray(frame.joints, np.float32),
+            frame.coco_keypoints,
         )

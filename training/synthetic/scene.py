@@ -13,6 +13,7 @@ from training.synthetic.backdrops import sample_backdrop
 from training.synthetic.bodies import BodySource, Floats, Ints
 from training.synthetic.camera_effects import develop
 from training.synthetic.cameras import View, place, sample_view
+from training.synthetic.coco_keypoints import CocoKeypoints, Seen, locate
 from training.synthetic.composing import Picture, compose, silhouette
 from training.synthetic.poses import ACTIVITIES, Pose, sample_pose
 from training.synthetic.props import Prop, sample_occluder, seat
@@ -49,6 +50,9 @@ class Frame:
     """(24, 3)"""
     keypoints: Floats
     """(24, 2) pixels, x right and y down."""
+    coco_keypoints: Floats
+    """(17, 3) pixels x right and y down, and visibility: 1 seen, 0.5 hidden by something in front
+    or by the person, 0 outside the picture."""
     hidden: float
     """Share of the body's pixels that something in front hides, in [0, 1]."""
 
@@ -82,6 +86,7 @@ class Synthesizer:
         self._seed = seed
         self._source = BodySource()
         self._renderer = Renderer(device)
+        self._coco = CocoKeypoints(np.unique(self._source.faces))
 
     def subject(self, index: int) -> Subject:
         """Person number `index`, dressed: even numbers are male, odd ones female."""
@@ -118,6 +123,9 @@ class Synthesizer:
         shadows = self._renderer.light_map(mesh, light.direction)
         softness = rng.uniform(*SHADOW_SOFTNESS)
         points, rest, normals = self._renderer.interpolate(mesh, hits, scene.at_rest)
+        coco = self._coco_keypoints(
+            subject, scene, view, Seen(hits.pixels, hits.faces, points, samples)
+        )
         backdrop = sample_backdrop(rng, view, ground, -float(joints[0, 2]), light)
         lit = self._renderer.receive(shadows, np.concatenate([points, backdrop.points]), softness)
         on_things, on_ground = np.split(lit, [len(points)])
@@ -131,7 +139,21 @@ class Synthesizer:
             transl=transl,
             joints=joints,
             keypoints=view.camera.project(joints),
+            coco_keypoints=coco,
             hidden=hits.hidden,
+        )
+
+    def _coco_keypoints(self, subject: Subject, scene: _Scene, view: View, seen: Seen) -> Floats:
+        body = scene.vertices[: subject.num_body_vertices]
+        thickness = self._coco.thickness(subject.body.surface, self._source.dominant)
+        return locate(
+            view.camera,
+            self._coco.points(body),
+            thickness,
+            seen,
+            len(subject.faces),
+            scene.faces,
+            subject.lbs_weights.numpy(),
         )
 
     def _props(

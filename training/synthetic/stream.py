@@ -7,15 +7,27 @@ import hashlib
 import importlib.metadata
 import os
 import threading
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from torch.utils.data import Dataset
 
+from training.synthetic.bodies import Floats
 from training.synthetic.composing import Picture
 from training.synthetic.scene import Synthesizer
 from training.synthetic.subjects import Subject
+
+
+@dataclass(frozen=True)
+class RenderedPair:
+    """One rendered person and the truth that training uses."""
+
+    layers: Picture
+    """(H, W, 5) uint8: dressed RGBA and the naked alpha."""
+    keypoints: Floats
+    """(17, 3) COCO's keypoints: pixels x, y and visibility (1 seen, 0.5 hidden, 0 outside)."""
 
 
 class RenderedStream(Dataset[Picture]):
@@ -54,7 +66,15 @@ class RenderedStream(Dataset[Picture]):
         return num_subjects * num_frames
 
     def __getitem__(self, number: int) -> Picture:
-        """Render one pair."""
+        """Render one pair, without its keypoints."""
+        return self.pair(number).layers
+
+    def pair(self, number: int) -> RenderedPair:
+        """Render one pair.
+
+        Raises:
+            IndexError: There is no such pair.
+        """
         if not 0 <= number < len(self):
             raise IndexError(f"pair {number} of {len(self)}")
         seed, _, num_frames, side, samples = self._settings
@@ -67,7 +87,8 @@ class RenderedStream(Dataset[Picture]):
             frame = self._worker.synthesizer.frame(
                 subject, (index, frame_number), (side, side), samples
             )
-        return np.concatenate([frame.dressed, frame.naked[..., 3:]], axis=-1)
+        layers = np.concatenate([frame.dressed, frame.naked[..., 3:]], axis=-1)
+        return RenderedPair(layers, frame.coco_keypoints)
 
     def __getstate__(self) -> dict[str, Any]:
         """Without what each process builds for itself."""
