@@ -5,7 +5,7 @@ module; nothing is drawn from numbers that stand elsewhere, a garment's own deta
 
 | what | distribution | module |
 |---|---|---|
-| bodies | adults, Anny's own correlated shapes, 1.45 to 2.05 m | `bodies`, `training.assets.anny` |
+| bodies | stature and mass of US adults, 18 to 80 years | `training.assets.population`, `builds` |
 | skin and hair colours | between neighbours of a palette | `palettes` |
 | poses | `ACTIVITIES` within `LIMITS`, no limb inside another (`capsules`) | `poses` |
 | camera | `FIELD_OF_VIEW_DEG`, `HEIGHT`, `ROLL_DEG`, `FRAMING`, `CROPS` | `cameras` |

@@ -27,6 +27,8 @@ CLOTH, HAIR = 0.06, 0.025
 """Metres of clothes over a keypoint that is still seen, and of hair over one of the head."""
 _AROUND = 0.03
 """Metres around a keypoint within which the body's thickness over it is measured."""
+_EVERY = 3
+"""One vertex in so many is looked at for that."""
 _FLESH = 1.3
 """The thickness grows by this factor when seen from aside."""
 _SIDES = ("left", "right")
@@ -86,22 +88,20 @@ class CocoKeypoints:
         points: Floats = self._weights @ vertices
         return points
 
-    def thickness(self, vertices: Floats, dominant: Ints) -> Floats:
-        """How far the body's own skin may lie before each keypoint that is seen, (17,) in metres.
+    def cover(self, vertices: Floats, dominant: Ints) -> Floats:
+        """How far own skin and clothes may lie before each keypoint that is seen, (17,) in metres.
 
         Args:
             vertices: (V, 3) of the body in T-pose.
             dominant: (V,) the joint that moves each vertex most.
         """
-        limbs = _LIMB_OF_JOINT[dominant]
-        reach = np.zeros(len(COCO_17_NAMES), np.float32)
-        for number, point in enumerate(self.points(vertices)):
-            own = (limbs == _LIMB_OF_KEYPOINT[number]) | (limbs == _TRUNK)
-            apart = np.abs(vertices - point)
-            near = own & (apart[:, :2].max(1) < _AROUND)
-            # The front alone: what lies behind a nose is a head.
-            before = vertices[near, 2] - point[2]
-            reach[number] = max(float(before.max(initial=0)), 0)
+        few = vertices[::_EVERY]
+        limbs = _LIMB_OF_JOINT[dominant[::_EVERY], None]
+        points = self.points(vertices)
+        own = (limbs == _LIMB_OF_KEYPOINT) | (limbs == _TRUNK)
+        near = (np.abs(few[:, None, :2] - points[:, :2]) < _AROUND).all(-1)
+        # The front alone: what lies behind a nose is a head.
+        reach = np.where(own & near, few[:, 2:] - points[:, 2], 0).max(0)
         limits: Floats = (reach * _FLESH + _COVER).astype(np.float32)
         return limits
 
@@ -109,7 +109,7 @@ class CocoKeypoints:
 def locate(
     camera: Camera,
     points: Floats,
-    thickness: Floats,
+    cover: Floats,
     seen: Seen,
     num_own: int,
     faces: Ints,
@@ -123,7 +123,7 @@ def locate(
     Args:
         camera: Who looks.
         points: (17, 3) in the camera's frame.
-        thickness: (17,) from `CocoKeypoints.thickness`.
+        cover: (17,) from `CocoKeypoints.cover`.
         seen: What was drawn.
         num_own: How many triangles are the person's; those of things follow.
         faces: (F, 3) of the scene.
@@ -147,7 +147,7 @@ def locate(
         else:
             limb = int(_LIMB_OF_JOINT[lbs_weights[faces[face]].sum(0).argmax()])
             own = limb in (_TRUNK, _LIMB_OF_KEYPOINT[number])
-            hidden = nearer > thickness[number] or (nearer > 0 and not own)
+            hidden = nearer > cover[number] or (nearer > 0 and not own)
         if hidden:
             visibility[number] = HIDDEN
     located: Floats = np.concatenate([pixels, visibility[:, None]], 1).astype(np.float32)

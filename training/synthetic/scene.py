@@ -92,7 +92,7 @@ class Synthesizer:
         """Person number `index`, dressed: even numbers are male, odd ones female."""
         rng = np.random.default_rng([self._seed, index])
         body = self._source.sample(rng, female=index % 2 == 1)
-        return assemble(self._source, body, dress(self._source, body, rng))
+        return assemble(self._source, body, dress(self._source, body, rng), self._coco)
 
     def frame(
         self, subject: Subject, indices: tuple[int, int], size: tuple[int, int], samples: int = 1
@@ -145,11 +145,10 @@ class Synthesizer:
 
     def _coco_keypoints(self, subject: Subject, scene: _Scene, view: View, seen: Seen) -> Floats:
         body = scene.vertices[: subject.num_body_vertices]
-        thickness = self._coco.thickness(subject.body.surface, self._source.dominant)
         return locate(
             view.camera,
             self._coco.points(body),
-            thickness,
+            subject.cover,
             seen,
             len(subject.faces),
             scene.faces,
