@@ -39,7 +39,13 @@ class RenderedStream(Dataset[Picture]):
     """
 
     def __init__(
-        self, seed: int, num_subjects: int, num_frames: int, side: int, samples: int = 1
+        self,
+        seed: int,
+        num_subjects: int,
+        num_frames: int,
+        side: int,
+        samples: int = 1,
+        poses: Path | None = None,
     ) -> None:
         """Prepare; bodies are loaded with the first item, in the process that asks for it.
 
@@ -49,6 +55,7 @@ class RenderedStream(Dataset[Picture]):
             num_frames: Pictures of each.
             side: Of the square pictures, in pixels.
             samples: Rays along each side of a pixel.
+            poses: Folder of BVH clips that a share of the poses comes from, or None.
         """
         for name, value in (
             ("num_subjects", num_subjects),
@@ -59,6 +66,7 @@ class RenderedStream(Dataset[Picture]):
             if value < 1:
                 raise ValueError(f"{name} is {value}; at least 1 is needed")
         self._settings = (seed, num_subjects, num_frames, side, samples)
+        self._poses = poses
         self._worker: _Worker | None = None
 
     def __len__(self) -> int:
@@ -80,7 +88,7 @@ class RenderedStream(Dataset[Picture]):
         seed, _, num_frames, side, samples = self._settings
         # What a parent process has built is of no use in a fork of it.
         if self._worker is None or self._worker.process != os.getpid():
-            self._worker = _Worker(seed)
+            self._worker = _Worker(seed, self._poses)
         index, frame_number = divmod(number, num_frames)
         with self._worker.lock:
             subject = self._worker.subject(index)
@@ -98,10 +106,10 @@ class RenderedStream(Dataset[Picture]):
 class _Worker:
     """What one process keeps: the renderer and the person that was seen last."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, poses: Path | None) -> None:
         self.process = os.getpid()
         # The workers share the cores; each renders on its own, and none takes a GPU from training.
-        self.synthesizer = Synthesizer(seed, device="cpu")
+        self.synthesizer = Synthesizer(seed, device="cpu", poses=poses)
         self.lock = threading.Lock()
         """The renderer's buffers serve one picture at a time."""
         self._last: tuple[int, Subject] | None = None
