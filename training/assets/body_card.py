@@ -26,8 +26,8 @@ pelvis at the origin, left at +X. {num_vertices:,} vertices, {num_faces:,} trian
     {command} --num-bodies {num_bodies} --num-held-out {num_held_out} --seed {seed}
 
 * {num_bodies:,} adults of 18 to 80 years, as many women as men, with the statures and body mass
-  indices (16 to 45) of US adults in NHANES 2015-2016 ([`training/assets/population.py`]\
-(../training/assets/population.py)); {num_held_out:,} more to measure on. Commit `{commit}`.
+  indices (16 to 45) of US adults in NHANES 2015-2016; {num_held_out:,} more to measure on. Commit
+  `{commit}`.
 * Each mesh has the stature and the mass that were drawn. Where the weight sits was set so that
   girths of chest, waist and hips agree with NHANES and ANSUR II; `python -m training assets
   population` prints the comparison.
