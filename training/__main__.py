@@ -15,7 +15,10 @@ from training.silhouette.capability import CAPABILITY as SILHOUETTE
 
 CAPABILITIES = (SILHOUETTE, CLOTHING, BODY)
 SHARED: dict[str, dict[str, Command]] = {
-    "assets": {"smpl": Command("training.assets.smpl", "convert a licensed SMPL pickle")},
+    "assets": {
+        "smpl": Command("training.assets.smpl", "convert a licensed SMPL pickle"),
+        "population": Command("training.assets.population_table", "compare bodies with surveys"),
+    },
     "data": {
         "synth": Command("training.synthetic.export", "render dressed/naked pairs to disk"),
         "check": Command("training.datasets.shader_check", "look for faults in a SHADER folder"),

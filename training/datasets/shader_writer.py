@@ -34,6 +34,8 @@ class ShaderFrame:
     """(24, 2)"""
     joints3d: NDArray[np.float32]
     """(24, 3)"""
+    coco_keypoints: NDArray[np.float32]
+    """(17, 3) pixels x, y and visibility."""
 
 
 def subject_folder(root: Path, female: bool, number: int) -> Path:
@@ -72,6 +74,8 @@ def _write_subject(folder: Path, shape: NDArray[np.float32], frames: Sequence[Sh
         "trans": np.stack([frame.trans for frame in frames]).astype(np.float64),
         "joints2D": np.stack([frame.joints2d for frame in frames]).astype(np.float64),
         "joints3D": np.stack([frame.joints3d for frame in frames]).astype(np.float64),
+        # Beyond SHADER's own keys.
+        "coco_keypoints": np.stack([frame.coco_keypoints for frame in frames]).astype(np.float64),
     }
     with (partial / f"gt{folder.name}.pkl").open("wb") as file:
         pickle.dump(truth, file, protocol=2)

@@ -91,20 +91,14 @@ class BodySource:
         }
 
     def sample(self, rng: np.random.Generator, female: bool) -> RestBody:
-        """One adult, as plausible as Anny's own distributions; their gender is a range from 0 to 1.
+        """One adult of `training.assets.population.US_ADULTS`.
 
         Args:
             rng: Decides.
-            female: Which half of that range.
+            female: Or male.
         """
         generator = torch.Generator().manual_seed(int(rng.integers(2**62)))
-        while True:
-            phenotypes = self._anny.sample_phenotypes(4, generator)
-            suitable = torch.nonzero((phenotypes["gender"] > 0.5) == female)[:1, 0]
-            if len(suitable):
-                break
-        chosen = {name: values[suitable] for name, values in phenotypes.items()}
-        vertices, joints = self._anny.rest(chosen)
+        vertices, joints = self._anny.rest(self._anny.sample_phenotypes(1, generator, female))
         rest = vertices[0].numpy()
         surface = (self.body.weights @ rest).astype(np.float32)
         return RestBody(rest, joints[0].numpy(), female, surface, {})

@@ -4,17 +4,19 @@ H W the picture's size, V vertices, F triangles, P pixels (or samples) that show
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
-from scipy.spatial.transform import Rotation
 
 from model.skeletons import SMPL_24_JOINT_NAMES
 from training.synthetic.backdrops import sample_backdrop
 from training.synthetic.bodies import BodySource, Floats, Ints
 from training.synthetic.camera_effects import develop
 from training.synthetic.cameras import View, place, sample_view
+from training.synthetic.coco_keypoints import CocoKeypoints, Seen, locate
 from training.synthetic.composing import Picture, compose, silhouette
-from training.synthetic.poses import ACTIVITIES, Pose, sample_pose
+from training.synthetic.motion import MotionPoses
+from training.synthetic.poses import Pose, sample_pose
 from training.synthetic.props import Prop, sample_occluder, seat
 from training.synthetic.render import AtRest, Hits, Renderer
 from training.synthetic.shading import Lighting, sample_lighting, shade
@@ -22,6 +24,8 @@ from training.synthetic.subjects import Posed, Subject, assemble, pose_subject
 from training.synthetic.wardrobe import dress
 
 EYE_COLOUR = np.array([0.1, 0.07, 0.05], np.float32)
+MOTION_SHARE = 0.5
+"""Of pictures whose pose comes from motion capture where there is any."""
 SHADOW_SOFTNESS = (0.01, 0.12)
 """Width of a shadow's edge, in metres."""
 _SEATED_ON = [SMPL_24_JOINT_NAMES.index(name) for name in ("pelvis", "left_hip", "right_hip")]
@@ -49,6 +53,9 @@ class Frame:
     """(24, 3)"""
     keypoints: Floats
     """(24, 2) pixels, x right and y down."""
+    coco_keypoints: Floats
+    """(17, 3) pixels x right and y down, and visibility: 1 seen, 0.5 hidden by something in front
+    or by the person, 0 outside the picture."""
     hidden: float
     """Share of the body's pixels that something in front hides, in [0, 1]."""
 
@@ -72,22 +79,30 @@ class _Scene:
 class Synthesizer:
     """Draws people and renders them; a frame depends on nothing but seed, subject and frame."""
 
-    def __init__(self, seed: int, device: str | None = None) -> None:
+    def __init__(self, seed: int, device: str | None = None, poses: Path | None = None) -> None:
         """Prepare.
 
         Args:
             seed: Another seed gives other people.
             device: Of Warp; a CUDA device where there is one, else the CPU.
+            poses: Folder of BVH clips that a share of `MOTION_SHARE` of the poses comes from; all
+                are sampled where it is None.
+
+        Raises:
+            FileNotFoundError: There is no such folder.
+            InvalidInputError: It holds no clip, or one that cannot be read.
         """
+        self._poses = None if poses is None else MotionPoses(poses)
         self._seed = seed
         self._source = BodySource()
         self._renderer = Renderer(device)
+        self._coco = CocoKeypoints(np.unique(self._source.faces))
 
     def subject(self, index: int) -> Subject:
         """Person number `index`, dressed: even numbers are male, odd ones female."""
         rng = np.random.default_rng([self._seed, index])
         body = self._source.sample(rng, female=index % 2 == 1)
-        return assemble(self._source, body, dress(self._source, body, rng))
+        return assemble(self._source, body, dress(self._source, body, rng), self._coco)
 
     def frame(
         self, subject: Subject, indices: tuple[int, int], size: tuple[int, int], samples: int = 1
@@ -102,9 +117,9 @@ class Synthesizer:
         """
         rng = np.random.default_rng([self._seed, *indices, 1])
         view = sample_view(rng, size)
-        pose = sample_pose(rng, subject.capsules)
+        pose = self._pose(rng, subject)
         axis_angle = pose.axis_angle.copy()
-        axis_angle[0] = (view.orientation * _lean(pose)).as_rotvec()
+        axis_angle[0] = (view.orientation * pose.lean).as_rotvec()
         posed = pose_subject(subject, axis_angle, _heading(view))
         transl = place(view, posed.vertices[: subject.num_body_vertices], rng)
         light = sample_lighting(rng)
@@ -118,6 +133,9 @@ class Synthesizer:
         shadows = self._renderer.light_map(mesh, light.direction)
         softness = rng.uniform(*SHADOW_SOFTNESS)
         points, rest, normals = self._renderer.interpolate(mesh, hits, scene.at_rest)
+        coco = self._coco_keypoints(
+            subject, scene, view, Seen(hits.pixels, hits.faces, points, samples)
+        )
         backdrop = sample_backdrop(rng, view, ground, -float(joints[0, 2]), light)
         lit = self._renderer.receive(shadows, np.concatenate([points, backdrop.points]), softness)
         on_things, on_ground = np.split(lit, [len(points)])
@@ -131,7 +149,25 @@ class Synthesizer:
             transl=transl,
             joints=joints,
             keypoints=view.camera.project(joints),
+            coco_keypoints=coco,
             hidden=hits.hidden,
+        )
+
+    def _pose(self, rng: np.random.Generator, subject: Subject) -> Pose:
+        if self._poses is not None and rng.random() < MOTION_SHARE:
+            return self._poses.sample(rng, subject.capsules)
+        return sample_pose(rng, subject.capsules)
+
+    def _coco_keypoints(self, subject: Subject, scene: _Scene, view: View, seen: Seen) -> Floats:
+        body = scene.vertices[: subject.num_body_vertices]
+        return locate(
+            view.camera,
+            self._coco.points(body),
+            subject.cover,
+            seen,
+            len(subject.faces),
+            scene.faces,
+            subject.lbs_weights.numpy(),
         )
 
     def _props(
@@ -146,7 +182,7 @@ class Synthesizer:
     ) -> list[Prop]:
         body = vertices[: subject.num_body_vertices]
         props = []
-        if ACTIVITIES[pose.activity].seated:
+        if pose.seated:
             below = body[np.isin(self._source.dominant, _SEATED_ON)]
             props.append(seat(rng, below, joints[_THIGHS], ground, view))
         occluder = sample_occluder(rng, body, ground, view)
@@ -214,10 +250,6 @@ def _shown(scene: _Scene, hits: Hits, rest: Floats) -> Ints:
         beneath = np.flatnonzero(shown < layer)
         shown[beneath[garment.cut(rest[beneath]) > 0]] = layer
     return shown
-
-
-def _lean(pose: Pose) -> Rotation:
-    return Rotation.from_euler("X", pose.lean_deg, degrees=True)
 
 
 def _heading(view: View) -> Floats:

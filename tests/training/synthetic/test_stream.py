@@ -16,6 +16,8 @@ def test_an_item_is_what_the_synthesizer_renders(synthesizer: Synthesizer) -> No
     assert pair.dtype == np.uint8
     np.testing.assert_array_equal(pair[..., :4], frame.dressed)
     np.testing.assert_array_equal(pair[..., 4], frame.naked[..., 3])
+    np.testing.assert_array_equal(stream.pair(3).layers, pair)
+    np.testing.assert_array_equal(stream.pair(3).keypoints, frame.coco_keypoints)
 
 
 def test_items_are_the_same_in_any_order_and_in_any_process() -> None:
