@@ -6,7 +6,7 @@ import torch
 
 from model.silhouette.lite import PEOPLE_STRIDE
 from model.silhouette.people import NUM_KEYPOINTS, Person, box_iou, find_people
-from training.silhouette.people import people_maps
+from training.scenes.people_maps import people_maps
 
 SIDE = 256
 

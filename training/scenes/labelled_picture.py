@@ -10,10 +10,17 @@ import numpy as np
 from PIL import Image
 
 from model.image import FILL
-from model.silhouette.confidence import alpha_mask, sigma_for, silhouette_confidence
+from model.silhouette.confidence import alpha_mask, person_confidence
 from model.silhouette.people import Person
 from model.skeletons import COCO_17_MIRRORED
+from training.datasets.body_evidence import BODY, SKIN, UNKNOWN
+from training.datasets.boxes import box_of
+from training.datasets.labelled_photos import LabelledPhoto
+from training.datasets.photo_label import UNKNOWN_PERSON
 
+SEEN, HIDDEN = 0.5, 0.2
+"""Least visibility of a photo's keypoint that is taken to be seen, and of one that is taken to be
+hidden; below that, nothing is known of it."""
 KNOWN = 250
 """Least weight of a pixel that is known. Pixels that mix known and unknown ones are unknown."""
 RGB = slice(0, 3)
@@ -66,36 +73,43 @@ def rendered_picture(pair: np.ndarray, keypoints: np.ndarray | None) -> Labelled
     layers[..., OWNER] = dressed
     layers[..., TARGET] = np.rint(255 * person_confidence(naked, dressed))
     box = box_of(dressed)
-    if box is None:
+    if not box.any():
         return LabelledPicture(layers, ())
     if keypoints is None:
         keypoints = np.full((len(COCO_17_MIRRORED), 3), -1, np.float32)
     return LabelledPicture(layers, (Person(box, 1.0, keypoints.astype(np.float32)),))
 
 
-def person_confidence(naked: np.ndarray, dressed: np.ndarray) -> np.ndarray:
-    """The confidence map (H, W) of one person, whose sigma follows the person's own size.
+def photo_picture(photo: LabelledPhoto) -> LabelledPicture:
+    """A photo: known are the background and what can be nothing but body.
 
     Args:
-        naked: (H, W) bool.
-        dressed: (H, W) bool.
+        photo: With what is known of the people in it.
     """
-    confidence = np.zeros(dressed.shape, np.float32)
-    box = box_of(naked | dressed)
-    if box is not None:
-        left, top, right, bottom = box.astype(int).tolist()
-        part = np.s_[top:bottom, left:right]
-        sigma = sigma_for((bottom - top, right - left))
-        confidence[part] = silhouette_confidence(naked[part], dressed[part], sigma)
-    return confidence
+    evidence = photo.evidence()
+    body = (evidence == SKIN) | (evidence == BODY)
+    layers = np.zeros((*body.shape, NUM_LAYERS), np.uint8)
+    layers[..., RGB], layers[..., ALPHA] = photo.image, photo.alpha
+    layers[..., NAKED] = layers[..., TARGET] = body * np.uint8(255)
+    layers[..., WEIGHT] = (evidence != UNKNOWN) * np.uint8(255)
+    layers[..., OWNER] = np.where(photo.ids == UNKNOWN_PERSON, 0, photo.ids)
+    people = []
+    for person in photo.people:
+        keypoints = person.keypoints.copy()
+        surely = keypoints[:, 2]
+        keypoints[:, 2] = np.select([surely >= SEEN, surely >= HIDDEN], [1.0, 0.5], -1.0)
+        people.append(Person(person.box, 1.0, keypoints))
+    return LabelledPicture(layers, tuple(people))
 
 
-def box_of(mask: np.ndarray) -> np.ndarray | None:
-    """Left, top, right, bottom (float32) of what is set; None where nothing is."""
-    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
-    if not len(rows):
-        return None
-    return np.array([columns[0], rows[0], columns[-1] + 1, rows[-1] + 1], np.float32)
+def shrunk(picture: LabelledPicture, side: int) -> LabelledPicture:
+    """At most `side` pixels on the longer side."""
+    height, width = picture.size
+    scale = side / max(height, width)
+    if scale >= 1:
+        return picture
+    size = max(1, round(height * scale)), max(1, round(width * scale))
+    return placed(picture, Placement(scale, 0.0, (0.0, 0.0), (0.0, 0.0)), size)
 
 
 @dataclass(frozen=True)
@@ -141,12 +155,11 @@ def placed(
     seen = []
     had_pixels = np.bincount(picture.layers[..., OWNER].ravel(), minlength=256) > 0
     for number, person in enumerate(people, start=1):
-        box = box_of(layers[..., OWNER] == number) if had_pixels[number] else person.box
-        if box is not None:
-            person = replace(person, box=box)
+        if had_pixels[number]:
+            person = replace(person, box=box_of(layers[..., OWNER] == number))
         cut = person.inside(*size)
         # Of a person outside the frame there is nothing to learn, and of a sliver hardly more.
-        if box is not None and min(cut.size) >= 1:
+        if min(cut.size) >= 1:
             seen.append((number, cut))
     layers[..., OWNER] = _renumbered(layers[..., OWNER], [number for number, _ in seen])
     return LabelledPicture(layers, tuple(person for _, person in seen))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from model.silhouette.people import Person
-from training.silhouette.pictures import (
+from training.scenes.labelled_picture import (
     ALPHA,
     NAKED,
     OWNER,
@@ -18,7 +18,7 @@ from training.silhouette.pictures import (
     placed,
     rendered_picture,
 )
-from training.silhouette.scenes import (
+from training.scenes.composition import (
     SceneRecipe,
     background_view,
     group,

@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from model.silhouette.people import Person
-from training.silhouette.pictures import (
+from training.datasets.boxes import box_of
+from training.scenes.labelled_picture import (
     ALPHA,
     KNOWN,
     NAKED,
@@ -19,7 +20,6 @@ from training.silhouette.pictures import (
     WEIGHT,
     LabelledPicture,
     Placement,
-    box_of,
     placed,
 )
 
@@ -214,7 +214,7 @@ def paste(
     layers = scene.layers.copy()
     alpha = person.layers[..., ALPHA]
     box, seen = box_of(alpha > 0), box_of(alpha >= 128)
-    if box is None or seen is None:
+    if not (box.any() and seen.any()):
         return scene
     left, top, right, bottom = box.astype(int).tolist()
     part = np.s_[top:bottom, left:right]
@@ -240,7 +240,7 @@ def _behind(person: Person, owner: np.ndarray, number: int) -> Person:
     seen = owner == number
     box = box_of(seen)
     height, width = person.size
-    if box is None:
+    if not box.any():
         return replace(person, score=0.0)
     keypoints = person.keypoints.copy()
     x, y = keypoints[:, :2].T.astype(int)

@@ -8,10 +8,9 @@ import pytest
 import torch
 
 from model.silhouette.people import NUM_KEYPOINTS, Person
-from training.silhouette.people import (
+from training.silhouette.losses import box_loss, heat_loss
+from training.scenes.people_maps import (
     PeopleMaps,
-    box_loss,
-    heat_loss,
     inside,
     mirrored,
     people_maps,

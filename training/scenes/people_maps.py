@@ -9,7 +9,6 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from model.silhouette.lite import PEOPLE_STRIDE
@@ -82,7 +81,7 @@ def people_maps(
         box = seen.box / stride
         sides = box[2:] - box[:2]
         cells = _cells(box)
-        if sides.min() * stride < LEAST_SIDE:
+        if person.score == 0 or sides.min() * stride < LEAST_SIDE:
             heat_known[:, cells[0], cells[1]] = False
             continue
         for channel, (x, y, visibility) in enumerate(seen.keypoints):
@@ -128,33 +127,3 @@ def _set_distances(
             sides = np.concatenate([here - box[:2], box[2:] - here])
             if (sides > 0.25).all():
                 distances[:, y, x], has_box[y, x] = np.log(sides), True
-
-
-def heat_loss(logits: Tensor, truth: PeopleMaps) -> Tensor:
-    """Focal loss of heat maps, over what is known, divided by the number of peaks.
-
-    Source: Law, Deng, CornerNet, ECCV 2018, equation 1, as in Objects as Points.
-
-    Args:
-        logits: (B, K + 1, h, w).
-        truth: Of the same pictures.
-    """
-    logits = logits.float()
-    found = logits.sigmoid()
-    peak = truth.heat == 1
-    positive = (1 - found) ** 2 * F.logsigmoid(logits)
-    negative = (1 - truth.heat) ** 4 * found**2 * F.logsigmoid(-logits)
-    per_cell = torch.where(peak, positive, negative) * truth.known
-    return -per_cell.sum() / (peak & truth.known).sum().clamp_min(1)
-
-
-def box_loss(logarithms: Tensor, truth: PeopleMaps) -> Tensor:
-    """Mean absolute error of the logarithms of distances, where there is a box.
-
-    Args:
-        logarithms: (B, 4, h, w).
-        truth: Of the same pictures.
-    """
-    where = truth.has_box[:, None]
-    apart = (logarithms.float() - truth.distances).abs() * where
-    return apart.sum() / (4 * where.sum()).clamp_min(1)
