@@ -23,7 +23,7 @@ from model.body.predictor import BodyParameters, BodyPredictor
 from model.errors import InvalidInputError
 from training.arguments import output_file
 from training.assets.body import DEFAULT_OUT as DEFAULT_ASSET
-from training.assets.foreign_arrays import to_array
+from training.assets.pickled_types import to_array
 from training.assets.unpickler import restricted_load
 from training.body.drawing import Array, draw_mesh
 from training.body.lengths import fitting
