@@ -104,7 +104,7 @@ def _gaps(frames: list[int]) -> list[str]:
 def _pair_faults(subject: ShaderSubject, frame: int) -> list[str]:
     """What is wrong with the silhouettes of a frame."""
     try:
-        dressed, naked = map(silhouette_mask, read_pair(subject, frame))
+        dressed, naked = map(silhouette_mask, read_pair(subject.folder, frame))
     except (HabitusError, OSError) as error:
         return [str(error)]
     faults = []

@@ -17,10 +17,9 @@ from training.datasets.backgrounds import paint_over
 from training.datasets.bones import bone_mask
 from training.datasets.ccp import ClothingCoParsing
 from training.datasets.ccp_keypoints import STORED, CcpKeypoints
-from training.datasets.frame_index import FrameIndex, FrameList
 from training.datasets.packed import PackedPictures, evenly_spaced, pack
-from training.datasets.shader import read_pair_in
-from training.datasets.shader_scan import scan_shader
+from training.datasets.shader import read_pair
+from training.datasets.shader_frames import FrameIndex, FrameList, list_frames
 from training.datasets.splits import VALIDATION_SEED, subject_split
 from training.engine.seeding import sample_generator
 from training.silhouette.recipe import ON_THE_FLY, DataRecipe
@@ -58,7 +57,7 @@ class RenderedPairs:
 
     def __getitem__(self, number: int) -> np.ndarray:
         """Decode one pair."""
-        dressed, naked = read_pair_in(*self.frames[number])
+        dressed, naked = read_pair(*self.frames[number])
         return shrink(np.concatenate([dressed, naked[..., 3:]], axis=-1), self.side)
 
 
@@ -118,15 +117,9 @@ def rendered_frames(recipe: DataRecipe, held_out: bool) -> FrameList:
     """
     if not recipe.pairs:
         raise InvalidInputError("no rendered pairs: name their folder in data.pairs, or by --data")
-    scans = [scan_shader(Path(folder), Path(recipe.cache)) for folder in recipe.pairs]
+    listings = [list_frames(Path(folder), Path(recipe.cache)) for folder in recipe.pairs]
     fraction, wanted = recipe.validation_fraction, "validation" if held_out else "training"
-    frames = FrameList.gather(
-        (
-            scan,
-            np.array([subject_split(key, fraction) == wanted for key in scan.subjects.tolist()]),
-        )
-        for scan in scans
-    )
+    frames = FrameList.gather(listings, lambda key: subject_split(key, fraction) == wanted)
     if not len(frames):
         kind = "held-out subject" if held_out else "subject to learn from"
         raise InvalidInputError(f"no {kind} in {', '.join(recipe.pairs)}")

@@ -32,7 +32,7 @@ SIDE = 32
 
 def test_held_out_subjects_are_never_learned_from(recipe: SilhouetteRecipe) -> None:
     learned, held_out = (
-        set(rendered_frames(recipe.data, flag).folders.tolist()) for flag in (False, True)
+        set(rendered_frames(recipe.data, flag).rows["folder"].tolist()) for flag in (False, True)
     )
     assert learned
     assert held_out
