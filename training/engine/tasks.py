@@ -9,7 +9,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from training.engine.averaging import WeightAverage
 from training.engine.distributed import from_first, num_processes
 from training.engine.optimisation import (
     Optimisation,
@@ -18,6 +17,7 @@ from training.engine.optimisation import (
     make_optimisers,
 )
 from training.engine.precision import autocast_dtype
+from training.engine.weight_average import WeightAverage
 
 Batch = TypeVar("Batch", bound=tuple[Tensor, ...])
 """A NamedTuple of tensors."""
@@ -29,19 +29,15 @@ class Task(Protocol[BatchContra]):
 
     def learn(self, batch: BatchContra) -> dict[str, Tensor]:
         """One step; what to log, as scalars that may still be on the device."""
-        ...
 
     def judge(self, batches: Iterable[BatchContra]) -> dict[str, float]:
         """Numbers on held-out data; `score` among them, higher is better."""
-        ...
 
     def state_dict(self) -> dict[str, Any]:
         """All that continuing needs."""
-        ...
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continue from there."""
-        ...
 
 
 class SupervisedTask(Generic[Batch]):
