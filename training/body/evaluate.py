@@ -7,6 +7,7 @@ body (all betas zero), which any prediction worth making must beat.
 
 import argparse
 import sys
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,8 +21,7 @@ from model.body.metrics import max_error_mm, mean_error_mm, pve_t_sc_mm
 from model.body.predictor import BodyParameters, BodyPredictor
 from model.errors import InvalidInputError
 from training.arguments import device, output_folder
-from training.body.lengths import FittedBetas
-from training.body.predictions import Predictions, read_predictions
+from training.body.predictions import Predictions, length_change, read_predictions
 from training.body.scoring import (
     ScoringAsset,
     add_asset_options,
@@ -145,7 +145,7 @@ def evaluate(
     used: set[str] = set()
     subjects = list(iter_subjects(root))
     refuse_missing_assets(subjects, assets)
-    fitted = FittedBetas()
+    lengths: Counter[tuple[str, int, int]] = Counter()
     for subject in tqdm(subjects, desc="subjects", unit="subject"):
         truth = read_truth(subject) if truth_path(subject) else None
         compared: list[tuple[int, str]] = []
@@ -165,9 +165,9 @@ def evaluate(
             asset = assets[subject.gender]
             rows += _subject_rows(subject, truth, compared, predictions, asset, posed)
             num_betas = asset.predictor.num_betas
-            fitted.add("ground truths", len(truth.betas), num_betas)
+            lengths["ground truths", len(truth.betas), num_betas] += 1
             for name in {name for _, name in compared}:
-                fitted.add("predictions", len(predictions.betas[name]), num_betas)
+                lengths["predictions", len(predictions.betas[name]), num_betas] += 1
     if not rows:
         reasons = ", ".join(sorted({gap["reason"] for gap in gaps})) or "no frames"
         if any(gap["reason"] == NO_PREDICTION for gap in gaps):
@@ -181,7 +181,11 @@ def evaluate(
         pd.DataFrame(rows),
         pd.DataFrame(gaps, columns=_GAP_COLUMNS),
         tuple(sorted(predictions.betas.keys() - used)),
-        fitted.lines(),
+        tuple(
+            f"{count} {what} have {length_change(given, asset)}"
+            for (what, given, asset), count in sorted(lengths.items())
+            if given != asset
+        ),
     )
 
 
