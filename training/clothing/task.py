@@ -28,8 +28,8 @@ from training.clothing.losses import ClothingLoss, class_weights, groups_of, in_
 from training.clothing.metrics import Confusion, score_of
 from training.clothing.recipe import ClothingRecipe
 from training.clothing.sources import count_labels, packed_photos
+from training.engine.average import Averaging
 from training.engine.batches import num_steps
-from training.engine.checkpoint_average import Averaging
 from training.engine.fitting import Fitting, TrainingData
 from training.engine.precision import pick_device
 from training.engine.seeding import seed_everything

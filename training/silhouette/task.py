@@ -14,8 +14,8 @@ from model.silhouette.architectures import ARCHITECTURES
 from model.silhouette.lite import LiteSilhouette
 from model.silhouette.network import StackedHourglass
 from model.silhouette.predictor import save_silhouette_checkpoint
+from training.engine.average import Averaging
 from training.engine.batches import num_steps
-from training.engine.checkpoint_average import Averaging
 from training.engine.fitting import Fitting, TrainingData
 from training.engine.precision import pick_device
 from training.engine.seeding import seed_everything
