@@ -19,27 +19,22 @@ class Photometry(Protocol):
     @property
     def colour(self) -> float:
         """Strength of changes of brightness, contrast, saturation and of each colour."""
-        ...
 
     @property
     def grey_probability(self) -> float:
         """Of a photo without colours."""
-        ...
 
     @property
     def blur_probability(self) -> float:
         """Of a photo out of focus."""
-        ...
 
     @property
     def noise_probability(self) -> float:
         """Of a grainy photo."""
-        ...
 
     @property
     def jpeg_probability(self) -> float:
         """Of a photo that was compressed strongly."""
-        ...
 
 
 def vary(image: np.ndarray, rng: np.random.Generator, settings: Photometry) -> np.ndarray:

@@ -19,32 +19,26 @@ class Experiment(Protocol):
     @property
     def stages(self) -> tuple[Stage, ...]:
         """Sizes and batches."""
-        ...
 
     @property
     def routine(self) -> Routine:
         """What happens when."""
-        ...
 
     @property
     def optimisation(self) -> Optimisation:
         """How weights change."""
-        ...
 
     @property
     def initial(self) -> str | None:
         """Checkpoint that the weights start from."""
-        ...
 
     @property
     def seed(self) -> int:
         """Of everything random."""
-        ...
 
     @property
     def device(self) -> str:
         """Where to compute."""
-        ...
 
 
 Recipe = TypeVar("Recipe", bound=Experiment)
