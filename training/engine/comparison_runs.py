@@ -65,8 +65,7 @@ def within_budget(recipe: Recipe, args: argparse.Namespace) -> Recipe:
         stages = (*stages[:-1], dataclasses.replace(stages[-1], steps=args.steps))
     if args.minutes is not None:
         routine = dataclasses.replace(routine, processor_minutes=float(args.minutes))
-    # mypy cannot see that a type with these properties is a dataclass.
-    changed: Recipe = dataclasses.replace(recipe, stages=stages, routine=routine)  # type: ignore[type-var]
+    changed: Recipe = dataclasses.replace(recipe, stages=stages, routine=routine)
     return changed
 
 
@@ -81,11 +80,10 @@ def competitors(
         out: The folder of all runs.
     """
     return [
-        # mypy cannot see that a type with these properties is a dataclass.
         Competitor(
             name,
             seed,
-            dataclasses.replace(recipe, seed=seed),  # type: ignore[type-var]
+            dataclasses.replace(recipe, seed=seed),
             RunFolder(out / f"{name}-{seed}"),
         )
         for name, recipe in recipes.items()

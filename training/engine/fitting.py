@@ -111,8 +111,7 @@ class Fitting(Generic[Recipe]):
         recipe = self.with_data(recipe, args)
         given = {name: getattr(args, name, None) for name in ("initial", "device", "seed")}
         changes = {name: value for name, value in given.items() if value is not None}
-        # mypy cannot see that a type with these properties is a dataclass.
-        changed: Recipe = dataclasses.replace(recipe, **changes)  # type: ignore[type-var]
+        changed: Recipe = dataclasses.replace(recipe, **changes)
         return changed
 
     def run(self, args: argparse.Namespace) -> int:
