@@ -13,6 +13,7 @@ from scipy.ndimage import binary_dilation, label
 from model.errors import InvalidInputError
 from training.datasets.boxes import box_of
 from training.datasets.ccp import ClothingCoParsing
+from training.datasets.ccp_kaggle import CcpKaggle
 from training.datasets.ccp_keypoints import CcpKeypoints
 from training.datasets.coco_keypoints import keypoints_of
 from training.datasets.evaluation_pictures import file_stamp
@@ -32,7 +33,7 @@ class CcpPeople:
 
     def __init__(
         self,
-        dataset: ClothingCoParsing,
+        dataset: ClothingCoParsing | CcpKaggle,
         keypoints: CcpKeypoints,
         split: Split,
         labels: PhotoLabels | None = None,
@@ -67,7 +68,7 @@ class CcpPeople:
 
     def covered(self, index: int) -> float:
         """Share of the pixels that are the labelled person's."""
-        labels = self._dataset.read_labels(self._numbers[index])
+        labels = self._dataset.read(self._numbers[index]).labels
         return float((labels != self._dataset.label_id("null")).mean())
 
     def __getitem__(self, index: int) -> LabelledPhoto:

@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from model.errors import InvalidInputError
 from training.arguments import output_file
-from training.datasets.bone_check import check_bones
+from training.datasets.bones import check_bones
 from training.datasets.ccp import ClothingCoParsing
 from training.datasets.ccp_keypoints import NOBODY, CcpKeypoints, Pose
 from training.datasets.mediapipe_people import pose_landmarker

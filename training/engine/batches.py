@@ -1,5 +1,7 @@
 """Which samples make up which step, and the workers that make them."""
 
+import atexit
+import multiprocessing
 import signal
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -19,20 +21,16 @@ class Stage:
     """Side of the network's input, in pixels."""
     steps: int
     batch_size: int
-    strip: int | None = None
-    """Columns that are learned from, around the person; all of them where it is left out."""
 
     def __post_init__(self) -> None:
         """Refuse an empty stage.
 
         Raises:
-            ValueError: Something is not positive, or a strip is wider than the picture.
+            ValueError: Something is not positive.
         """
         for name in ("image_size", "steps", "batch_size"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be positive")
-        if self.strip is not None and not 1 <= self.strip <= self.image_size:
-            raise ValueError(f"strip is {self.strip}; 1 to {self.image_size} is possible")
 
 
 @dataclass(frozen=True)
@@ -43,8 +41,6 @@ class SampleKey:
     """Number of the sample since the start of the run."""
     image_size: int
     """Side of the network's input, in pixels."""
-    strip: int | None = None
-    """Columns that are learned from, around the person; all of them where it is None."""
 
 
 class StagedBatches(Sampler[list[SampleKey]]):
@@ -83,7 +79,7 @@ class StagedBatches(Sampler[list[SampleKey]]):
                     numbers = range(index, index + stage.batch_size)[
                         self.rank :: self.num_processes
                     ]
-                    yield [SampleKey(n, stage.image_size, stage.strip) for n in numbers]
+                    yield [SampleKey(n, stage.image_size) for n in numbers]
                 step += 1
                 index += stage.batch_size
 
@@ -128,11 +124,13 @@ def batch_loader(
         raise InvalidInputError(f"num_workers is {num_workers}; it must not be negative")
     workers: dict[str, Any] = {}
     if num_workers:
+        atexit.unregister(_end_workers)
+        atexit.register(_end_workers)
         # Not fork: a fork of a process with threads (torch, CUDA, Warp) may hang.
         workers = {
             "multiprocessing_context": "forkserver",
             "prefetch_factor": 4,
-            "worker_init_fn": _leave_interrupts_to_the_loop,
+            "worker_init_fn": _ignore_interrupts,
         }
     return DataLoader(
         samples,
@@ -143,10 +141,21 @@ def batch_loader(
     )
 
 
-def _leave_interrupts_to_the_loop(_worker: int) -> None:
-    """Ctrl-C, schedulers and torchrun signal every process; only the loop shall act on it.
+def _ignore_interrupts(_worker: int) -> None:
+    """Leave SIGINT and SIGTERM, which schedulers send to every process, to the training loop.
 
-    Workers end when the loop ends, or when they find that it is gone.
+    Workers end when the loop ends or when its process is gone.
     """
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
+
+
+def _end_workers() -> None:
+    """End the workers that are left when the interpreter exits.
+
+    Some are while anything, such as a traceback, still refers to the batches. multiprocessing would
+    send them SIGTERM, which they ignore, and wait for them.
+    """
+    for process in multiprocessing.active_children():
+        if process.daemon:
+            process.kill()

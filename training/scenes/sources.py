@@ -12,10 +12,10 @@ from typing import Protocol
 import numpy as np
 
 from model.silhouette.people import NUM_KEYPOINTS, Person
-from training.datasets.frame_index import FrameIndex
 from training.datasets.labelled_photos import LabelledPhotoSource
 from training.datasets.packed import PackedPictures, evenly_spaced, pack_in_cache
-from training.datasets.shader import list_subject, read_pair_in
+from training.datasets.shader import list_subject, read_pair
+from training.datasets.shader_frames import FrameIndex
 from training.datasets.shader_truth import read_truth, truth_path
 from training.scenes.labelled_picture import (
     NUM_LAYERS,
@@ -58,7 +58,7 @@ class RenderedPeople:
     def __getitem__(self, number: int) -> LabelledPicture:
         """Decode one pair."""
         folder, frame = self._frames[number]
-        dressed, naked = read_pair_in(folder, frame)
+        dressed, naked = read_pair(folder, frame)
         of_frames = _keypoints(folder)
         known = of_frames is not None and frame < len(of_frames)
         keypoints = of_frames[frame] if known and of_frames is not None else None

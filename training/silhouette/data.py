@@ -4,7 +4,7 @@ B batch, S side of the network's input, h w the size of the maps of people.
 """
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -12,20 +12,19 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import Dataset, default_collate
+from torch.utils.data import Dataset
 
 from model.errors import InvalidInputError
 from model.silhouette.predictor import preprocess
 from training.datasets.ccp_kaggle import open_ccp
 from training.datasets.ccp_keypoints import STORED, CcpKeypoints
 from training.datasets.ccp_people import CcpPeople
-from training.datasets.frame_index import FrameList
 from training.datasets.labelled_photos import LabelledPhotos, LabelledPhotoSource, PaintedOver
 from training.datasets.packed import evenly_spaced
 from training.datasets.photo_labels import PhotoLabels
 from training.datasets.photometry import vary
-from training.datasets.shader_scan import scan_shader
-from training.datasets.splits import VALIDATION_SEED, subject_split
+from training.datasets.shader_frames import FrameList, list_frames
+from training.datasets.splits import VALIDATION_SEED, Split, subject_split
 from training.engine.batches import SampleKey
 from training.engine.seeding import sample_generator
 from training.scenes.composition import background_view, group, quarter_turned, scene_size, view
@@ -67,12 +66,10 @@ def rendered_frames(recipe: DataRecipe, held_out: bool) -> FrameList:
     if not recipe.pairs:
         raise InvalidInputError("no rendered pairs: name their folder in data.pairs, or by --data")
     split = "validation" if held_out else "training"
-    chosen = []
-    for folder in recipe.pairs:
-        scan = scan_shader(Path(folder), Path(recipe.cache))
-        splits = [subject_split(key, recipe.validation_fraction) for key in scan.subjects.tolist()]
-        chosen.append((scan, np.array([one == split for one in splits])))
-    frames = FrameList.gather(chosen)
+    listings = [list_frames(Path(folder), Path(recipe.cache)) for folder in recipe.pairs]
+    frames = FrameList.gather(
+        listings, lambda key: subject_split(key, recipe.validation_fraction) == split
+    )
     if not len(frames):
         raise InvalidInputError(f"no {split} subject in {', '.join(recipe.pairs)}")
     return frames
@@ -125,7 +122,7 @@ def photos_with_people(recipe: DataRecipe, held_out: bool) -> list[LabelledPhoto
         FileNotFoundError: A folder or file is not there.
         InvalidInputError: A folder holds no such photo.
     """
-    split = "validation" if held_out else "training"
+    split: Split = "validation" if held_out else "training"
     labels = None if recipe.labels is None else Path(recipe.labels)
     sources: list[LabelledPhotoSource] = []
     if recipe.photos is not None:
@@ -190,7 +187,19 @@ class SilhouetteBatch(NamedTuple):
     """(B, 1, S, S); 0 where the truth is not known."""
     is_photo: Tensor
     """(B,) bool: not everything is known."""
-    people: PeopleMaps
+    heat: Tensor
+    """(B, 18, h, w) in [0, 1], as the other three in `PeopleMaps`."""
+    heat_known: Tensor
+    """(B, 18, h, w) bool."""
+    distances: Tensor
+    """(B, 4, h, w)."""
+    has_box: Tensor
+    """(B, h, w) bool."""
+
+    @property
+    def people(self) -> PeopleMaps:
+        """Truth of the maps of people."""
+        return PeopleMaps(self.heat, self.heat_known, self.distances, self.has_box)
 
 
 def to_sample(scene: LabelledPicture, input_size: int, body_weight: float = 1.0) -> SilhouetteBatch:
@@ -223,7 +232,7 @@ def to_sample(scene: LabelledPicture, input_size: int, body_weight: float = 1.0)
     people = [person.moved(scale, offset) for person in scene.people]
     maps = people_maps(people, everybody[0].numpy() > 0.999)
     return SilhouetteBatch(
-        image[0], confidences, masks, bodies, weights, torch.tensor(is_photo), maps
+        image[0], confidences, masks, bodies, weights, torch.tensor(is_photo), *maps
     )
 
 
@@ -316,19 +325,19 @@ def whole_people(pictures: LabelledPictures | None) -> np.ndarray:
 
 
 @dataclass(frozen=True)
-class ValidationSamples:
+class ValidationSamples(Dataset[SilhouetteBatch]):
     """Held-out pictures, whole and unchanged: one source behind the other."""
 
     sources: Sequence[LabelledPictures]
     image_size: int
 
-    def batches(self, batch_size: int) -> Iterator[SilhouetteBatch]:
-        """All of them, in order."""
-        pictures = [(source, n) for source in self.sources for n in range(len(source))]
-        for first in range(0, len(pictures), batch_size):
-            yield default_collate(
-                [
-                    to_sample(source[number], self.image_size)
-                    for source, number in pictures[first : first + batch_size]
-                ]
-            )
+    def __len__(self) -> int:
+        return sum(len(source) for source in self.sources)
+
+    def __getitem__(self, number: int) -> SilhouetteBatch:
+        """By number."""
+        for source in self.sources:
+            if number < len(source):
+                return to_sample(source[number], self.image_size)
+            number -= len(source)
+        raise IndexError(f"there are {len(self)} samples")

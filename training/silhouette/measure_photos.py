@@ -26,8 +26,7 @@ from training.datasets.pose2sim import CalibratedViews
 from training.datasets.sample_pictures import sample_pictures
 from training.engine.atomic import write_text
 from training.engine.precision import pick_device
-from training.silhouette.figures import CHECKPOINT
-from training.silhouette.photo_benchmarks import (
+from training.reporting.photo_benchmarks import (
     Numbers,
     Predict,
     calibrated_views,
@@ -37,6 +36,7 @@ from training.silhouette.photo_benchmarks import (
     without_people,
 )
 
+CHECKPOINT = Path(__file__).parents[2] / "checkpoints" / "silhouette.safetensors"
 MARKED = "coco_cc_by"
 """The collection in which people are marked by hand."""
 NUM_TURNED = 50

@@ -111,8 +111,8 @@ def score_rendered(
 def boundary_band(naked: np.ndarray) -> np.ndarray:
     """(H, W) bool: pixels within one sigma of the body's outline, inside it or outside.
 
-    That is 4 pixels for a body of 256 (`person_sigma`), and at least one. A pixel's distance is that
-    to the nearest pixel on the outline's other side. The picture's own edge is no outline.
+    That is 4 pixels for a body of 256 (`person_sigma`), and at least one. A pixel's distance is
+    that to the nearest pixel on the outline's other side. The picture's own edge is no outline.
 
     Args:
         naked: (H, W) bool.

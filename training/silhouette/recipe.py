@@ -5,9 +5,8 @@ from typing import Literal
 
 from model.silhouette.lite import LiteConfig
 from model.silhouette.network import HourglassConfig
-from training.engine.batches import Stage
-from training.engine.loop import Routine
-from training.engine.optimisation import Optimisation
+from training.datasets.photometry import Photometry
+from training.engine.experiment import Experiment
 from training.scenes.composition import SceneRecipe
 
 ON_THE_FLY = "synthetic"
@@ -83,32 +82,20 @@ class DataRecipe:
                 raise ValueError(f"{name} is {getattr(self, name)}; 0 or more is needed")
 
 
-@dataclass(frozen=True)
-class Colours:
-    """How far samples differ in colour and sharpness from the pictures they are made from."""
+@dataclass(frozen=True, kw_only=True)
+class SilhouetteRecipe(Experiment):
+    """One experiment.
 
-    colour: float = 0.25
-    """Strength of changes of brightness, contrast, saturation and of each colour."""
-    grey_probability: float = 0.05
-    blur_probability: float = 0.3
-    noise_probability: float = 0.4
-    jpeg_probability: float = 0.3
+    For `lite`, `initial` may be a clothing network. Layers of another shape, and those that it
+    lacks, keep their drawn weights; the encoder must fit.
+    """
 
-
-@dataclass(frozen=True)
-class SilhouetteRecipe:
-    """One experiment."""
-
-    stages: tuple[Stage, ...]
-    """Progressive resolution: small pictures first. The last size is the checkpoint's."""
     data: DataRecipe = field(default_factory=DataRecipe)
     network: HourglassConfig = field(default_factory=HourglassConfig)
     lite: LiteConfig | None = None
     """Trained instead of the hourglass."""
     scenes: SceneRecipe = field(default_factory=SceneRecipe)
-    colours: Colours = field(default_factory=Colours)
-    optimisation: Optimisation = field(default_factory=Optimisation)
-    routine: Routine = field(default_factory=Routine)
+    colours: Photometry = field(default_factory=Photometry)
     loss_mask: Literal["dressed", "naked"] = "dressed"
     """The mask n of the loss. With `naked`, as in the reference notebook, the target in cloth is 0
     and the decay is not learned."""
@@ -121,12 +108,6 @@ class SilhouetteRecipe:
     weights: Literal["none", "package"] = "none"
     """Initial weights where there is no `initial`: drawn from the seed; or, for `lite`, an encoder
     trained on ImageNet from an installed package."""
-    initial: str | None = None
-    """Checkpoint that the weights start from. For `lite` it may be a clothing network. Layers of
-    another shape, and those that it lacks, keep their drawn weights; the encoder must fit."""
-    seed: int = 0
-    device: str = "auto"
-    """auto, cpu, cuda, cuda:1 ..."""
 
     def __post_init__(self) -> None:
         """Refuse settings that contradict each other.
@@ -135,8 +116,7 @@ class SilhouetteRecipe:
             ValueError: There is no stage, a weight is negative, or `weights` is given without
                 `lite` or together with `initial`.
         """
-        if not self.stages:
-            raise ValueError("at least one stage is needed")
+        super().__post_init__()
         if not self.people_weight >= 0:
             raise ValueError(f"people_weight is {self.people_weight}; 0 or more is needed")
         if self.weights != "none" and self.lite is None:

@@ -5,6 +5,7 @@ import dataclasses
 import logging
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -21,6 +22,7 @@ from model.silhouette.network import StackedHourglass
 from model.silhouette.people import NUM_KEYPOINTS
 from model.silhouette.predictor import save_silhouette_checkpoint
 from training.arguments import add_ccp, at_least
+from training.datasets.photo_labels import PhotoLabels
 from training.engine.average import Averaging
 from training.engine.batches import num_steps
 from training.engine.comparison import Comparison
@@ -29,7 +31,6 @@ from training.engine.fitting import Fitting, TrainingData
 from training.engine.precision import pick_device
 from training.engine.seeding import seed_everything
 from training.engine.tasks import SupervisedTask
-from training.datasets.photo_labels import PhotoLabels
 from training.silhouette.data import (
     SilhouetteBatch,
     TrainingSamples,
@@ -179,7 +180,7 @@ def prepare(recipe: SilhouetteRecipe) -> TrainingData[SilhouetteBatch]:
         [source for source in held_out if source is not None], recipe.stages[-1].image_size
     )
     return TrainingData(
-        samples, lambda: validation.batches(batch_size=16), lambda: build(recipe)
+        samples, lambda: DataLoader(validation, batch_size=16), lambda: build(recipe)
     )
 
 
@@ -221,7 +222,7 @@ def with_data(recipe: SilhouetteRecipe, args: argparse.Namespace) -> SilhouetteR
     """The recipe with the folders of the command line."""
     pairs = tuple(args.data or recipe.data.pairs)
     given = {"photos": args.ccp, "labels": args.labels, "poses": args.poses}
-    named = {name: str(folder) for name, folder in given.items() if folder}
+    named: dict[str, Any] = {name: str(folder) for name, folder in given.items() if folder}
     return dataclasses.replace(recipe, data=dataclasses.replace(recipe.data, pairs=pairs, **named))
 
 

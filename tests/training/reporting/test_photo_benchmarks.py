@@ -5,7 +5,7 @@ from model.skeletons import COCO_17_NAMES
 from training.datasets.labelled_photos import LabelledPhoto
 from training.datasets.limbs import stature_of
 from training.datasets.photo_label import LabelledPerson
-from training.silhouette.photo_benchmarks import (
+from training.reporting.photo_benchmarks import (
     HEAD_LENGTH,
     LEGS,
     Number,
