@@ -106,7 +106,7 @@ class Settings(BaseSettings):
     max_in_flight_mb: float = Field(
         default=2000,
         gt=0,
-        description="Most memory of decoded pictures (16 bytes a pixel) and unsent answers "
+        description="Most memory of request bodies and decoded pictures (16 bytes a pixel) "
         "together, in megabytes; then 503. A single request is always accepted.",
     )
     max_batch: int = Field(
@@ -167,18 +167,14 @@ class Settings(BaseSettings):
         description="Origins whose web pages may send requests, separated by commas, such as "
         "https://example.org; `*` for any. If empty, none.",
     )
-    max_bodies_mb: float = Field(
-        default=500,
-        gt=0,
-        description="Most memory of all request bodies together, in megabytes; then 503.",
-    )
     body_timeout_s: float = Field(
         default=20, gt=0, description="Seconds for a request body to arrive; then 408."
     )
     send_timeout_s: float = Field(
         default=60,
         gt=0,
-        description="Seconds for a client to receive an answer; then the connection is closed.",
+        description="Seconds without progress in sending an answer; then the connection is closed "
+        "(Linux).",
     )
     keep_alive_s: int = Field(
         default=75,

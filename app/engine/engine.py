@@ -135,8 +135,8 @@ class Engine:
         """Items queued and running."""
         return self._jobs.num_admitted
 
-    def enter(self) -> None:
-        """Admit a request; `leave` must follow. Both only on the event loop.
+    def check_room(self) -> None:
+        """Raise if a request that comes now would not be admitted.
 
         Raises:
             QueueFullError: As many requests are admitted as are allowed.
@@ -150,7 +150,11 @@ class Engine:
                     f"{self._max_queue} requests are queued or running, as many as are allowed; "
                     "ask again shortly"
                 )
-            self._num_requests += 1
+
+    def enter(self) -> None:
+        """Admit a request, or raise as `check_room`; `leave` must follow."""
+        self.check_room()
+        self._num_requests += 1
 
     def leave(self) -> None:
         """An admitted request no longer needs the devices."""

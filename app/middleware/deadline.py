@@ -7,7 +7,7 @@ import anyio
 from anyio.lowlevel import checkpoint
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.errors import problem
+from app.errors import ProblemError
 from app.schemas.problems import LATE
 
 
@@ -34,10 +34,10 @@ class Deadline:
             finally:
                 exchange.close()
         if span.cancelled_caught and not exchange.is_client_gone:
-            late = (
-                f"no result within {self.timeout_s:g} s; the server is busy, or the item is large"
+            raise ProblemError(
+                LATE,
+                f"no result within {self.timeout_s:g} s; the server is busy, or the item is large",
             )
-            await problem(scope, LATE, late)(scope, receive, send)
 
 
 class _Exchange:

@@ -158,9 +158,9 @@ CROWDED = Kind(
     503,
     "too-many-requests-at-once",
     "Too many requests at once",
-    "Bodies, pictures and answers take as much memory as the operator allows. Retry after the "
-    "seconds in Retry-After.",
-    "too many bodies are arriving at the same time; ask again shortly",
+    "The bodies and pictures of other requests take as much memory as the operator allows. Retry "
+    "after the seconds in Retry-After.",
+    "other requests take 1990.4 of 2000.0 MB and this one needs 12.2 MB; ask again shortly",
     _RETRY,
 )
 CLOSING = Kind(

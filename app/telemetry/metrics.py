@@ -59,14 +59,9 @@ class Metrics:
             "Requests whose client disconnected before its answer.",
             ["route"],
         )
-        self.closed_connections = counter(
-            "habitus_closed_connections",
-            "Connections that the server closed because the client was too slow.",
-            ["reason"],
-        )
         self.claimed = gauge(
             "habitus_claimed_bytes",
-            "Memory claimed for decoded pictures and for answers that are not sent yet.",
+            "Memory claimed for request bodies and for decoded pictures.",
         )
         self.admitted_requests = gauge(
             "habitus_admitted_requests",
