@@ -31,7 +31,7 @@ from app.middleware.rate_limit import RateLimit
 from app.middleware.security_headers import SecurityHeaders
 from app.middleware.trusted_hosts import trusted_hosts
 from app.openapi import complete_openapi
-from app.routes import body, clothing, documentation, health, models, problems, silhouette
+from app.routes import body, clothing, documentation, health, models, silhouette
 from app.settings import BYTES_PER_MB, Settings
 from app.telemetry.metrics import Metrics
 from app.telemetry.request_log import REQUEST_ID_HEADER, SERVER_TIMING_HEADER, RequestLog
@@ -39,7 +39,7 @@ from model.processors import count_processors
 
 ROUTES = [
     route
-    for module in (silhouette, body, clothing, models, health, documentation, problems)
+    for module in (silhouette, body, clothing, models, health, documentation)
     for route in module.router.routes
 ]
 DESCRIPTION = """
