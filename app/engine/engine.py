@@ -65,7 +65,8 @@ class Engine:
         self._max_queue = max_queue
         self._watchdog_s = watchdog_s
         self._num_requests = 0
-        self._jobs = JobQueue(max_wait_s, len(devices))
+        overlaps = any(device.overlaps for device in devices)
+        self._jobs = JobQueue(max_wait_s, len(devices), overlaps=overlaps)
         self._workers = [
             DeviceWorker(device, self._jobs, max_batch, metrics, self._fail) for device in devices
         ]
@@ -111,7 +112,7 @@ class Engine:
             return str(self.fault)
         if not all(worker.alive for worker in self._workers):
             return "a device's thread has ended; the server must be restarted"
-        busy_s = max(worker.clock.longest_s for worker in self._workers)
+        busy_s = max(worker.busy_s for worker in self._workers)
         if busy_s > self._watchdog_s:
             return (
                 f"a device has worked on one batch for {busy_s:.0f} s, and "
