@@ -71,7 +71,7 @@ def create_app(
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         predictors = await run_in_threadpool(load, settings)
-        metrics.describe(predictors.statuses())
+        metrics.describe(predictors.states())
         engine = Engine(
             metrics,
             predictors.devices(),

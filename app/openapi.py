@@ -34,17 +34,23 @@ _BODY_KINDS = (
 )
 
 
-def json_content(schema: type[BaseModel]) -> dict[str, Any]:
-    """JSON of a model, with the model's examples."""
-    extra = schema.model_config["json_schema_extra"]
-    assert isinstance(extra, dict)
-    values = extra["examples"]
-    assert isinstance(values, list)
-    examples = {
+def json_content(schema: type[BaseModel], *examples: BaseModel) -> dict[str, Any]:
+    """JSON of a model.
+
+    Args:
+        schema: The model.
+        examples: Of it; without any, those in the model's configuration.
+    """
+    values: Any = [example.model_dump(mode="json") for example in examples]
+    if not values:
+        extra = schema.model_config["json_schema_extra"]
+        assert isinstance(extra, dict)
+        values = extra["examples"]
+    shown = {
         f"{schema.__name__} {number}": {"value": value} for number, value in enumerate(values, 1)
     }
     reference = {"$ref": _REFERENCE.format(model=schema.__name__)}
-    return {JSON: {"schema": reference, "examples": examples}}
+    return {JSON: {"schema": reference, "examples": shown}}
 
 
 def binary_content(media_type: str, what: str) -> dict[str, Any]:
@@ -171,8 +177,6 @@ def complete_openapi(app: FastAPI, *, with_keys: bool, with_rate: bool) -> None:
 
 
 def _wire_types(parent: type[BaseModel]) -> Iterator[type[BaseModel]]:
-    """Those with examples; the others are parts of them."""
     for model in parent.__subclasses__():
-        if "json_schema_extra" in model.model_config:
-            yield model
+        yield model
         yield from _wire_types(model)

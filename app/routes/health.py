@@ -50,12 +50,13 @@ async def live(engine: EngineDep) -> Liveness:
 )
 async def ready(predictors: PredictorsDep, engine: EngineDep) -> Health:
     """503 while it warms up, when no capability is loaded, or when it is shutting down."""
-    health = Health.of(predictors.statuses())
+    states = predictors.states()
+    missing = {state.name: state.reason for state in states if state.reason is not None}
     if (reason := engine.unready) is not None:
         raise NotReadyError(reason)
-    if not health.loaded:
-        raise NotReadyError(" ".join(health.missing.values()))
-    return health
+    if len(missing) == len(states):
+        raise NotReadyError(" ".join(missing.values()))
+    return Health(loaded=[state.name for state in states if state.loaded], missing=missing)
 
 
 @router.get(

@@ -18,4 +18,4 @@ router = APIRouter(tags=["operation"], dependencies=[Depends(refuse_unknown_para
 )
 async def models(predictors: PredictorsDep) -> Capabilities:
     """Each capability: loaded or why not, its checkpoint's card in short, input and device."""
-    return Capabilities.of(predictors.statuses())
+    return Capabilities(capabilities=predictors.states())

@@ -45,7 +45,7 @@ WEIGHTED_ENCODERS = {PNG: encoding.unit_png, NPY: encoding.npy}
         "The map, the size of the upright picture.",
         binary_content(PNG, "8-bit grey, 255 for a confidence of 1"),
         binary_content(NPY, "float32 (H, W) in [0, 1]"),
-        json_content(ConfidenceMap),
+        json_content(ConfidenceMap, ConfidenceMap.of(np.array([[0, 1], [0, 0]], np.float32))),
     ),
 )
 async def confidence(

@@ -1,11 +1,8 @@
 """Wire types that every capability shares."""
 
-from collections.abc import Sequence
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
-
-from app.capabilities import CapabilityStatus
 
 MAX_MAGNITUDE = 1e6
 """Every number squared and summed stays finite in 32 bits."""
@@ -108,24 +105,6 @@ class CapabilityState(Sent):
     input: str | None = Field(default=None, description="What one item is.")
     checkpoint: Card | None = None
 
-    @classmethod
-    def of(cls, status: CapabilityStatus) -> "CapabilityState":
-        """From the server's own record."""
-        capability, header = status.capability, status.header
-        card = None
-        if header is not None:
-            shown = {name: getattr(header, name) for name in Card.model_fields if name != "file"}
-            card = Card(file=status.file, **shown)
-        return cls(
-            name=capability.slug,
-            loaded=status.loaded,
-            reason=None if status.loaded else capability.absence,
-            endpoints=list(capability.endpoints),
-            device=status.device,
-            input=status.input,
-            checkpoint=card,
-        )
-
 
 class Capabilities(Sent):
     """All capabilities of this server."""
@@ -159,11 +138,6 @@ class Capabilities(Sent):
 
     capabilities: list[CapabilityState]
 
-    @classmethod
-    def of(cls, statuses: Sequence[CapabilityStatus]) -> "Capabilities":
-        """From the server's own record."""
-        return cls(capabilities=[CapabilityState.of(status) for status in statuses])
-
 
 class Liveness(Sent):
     """The process works."""
@@ -195,15 +169,3 @@ class Health(Sent):
     status: str = "ready"
     loaded: list[str] = Field(description="Capabilities that answer.")
     missing: dict[str, str] = Field(description="Capabilities that do not, and why.")
-
-    @classmethod
-    def of(cls, statuses: Sequence[CapabilityStatus]) -> "Health":
-        """From the server's own record."""
-        return cls(
-            loaded=[status.capability.slug for status in statuses if status.loaded],
-            missing={
-                status.capability.slug: status.capability.absence
-                for status in statuses
-                if not status.loaded
-            },
-        )

@@ -13,7 +13,7 @@ from prometheus_client import (
     generate_latest,
 )
 
-from app.capabilities import CapabilityStatus
+from app.schemas.common import CapabilityState
 from app.telemetry.device_memory import DeviceMemory
 from app.telemetry.request_timing import StageTimes
 
@@ -103,15 +103,15 @@ class Metrics:
             ["capability", "architecture", "commit", "sha256"],
         )
 
-    def describe(self, statuses: Sequence[CapabilityStatus]) -> None:
+    def describe(self, states: Sequence[CapabilityState]) -> None:
         """Say what is loaded, and watch the memory of its CUDA devices."""
-        for status in statuses:
-            slug = status.capability.slug
-            self.loaded.labels(slug).set(status.loaded)
-            if (header := status.header) is not None:
-                labels = header.architecture, header.commit, header.sha256
-                self.model_info.labels(slug, *labels).set(1)
-        devices = {name for status in statuses for name in status.devices}
+        for state in states:
+            self.loaded.labels(state.name).set(state.loaded)
+            if (card := state.checkpoint) is not None:
+                self.model_info.labels(state.name, card.architecture, card.commit, card.sha256).set(
+                    1
+                )
+        devices = {name for state in states if state.device for name in state.device.split(", ")}
         if cuda := sorted(device for device in devices if device.startswith("cuda")):
             self.registry.register(DeviceMemory(cuda))
 
@@ -125,17 +125,7 @@ class Metrics:
         num_sent: int,
         stages: StageTimes,
     ) -> None:
-        """Count a request that has been answered.
-
-        Args:
-            method: One of the known methods.
-            route: Template of its path.
-            status: Of its answer.
-            duration_s: From its head to the end of its answer.
-            num_received: Bytes of its body.
-            num_sent: Bytes of the body of its answer.
-            stages: Where the time went.
-        """
+        """Count a request that has been answered, whose route is the template of its path."""
         self.requests.labels(method, route, str(status)).inc()
         self.request_seconds.labels(method, route).observe(duration_s)
         self.received_bytes.labels(route).inc(num_received)

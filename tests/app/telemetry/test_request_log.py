@@ -278,7 +278,7 @@ def test_the_checkpoint_of_each_capability_is_a_metric(tiny_body: BodyPredictor)
         "smpl", {}, (TrainingPart({}, "abc", "nothing", 0),), {}, "Apache-2.0", "0f1e"
     )
     metrics = Metrics()
-    metrics.describe(Predictors(body=BodyPredictor(tiny_body.smpl, header=header)).statuses())
+    metrics.describe(Predictors(body=BodyPredictor(tiny_body.smpl, header=header)).states())
     lines = metrics.text().decode().splitlines()
     labels = 'architecture="smpl",capability="body",commit="abc",sha256="0f1e"'
     assert f"habitus_model_info{{{labels}}} 1.0" in lines
