@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import anyio
 import numpy as np
 from anyio import to_thread
-from fastapi import Depends, Query
+from fastapi import APIRouter, Depends, Query
 from fastapi.exceptions import RequestValidationError
 from jaxtyping import Float, UInt8
 from pydantic.json_schema import SkipJsonSchema
@@ -25,7 +25,9 @@ from app.codecs.request_body import (
 )
 from app.engine.engine import Engine
 from app.middleware.memory import MEMORY_STATE, Claim
+from app.openapi import problem_responses
 from app.schemas.body import MeshPair, MeshRequest
+from app.schemas.problems import UNUSABLE
 from app.settings import Settings
 from app.telemetry.metrics import Metrics
 from app.telemetry.request_timing import timed_stage
@@ -174,6 +176,15 @@ async def refuse_unknown_parameters(request: Request) -> None:
         raise RequestValidationError(
             [{"type": "own", "loc": ("query", name), "msg": message} for name, message in wrong]
         )
+
+
+def strict_router(tag: str) -> APIRouter:
+    """A router whose endpoints refuse unknown query parameters."""
+    return APIRouter(
+        tags=[tag],
+        dependencies=[Depends(refuse_unknown_parameters)],
+        responses=problem_responses(UNUSABLE),
+    )
 
 
 PredictorsDep = Annotated[Predictors, Depends(_predictors)]

@@ -22,16 +22,19 @@ _BINARY = {"type": "string", "format": "binary"}
 _BODY_KINDS = (
     problems.MALFORMED,
     problems.NOT_ACCEPTABLE,
+    problems.TOO_SLOW,
     problems.TOO_LARGE,
     problems.UNSUPPORTED_TYPE,
     problems.UNUSABLE,
     problems.MISSING,
     problems.BUSY,
+    problems.CROWDED,
     problems.MEMORY,
     problems.NOT_READY,
     problems.CLOSING,
     problems.LATE,
 )
+"""Of an endpoint whose body becomes work for a device."""
 
 
 def json_content(schema: type[BaseModel], *examples: BaseModel) -> dict[str, Any]:
@@ -113,11 +116,6 @@ _PICTURE_BODY = request_body(
 )
 """The three ways to send a picture."""
 
-BODY_PROBLEMS = problem_responses(*_BODY_KINDS)
-"""Of an endpoint whose body becomes work for a device."""
-FILE_PROBLEMS = problem_responses(*_BODY_KINDS, problems.UNSUPPORTED)
-"""The same where the body may be a picture or another file."""
-
 
 def picture_operation(description: str, *contents: Mapping[str, Any]) -> dict[str, Any]:
     """Arguments for the decorator of an endpoint that takes a picture.
@@ -129,7 +127,7 @@ def picture_operation(description: str, *contents: Mapping[str, Any]) -> dict[st
     content = {media_type: shown for part in contents for media_type, shown in part.items()}
     return {
         "response_class": Response,
-        "responses": {200: {"description": description, "content": content}, **FILE_PROBLEMS},
+        "responses": {200: {"description": description, "content": content}},
         "openapi_extra": _PICTURE_BODY,
     }
 
@@ -162,8 +160,9 @@ def complete_openapi(app: FastAPI, *, with_keys: bool, with_rate: bool) -> None:
                 is_open = path.startswith(HEALTH_PREFIXES)
                 for operation in operations.values():
                     kinds = [problems.BAD_HEAD, problems.HEAD_TOO_LARGE]
-                    if "requestBody" in operation:
-                        kinds += [problems.TOO_SLOW, problems.CROWDED]
+                    if body := operation.get("requestBody"):
+                        kinds += _BODY_KINDS
+                        kinds += [problems.UNSUPPORTED] * (FORM in body["content"])
                     if with_keys and not is_open:
                         operation["security"] = [{"header": []}, {"bearer": []}]
                         kinds.append(problems.UNAUTHORIZED)

@@ -8,8 +8,7 @@ fuller batches. An item leaves the queue when its client disconnects or its dead
 import asyncio
 import logging
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import TypeVar
 
 import anyio
@@ -24,11 +23,6 @@ from app.telemetry.request_timing import record_batch_size, record_stage
 _log = logging.getLogger(__name__)
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
-_REASONS: dict[type[Exception], str] = {
-    QueueFullError: "queue_full",
-    EngineClosedError: "closing",
-    DeviceFaultError: "device_fault",
-}
 WATCHDOG_S = 120.0
 """A slow batch takes seconds."""
 CLOSE_TIMEOUT_S = 10.0
@@ -51,7 +45,7 @@ class Engine:
         """Nothing runs yet.
 
         Args:
-            metrics: Where refusals and batches are counted.
+            metrics: Where batches are counted.
             devices: At least one.
             max_batch: Most items that a device takes at once.
             max_queue: Most requests that are admitted at the same time.
@@ -60,7 +54,6 @@ class Engine:
         """
         self.fault: BaseException | None = None
         """Set when only a new process helps."""
-        self._metrics = metrics
         self._draining = False
         self._max_queue = max_queue
         self._watchdog_s = watchdog_s
@@ -144,13 +137,12 @@ class Engine:
             EngineClosedError: The server is shutting down.
             DeviceFaultError: A device is lost.
         """
-        with self._counting_refusals():
-            self._jobs.check_open()
-            if self._num_requests >= self._max_queue:
-                raise QueueFullError(
-                    f"{self._max_queue} requests are queued or running, as many as are allowed; "
-                    "ask again shortly"
-                )
+        self._jobs.check_open()
+        if self._num_requests >= self._max_queue:
+            raise QueueFullError(
+                f"{self._max_queue} requests are queued or running, as many as are allowed; "
+                "ask again shortly"
+            )
 
     def enter(self) -> None:
         """Admit a request, or raise as `check_room`; `leave` must follow."""
@@ -173,19 +165,11 @@ class Engine:
             DeviceMemoryError: The item alone does not fit into the device's memory.
         """
         loop = asyncio.get_running_loop()
-        deadline = anyio.current_effective_deadline()
-        time_left_s = deadline - loop.time()
+        time_left_s = anyio.current_effective_deadline() - loop.time()
         job = Job(predictor, item, loop.create_future(), time.monotonic() + time_left_s)
-        with self._counting_refusals():
-            self._jobs.add(job)
+        self._jobs.add(job)
         try:
             result: _Result = await job.future
-        except asyncio.CancelledError:
-            if loop.time() >= deadline:
-                self._metrics.refused.labels("deadline").inc()
-            else:
-                self._metrics.cancelled.inc()
-            raise
         finally:
             self._jobs.withdraw(job)
             if job.done_at:
@@ -203,11 +187,3 @@ class Engine:
         self.fault = fault
         jobs = self._jobs.abandon(fault)
         settle(jobs, [DeviceFaultError(*fault.args) for _ in jobs])
-
-    @contextmanager
-    def _counting_refusals(self) -> Iterator[None]:
-        try:
-            yield
-        except tuple(_REASONS) as error:
-            self._metrics.refused.labels(_REASONS[type(error)]).inc()
-            raise

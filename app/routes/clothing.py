@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 import numpy as np
-from fastapi import APIRouter, Depends, Query
+from fastapi import Depends, Query
 from jaxtyping import Float32, UInt8
 from PIL import Image
 from starlette.responses import Response
@@ -18,14 +18,14 @@ from app.dependencies import (
     ImageDep,
     PredictorsDep,
     negotiated,
-    refuse_unknown_parameters,
+    strict_router,
 )
 from app.openapi import binary_content, json_content, picture_operation
 from app.schemas.clothing import ClothingMap, SchemeName
 from model.clothing.labels import SCHEMES
 from model.clothing.predictor import ClothingSegmentation
 
-router = APIRouter(tags=["clothing"], dependencies=[Depends(refuse_unknown_parameters)])
+router = strict_router("clothing")
 OPACITY = 0.55
 """Of the labels' colours over the photo."""
 _EXAMPLE = ClothingMap.of(

@@ -3,7 +3,7 @@
 from typing import Annotated
 
 import numpy as np
-from fastapi import APIRouter, Depends
+from fastapi import Depends
 from jaxtyping import Float
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
@@ -16,13 +16,13 @@ from app.dependencies import (
     ImageDep,
     PredictorsDep,
     negotiated,
-    refuse_unknown_parameters,
+    strict_router,
 )
 from app.openapi import binary_content, json_content, picture_operation
 from app.schemas.silhouette import ConfidenceMap
 from model.silhouette.confidence import weight_image
 
-router = APIRouter(tags=["silhouette"], dependencies=[Depends(refuse_unknown_parameters)])
+router = strict_router("silhouette")
 
 
 def _confidence_json(confidence: Float[np.ndarray, "H W"]) -> bytes:

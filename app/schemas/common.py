@@ -16,6 +16,11 @@ Number = Annotated[float, Field(ge=-MAX_MAGNITUDE, le=MAX_MAGNITUDE, allow_inf_n
 Vector3 = Annotated[list[Number], Field(min_length=3, max_length=3)]
 
 
+def with_examples(*examples: dict[str, Any]) -> ConfigDict:
+    """The configuration of a model that has examples."""
+    return ConfigDict(json_schema_extra={"examples": list(examples)})
+
+
 class Received(BaseModel):
     """What clients send: an unknown name or a number in quotes is an error."""
 
@@ -25,13 +30,8 @@ class Received(BaseModel):
 class PictureInJson(Received):
     """A picture in JSON."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {"image": _EXAMPLE_PICTURE},
-                {"image": f"data:image/png;base64,{_EXAMPLE_PICTURE}"},
-            ]
-        }
+    model_config = with_examples(
+        {"image": _EXAMPLE_PICTURE}, {"image": f"data:image/png;base64,{_EXAMPLE_PICTURE}"}
     )
 
     image: str = Field(
@@ -56,17 +56,13 @@ class FieldError(Sent):
 class Problem(Sent):
     """A problem document, RFC 9457."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "type": "/problems/unusable-input",
-                    "title": "Unusable input",
-                    "status": 422,
-                    "detail": "image is 8x8; each side must be at least 16 pixels",
-                    "instance": "5f0c7a52e6c84d5f9c3f1d6f0e6a1b2c",
-                }
-            ]
+    model_config = with_examples(
+        {
+            "type": "/problems/unusable-input",
+            "title": "Unusable input",
+            "status": 422,
+            "detail": "image is 8x8; each side must be at least 16 pixels",
+            "instance": "5f0c7a52e6c84d5f9c3f1d6f0e6a1b2c",
         }
     )
 
@@ -109,28 +105,24 @@ class CapabilityState(Sent):
 class Capabilities(Sent):
     """All capabilities of this server."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
+    model_config = with_examples(
+        {
+            "capabilities": [
                 {
-                    "capabilities": [
-                        {
-                            "name": "silhouette",
-                            "loaded": True,
-                            "endpoints": ["/confidence", "/confidence/weighted-image"],
-                            "device": "cuda:0",
-                            "input": "a picture, seen at 256x256 pixels",
-                            "checkpoint": {
-                                "file": "silhouette.safetensors",
-                                "architecture": "efficientnet-lite-silhouette",
-                                "trained_on": "rendered people and street photos",
-                                "metrics": {"iou": 0.93},
-                                "licence": "Apache-2.0",
-                                "commit": "1165c01",
-                                "sha256": "9f86d081884c7d65",
-                            },
-                        }
-                    ]
+                    "name": "silhouette",
+                    "loaded": True,
+                    "endpoints": ["/confidence", "/confidence/weighted-image"],
+                    "device": "cuda:0",
+                    "input": "a picture, seen at 256x256 pixels",
+                    "checkpoint": {
+                        "file": "silhouette.safetensors",
+                        "architecture": "efficientnet-lite-silhouette",
+                        "trained_on": "rendered people and street photos",
+                        "metrics": {"iou": 0.93},
+                        "licence": "Apache-2.0",
+                        "commit": "1165c01",
+                        "sha256": "9f86d081884c7d65",
+                    },
                 }
             ]
         }
@@ -142,7 +134,7 @@ class Capabilities(Sent):
 class Liveness(Sent):
     """The process works."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"status": "alive"}]})
+    model_config = with_examples({"status": "alive"})
 
     status: str = "alive"
 
@@ -150,19 +142,15 @@ class Liveness(Sent):
 class Health(Sent):
     """The server takes requests."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "status": "ready",
-                    "loaded": ["body"],
-                    "missing": {
-                        "silhouette": "silhouette is not loaded: silhouette.safetensors was not "
-                        "there when the server started. `python -m training fit silhouette` "
-                        "makes it; then restart the server."
-                    },
-                }
-            ]
+    model_config = with_examples(
+        {
+            "status": "ready",
+            "loaded": ["body"],
+            "missing": {
+                "silhouette": "silhouette is not loaded: silhouette.safetensors was not "
+                "there when the server started. `python -m training fit silhouette` "
+                "makes it; then restart the server."
+            },
         }
     )
 

@@ -67,16 +67,8 @@ class Metrics:
             "habitus_admitted_requests",
             "Requests that hold one of the HABITUS_MAX_QUEUE places.",
         )
-        self.refused = counter(
-            "habitus_refused_items",
-            "Requests refused before their items were queued, and items past their deadline.",
-            ["reason"],
-        )
         self.admitted = gauge("habitus_admitted_items", "Items queued and running.")
         self.queue_depth = gauge("habitus_queue_depth", "Items that wait for a device.")
-        self.cancelled = counter(
-            "habitus_cancelled_items", "Items whose client disconnected before the result."
-        )
         self.queue_seconds = seconds(
             "habitus_queue_wait_seconds", "How long an item waited for the device.", ["predictor"]
         )

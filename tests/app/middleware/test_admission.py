@@ -79,7 +79,7 @@ def test_who_finds_no_place_is_answered_before_the_body_is_there(
     assert b"/problems/queue-full" in answer
     text = full.get("/metrics").text
     assert 'habitus_requests_total{method="POST",route="/mesh",status="503"} 1.0' in text
-    assert 'habitus_refused_items_total{reason="queue_full"} 1.0' in text
+    assert 'habitus_problems_total{reason="queue-full"} 1.0' in text
     held.let_go.set()
     deadline = time.monotonic() + PATIENCE_S
     while "habitus_admitted_requests 0.0" not in full.get("/metrics").text:

@@ -241,7 +241,7 @@ def test_a_full_queue_answers_503_at_once_and_health_goes_on(
     first.join()
     assert [answer.status_code for answer in answers] == [200]
     assert client.post("/confidence", files=files).status_code == 200
-    assert 'habitus_refused_items_total{reason="queue_full"} 1.0' in client.get("/metrics").text
+    assert 'habitus_problems_total{reason="queue-full"} 1.0' in client.get("/metrics").text
 
 
 def test_a_passed_deadline_answers_504(
