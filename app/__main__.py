@@ -50,10 +50,6 @@ _log = logging.getLogger("app")
 def main(arguments: list[str], load: Callable[[Settings], Predictors] = Predictors.load) -> int:
     """Serve until a signal comes; end the process here where a device is lost or the log is stuck.
 
-    Args:
-        arguments: Of the command.
-        load: Makes the predictors.
-
     Returns:
         The exit code: 1 for what the operator can correct.
     """

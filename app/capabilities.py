@@ -120,15 +120,7 @@ class Predictors:
         cpu_threads: int = 1,
         **predictors: Any,
     ) -> None:
-        """Take what is loaded.
-
-        Args:
-            body_file: Name of the body asset's file.
-            replicas: The same predictors on further devices.
-            cpu_workers: Batches that run at once on a CPU.
-            cpu_threads: Threads of each.
-            predictors: By slug.
-        """
+        """Take the predictors, by slug; replicas are the same ones on further devices."""
         self._files = {**{row.slug: row.checkpoint for row in CAPABILITIES}, BODY.slug: body_file}
         self._replicas = replicas
         self.cpu_workers = cpu_workers

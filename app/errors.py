@@ -92,15 +92,7 @@ def document(
     errors: Sequence[Mapping[str, str]] = (),
     root_path: str = "",
 ) -> bytes:
-    """A problem document.
-
-    Args:
-        kind: Of the problem.
-        detail: What was found, and what is allowed.
-        request_id: Of the request.
-        errors: The fields at fault.
-        root_path: The prefix under which a proxy serves this app.
-    """
+    """A problem document of a server that a proxy serves under `root_path`."""
     members: dict[str, Any] = {
         "type": f"{root_path.rstrip('/')}/problems/{kind.name}",
         "title": kind.title,

@@ -118,12 +118,7 @@ _PICTURE_BODY = request_body(
 
 
 def picture_operation(description: str, *contents: Mapping[str, Any]) -> dict[str, Any]:
-    """Arguments for the decorator of an endpoint that takes a picture.
-
-    Args:
-        description: Of the answer.
-        contents: What it gives, one for each media type.
-    """
+    """Arguments for the decorator of an endpoint that takes a picture and gives these contents."""
     content = {media_type: shown for part in contents for media_type, shown in part.items()}
     return {
         "response_class": Response,
@@ -133,13 +128,7 @@ def picture_operation(description: str, *contents: Mapping[str, Any]) -> dict[st
 
 
 def complete_openapi(app: FastAPI, *, with_keys: bool, with_rate: bool) -> None:
-    """Add the wire types that `json_content` refers to, and what the middleware answers.
-
-    Args:
-        app: With all its routes.
-        with_keys: Whether API keys are required.
-        with_rate: Whether there is a rate limit.
-    """
+    """Add the wire types that `json_content` refers to, and what the middleware answers."""
     generate = app.openapi
 
     def openapi() -> dict[str, Any]:

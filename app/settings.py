@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from app.middleware.key_ring import KeyRing, parse_key, read_keys
+from app.middleware.key_ring import KeyRing, read_keys
 
 PREFIX = "HABITUS_"
 BYTES_PER_MB = 1_000_000
@@ -213,17 +213,10 @@ class Settings(BaseSettings):
     def _empty_is_none(cls, value: object) -> object:
         return value or None  # docker compose sets an unset variable to an empty string
 
-    @field_validator("api_keys")
+    @field_validator("api_keys", "api_keys_file")
     @classmethod
-    def _check_keys(cls, value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
-        for entry in value:
-            parse_key(entry.get_secret_value())
-        return value
-
-    @field_validator("api_keys_file")
-    @classmethod
-    def _check_file(cls, value: Path | None) -> Path | None:
-        KeyRing([] if value is None else read_keys(value))
+    def _check_keys(cls, value: tuple[SecretStr, ...] | Path | None) -> object:
+        KeyRing(_entries(value))
         return value
 
     def key_ring(self) -> KeyRing:
@@ -232,8 +225,7 @@ class Settings(BaseSettings):
         Raises:
             ValueError: The file cannot be read.
         """
-        entries = [key.get_secret_value() for key in self.api_keys]
-        return KeyRing([*entries, *(read_keys(self.api_keys_file) if self.api_keys_file else ())])
+        return KeyRing([*_entries(self.api_keys), *_entries(self.api_keys_file)])
 
     @property
     def served_hosts(self) -> tuple[str, ...]:
@@ -247,6 +239,12 @@ class Settings(BaseSettings):
     def max_body_bytes(self) -> int:
         """`max_body_mb` in bytes."""
         return int(self.max_body_mb * BYTES_PER_MB)
+
+
+def _entries(keys: tuple[SecretStr, ...] | Path | None) -> list[str]:
+    if isinstance(keys, Path):
+        return read_keys(keys)
+    return [key.get_secret_value() for key in keys or ()]
 
 
 def service_links(environment: Mapping[str, str]) -> list[str]:

@@ -83,14 +83,9 @@ class BatchRunner:
     """Runs batches in the thread of one device."""
 
     def __init__(self, ceiling: BatchCeiling, synchronize: Callable[[], None]) -> None:
-        """Nothing runs yet.
-
-        Args:
-            ceiling: Lowered when a batch does not fit.
-            synchronize: Waits for the device; raises when it has failed.
-        """
         self.ceiling = ceiling
         self._synchronize = synchronize
+        """Waits for the device; raises when it has failed."""
 
     def run(self, predictor: BatchPredictor[Any, Any], items: Sequence[Any]) -> list[Any]:
         """A result or an exception for each item.

@@ -67,18 +67,12 @@ class JobQueue:
     def __init__(
         self, max_wait_s: float = 0, num_devices: int = 1, *, overlaps: bool = False
     ) -> None:
-        """No jobs yet.
-
-        Args:
-            max_wait_s: How long a device waits for a batch to fill.
-            num_devices: How many devices take jobs.
-            overlaps: Whether a device has several threads.
-        """
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)
         self._max_wait_s = max_wait_s
         self._num_devices = num_devices
         self._overlaps = overlaps
+        """Whether a device has several threads."""
         self._num_busy = 0
         """Devices that have a batch."""
         self._waiting: dict[Job, None] = {}  # a set in order of arrival

@@ -14,15 +14,9 @@ from app.middleware.paths import route_path
 
 
 class Admission:
-    """Passes a request on while the engine has a place for it."""
+    """Passes a request on while the engine has a place for it: POST to one of the routes."""
 
     def __init__(self, app: ASGIApp, routes: Iterable[BaseRoute]) -> None:
-        """Nothing is admitted yet.
-
-        Args:
-            app: Gets the requests; its state holds the engine.
-            routes: Of them, those that take a POST need a place.
-        """
         self.app = app
         self.routes = {
             route.path: route

@@ -26,20 +26,12 @@ class BodyLimit:
         budget: MemoryBudget,
         own_limits: Mapping[str, int],
     ) -> None:
-        """Nothing is claimed yet.
-
-        Args:
-            app: Gets the requests.
-            max_bytes: Of one body.
-            timeout_s: For one body to arrive.
-            budget: For all bodies whose requests are not answered yet.
-            own_limits: Smaller ones than `max_bytes`, by path.
-        """
         self.app = app
         self.max_bytes = max_bytes
         self.timeout_s = timeout_s
         self.budget = budget
         self.own_limits = own_limits
+        """Smaller ones than `max_bytes`, by path."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on until its body is too large or too slow."""

@@ -66,13 +66,7 @@ class ClothingMap(Sent):
         scores: Float[np.ndarray, "H W"],
         scheme: SchemeName,
     ) -> "ClothingMap":
-        """Summarise a map.
-
-        Args:
-            ids: Labels of the scheme.
-            scores: Probability of each pixel's label.
-            scheme: What the ids mean.
-        """
+        """Summarise a map of the scheme's labels, with the probability of each pixel's label."""
         height, width = ids.shape
         names, colours = SCHEMES[scheme].labels, SCHEMES[scheme].colours.tolist()
         areas, sums = _sums_by_label(ids, scores, len(names))
