@@ -180,13 +180,12 @@ class DeviceWorker:
         return self.device.overlaps and isinstance(self._local(predictor), StagedPredictor)
 
     def _settle(self, jobs: Sequence[Job], outcomes: Sequence[Any]) -> None:
-        now = time.monotonic()
+        now, metrics = time.monotonic(), self._metrics
+        name = type(jobs[0].predictor).__name__
+        metrics.batch_size.labels(name).observe(len(jobs))
+        metrics.batch_seconds.labels(name).observe(now - jobs[0].taken_at)
         for job in jobs:
             job.done_at = now
-        self._metrics.observe_batch(
-            type(self._local(jobs[0].predictor)).__name__,
-            waits_s=[job.taken_at - job.queued_at for job in jobs],
-            duration_s=now - jobs[0].taken_at,
-        )
+            metrics.queue_seconds.labels(name).observe(job.taken_at - job.queued_at)
         self._jobs.end(jobs)
         settle(jobs, outcomes)

@@ -15,7 +15,6 @@ from prometheus_client import (
 
 from app.schemas.common import CapabilityState
 from app.telemetry.device_memory import DeviceMemory
-from app.telemetry.request_timing import StageTimes
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
@@ -106,31 +105,6 @@ class Metrics:
         devices = {name for state in states if state.device for name in state.device.split(", ")}
         if cuda := sorted(device for device in devices if device.startswith("cuda")):
             self.registry.register(DeviceMemory(cuda))
-
-    def observe_request(
-        self,
-        method: str,
-        route: str,
-        status: int,
-        duration_s: float,
-        num_received: int,
-        num_sent: int,
-        stages: StageTimes,
-    ) -> None:
-        """Count a request that has been answered, whose route is the template of its path."""
-        self.requests.labels(method, route, str(status)).inc()
-        self.request_seconds.labels(method, route).observe(duration_s)
-        self.received_bytes.labels(route).inc(num_received)
-        self.sent_bytes.labels(route).inc(num_sent)
-        for stage, stage_s in stages.seconds.items():
-            self.stage_seconds.labels(route, stage).observe(stage_s)
-
-    def observe_batch(self, predictor: str, waits_s: Sequence[float], duration_s: float) -> None:
-        """Count a batch that the device has finished."""
-        self.batch_size.labels(predictor).observe(len(waits_s))
-        self.batch_seconds.labels(predictor).observe(duration_s)
-        for wait_s in waits_s:
-            self.queue_seconds.labels(predictor).observe(wait_s)
 
     def text(self) -> bytes:
         """All of it in Prometheus' text format."""

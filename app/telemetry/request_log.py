@@ -62,9 +62,12 @@ class RequestLog:
         status, stages = exchange.status, exchange.stages
         duration_s = exchange.ended - exchange.started
         problem = scope["state"].get(PROBLEM_STATE)
-        self.metrics.observe_request(
-            method, route, status, duration_s, exchange.bytes_in, exchange.bytes_out, stages
-        )
+        self.metrics.requests.labels(method, route, str(status)).inc()
+        self.metrics.request_seconds.labels(method, route).observe(duration_s)
+        self.metrics.received_bytes.labels(route).inc(exchange.bytes_in)
+        self.metrics.sent_bytes.labels(route).inc(exchange.bytes_out)
+        for stage, stage_s in stages.seconds.items():
+            self.metrics.stage_seconds.labels(route, stage).observe(stage_s)
         if problem is not None:
             self.metrics.problems.labels(problem).inc()
         if exchange.client_gone:
