@@ -11,11 +11,13 @@ from app.middleware.memory import MEMORY_STATE, Claim, MemoryBudget
 from app.middleware.paths import route_path
 from app.schemas.problems import TOO_LARGE, TOO_SLOW
 
+PART_BYTES = 65_536
+
 
 class BodyLimit:
     """Refuses a body that is too large, declared or not, too slow, or for which there is no room.
 
-    It gives each request its claim of memory, and takes it back when the request is over.
+    It gives each request its claim of memory, and takes it back when the answer is sent.
     """
 
     def __init__(
@@ -71,12 +73,18 @@ class BodyLimit:
             claim.add(num_bytes)
             return message
 
-        async def send_closing(message: Message) -> None:
+        async def send_in_parts(message: Message) -> None:
             if message["type"] == "http.response.start" and deadline is None:
                 MutableHeaders(scope=message).update(close)
-            await send(message)
+            body: bytes = message.get("body", b"")
+            last = max(0, len(body) - 1) // PART_BYTES * PART_BYTES
+            # A server waits for its client between two messages, and buffers one of any size.
+            for start in range(0, last, PART_BYTES):
+                part = body[start : start + PART_BYTES]
+                await send({**message, "body": part, "more_body": True})
+            await send({**message, "body": body[last:]} if last else message)
 
         try:
-            await self.app(scope, receive_bounded, send_closing)
+            await self.app(scope, receive_bounded, send_in_parts)
         finally:
             claim.release()

@@ -91,6 +91,26 @@ def test_bodies_and_pictures_share_the_memory(
     wait_until_claimed(client, 0)
 
 
+def test_a_picture_counts_until_its_client_has_taken_the_answer(
+    start: Callable[..., httpx.Client], tiny_silhouette: SilhouettePredictor, picture: bytes
+) -> None:
+    client = start(Predictors(silhouette=tiny_silhouette), max_in_flight_mb=1.5 * PICTURE_MB)
+    with (
+        httpx.Client(base_url=client.base_url, trust_env=False, timeout=60) as slow,
+        slow.stream(
+            "POST",
+            "/confidence/weighted-image",
+            files={"image": picture},
+            headers={"accept": "application/x-npy"},
+        ) as answer,
+    ):
+        assert claimed_mb(client) > PICTURE_MB
+        assert_refused(ask(client, picture))
+        assert len(answer.read()) == SIDE * SIDE * 12 + 128
+        wait_until_claimed(client, 0)
+    assert ask(client, picture).status_code == 200
+
+
 @pytest.mark.parametrize("end", ["refused", "client gone"])
 def test_memory_is_free_again_however_a_request_ends(
     start: Callable[..., httpx.Client], held: Any, picture: bytes, end: str
