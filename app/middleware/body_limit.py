@@ -3,12 +3,13 @@
 import asyncio
 from collections.abc import Mapping
 
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.errors import ProblemError
 from app.middleware.memory import MEMORY_STATE, Claim, MemoryBudget
 from app.middleware.paths import route_path
+from app.middleware.security_headers import ANSWER_HEADERS
 from app.schemas.problems import TOO_LARGE, TOO_SLOW
 
 PART_BYTES = 65_536
@@ -43,12 +44,14 @@ class BodyLimit:
         headers = Headers(scope=scope)
         max_bytes = min(self.max_bytes, self.own_limits.get(route_path(scope), self.max_bytes))
         too_large = f"the body is larger than {max_bytes} bytes, as much as is read here"
-        # A client that is refused before it is asked for its body may send it or not: the server
-        # could not tell the next request from it (RFC 9110, section 10.1.1).
-        close = {"Connection": "close"} if "expect" in headers else {}
+        answer_headers = scope["state"].setdefault(ANSWER_HEADERS, {})
+        if "expect" in headers:
+            # A client that is answered before it is asked for its body may send it or not: the
+            # server could not tell the next request from it (RFC 9110, section 10.1.1).
+            answer_headers["Connection"] = "close"
         declared = headers.get("content-length", "")
         if declared.isdigit() and int(declared) > max_bytes:
-            raise ProblemError(TOO_LARGE, too_large, close)
+            raise ProblemError(TOO_LARGE, too_large)
         claim = scope["state"][MEMORY_STATE] = Claim(self.budget)
         deadline: float | None = None
         num_received = 0
@@ -58,7 +61,9 @@ class BodyLimit:
             nonlocal deadline, num_received, is_complete
             if is_complete:
                 return await receive()
-            deadline = deadline or asyncio.get_running_loop().time() + self.timeout_s
+            if deadline is None:
+                answer_headers.pop("Connection", None)
+                deadline = asyncio.get_running_loop().time() + self.timeout_s
             try:
                 async with asyncio.timeout_at(deadline):
                     message = await receive()
@@ -74,8 +79,6 @@ class BodyLimit:
             return message
 
         async def send_in_parts(message: Message) -> None:
-            if message["type"] == "http.response.start" and deadline is None:
-                MutableHeaders(scope=message).update(close)
             body: bytes = message.get("body", b"")
             last = max(0, len(body) - 1) // PART_BYTES * PART_BYTES
             # A server waits for its client between two messages, and buffers one of any size.

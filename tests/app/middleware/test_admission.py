@@ -69,6 +69,11 @@ def full(
 def test_who_finds_no_place_is_answered_before_the_body_is_there(
     full: httpx.Client, held: Any, connect: Callable[[httpx.Client], socket.socket]
 ) -> None:
+    expecting = connect(full)
+    expecting.sendall(HEAD + b"Expect: 100-continue\r\n\r\n")
+    answer = expecting.recv(65536).lower()
+    assert answer.startswith(b"http/1.1 503 ")
+    assert b"connection: close" in answer
     outside = connect(full)
     outside.sendall(HEAD + b"\r\n")
     answer = outside.recv(65536)
@@ -78,8 +83,8 @@ def test_who_finds_no_place_is_answered_before_the_body_is_there(
     assert b"nosniff" in answer
     assert b"/problems/queue-full" in answer
     text = full.get("/metrics").text
-    assert 'habitus_requests_total{method="POST",route="/mesh",status="503"} 1.0' in text
-    assert 'habitus_problems_total{reason="queue-full"} 1.0' in text
+    assert 'habitus_requests_total{method="POST",route="/mesh",status="503"} 2.0' in text
+    assert 'habitus_problems_total{reason="queue-full"} 2.0' in text
     held.let_go.set()
     deadline = time.monotonic() + PATIENCE_S
     while "habitus_admitted_requests 0.0" not in full.get("/metrics").text:
