@@ -6,10 +6,11 @@ suppression, keypoints as peaks inside a box); Lin et al., Microsoft COCO, ECCV 
 K keypoints, h w the maps' size.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from jaxtyping import Float, Float32
+from jaxtyping import Bool, Float, Float32
 from scipy.ndimage import maximum_filter
 from scipy.special import expit
 
@@ -22,6 +23,8 @@ MOST_PEOPLE = 20
 """The people of highest score are kept."""
 SAME_PERSON_IOU = 0.6
 """Two boxes that overlap so much are of one person."""
+NEAR = 0.1
+"""Share of the longer side of a person's box up to which pixels outside may be theirs."""
 KEYPOINT_MARGIN = 0.1
 """Keypoints may lie outside the box by this share of its width and height: boxes are inexact."""
 
@@ -88,6 +91,22 @@ def find_people(
         keypoints[:, :2] *= stride
         people.append(Person(box * stride, float(scores[row, column]), keypoints))
     return people
+
+
+def near(people: Sequence[Person], size: tuple[int, int]) -> Bool[np.ndarray, "H W"]:
+    """Pixels in people's boxes, which are grown by `NEAR` of their longer side.
+
+    Args:
+        people: In pixels of the picture.
+        size: (height, width) of the picture.
+    """
+    inside = np.zeros(size, bool)
+    for person in people:
+        margin = NEAR * max(person.size)
+        left, top = np.floor(person.box[:2] - margin).clip(0).astype(int).tolist()
+        right, bottom = np.ceil(person.box[2:] + margin).astype(int).tolist()
+        inside[top:bottom, left:right] = True
+    return inside
 
 
 def box_iou(one: Float[np.ndarray, "4"], other: Float[np.ndarray, "4"]) -> float:

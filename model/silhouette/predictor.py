@@ -6,10 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from jaxtyping import Float, Float32
+from jaxtyping import Bool, Float, Float32
 from torch import Tensor
 
 from model.checkpoint import CheckpointHeader
+from model.errors import InvalidInputError
 from model.image import Letterbox
 from model.picture_predictor import PicturePredictor, save_network
 from model.silhouette.architectures import (
@@ -20,14 +21,13 @@ from model.silhouette.architectures import (
 )
 from model.silhouette.crops import Crop, crops_of, seen_again
 from model.silhouette.inference import (
-    JOINED_CHANNELS,
     TOLERANCE,
     InferenceNetwork,
     apart,
     split_maps,
 )
-from model.silhouette.lite import PEOPLE_STRIDE
-from model.silhouette.people import Person, find_people
+from model.silhouette.lite import PEOPLE_STRIDE, LiteSilhouette
+from model.silhouette.people import Person, find_people, near
 from model.staging import MapsOnTheWay, PreparedBatch, preprocess
 
 __all__ = [
@@ -48,6 +48,25 @@ class SilhouetteConfidence:
     people: tuple[Person, ...] | None = None
     """Those of highest score first; None if the network does not look for them."""
 
+    def near_people(self) -> Bool[np.ndarray, "H W"]:
+        """Pixels in or near the box of a person; all where the network does not look for people."""
+        if self.people is None:
+            return np.ones(self.confidence.shape, bool)
+        return near(self.people, (self.confidence.shape[0], self.confidence.shape[1]))
+
+    def of_largest(self) -> "SilhouetteConfidence":
+        """Of the person with the largest box alone: 0 away from it; 0 everywhere without people.
+
+        Raises:
+            InvalidInputError: The network does not look for people.
+        """
+        if self.people is None:
+            raise InvalidInputError("this checkpoint does not look for people; only people=all")
+        largest = sorted(self.people, key=lambda person: person.size[0] * person.size[1])[-1:]
+        size = (self.confidence.shape[0], self.confidence.shape[1])
+        shown = np.where(near(largest, size), self.confidence, np.float32(0))
+        return SilhouetteConfidence(shown, tuple(largest))
+
 
 class SilhouettePredictor(
     PicturePredictor[SilhouetteNetwork, InferenceNetwork, SilhouetteConfidence]
@@ -57,6 +76,18 @@ class SilhouettePredictor(
     ARCHITECTURES = ARCHITECTURES
     TOLERANCE = TOLERANCE
     apart = staticmethod(apart)
+
+    def __init__(
+        self,
+        network: SilhouetteNetwork,
+        input_size: int,
+        device: torch.device | str = "cpu",
+        header: CheckpointHeader | None = None,
+        dtype: torch.dtype | None = None,
+    ) -> None:
+        """Take a network as `PicturePredictor` does."""
+        super().__init__(network, input_size, device, header, dtype)
+        self.finds_people = isinstance(network, LiteSilhouette) and network.people is not None
 
     @staticmethod
     def rebuilt(header: CheckpointHeader) -> SilhouetteNetwork:
@@ -71,7 +102,7 @@ class SilhouettePredictor(
     def run_batch(self, prepared: PreparedBatch) -> MapsOnTheWay:
         """The network on whole pictures, then on crops of the people who are small in them."""
         first = super().run_batch(prepared)
-        if first.maps.shape[1] != JOINED_CHANNELS:
+        if not self.finds_people:
             return first
         people = people_of(first.arrived(), first.letterboxes)
         crops = [
