@@ -50,6 +50,7 @@ class CcpPeople:
             InvalidInputError: There are none.
         """
         self._dataset, self._keypoints, self._labels = dataset, keypoints, labels
+        self._digest = keypoints.digest()[:12]
         self._numbers = dataset.numbers_of(split)
         if not self._numbers:
             raise InvalidInputError(f"no {split} photo in {dataset.root}")
@@ -62,9 +63,17 @@ class CcpPeople:
         return f"ccp/{self._numbers[index]:04d}"
 
     def stamp(self, index: int) -> str:
-        """Sizes and times of the photo and its labels."""
+        """Sizes and times of the photo and its labels, and which landmarks these are.
+
+        Raises:
+            FileNotFoundError: A file is not there.
+            InvalidInputError: The photo has no label of bystanders.
+        """
         number = self._numbers[index]
-        return file_stamp(self._dataset.photo_path(number), self._dataset.labels_path(number))
+        files = [self._dataset.photo_path(number), self._dataset.labels_path(number)]
+        if self._labels is not None:
+            files.append(self._labels.mask_path(self._label_of(number)))
+        return f"{file_stamp(*files)} {self._digest}"
 
     def covered(self, index: int) -> float:
         """Share of the pixels that are the labelled person's."""
@@ -97,16 +106,22 @@ class CcpPeople:
 
     def _with_bystanders(self, photo: LabelledPhoto, number: int) -> LabelledPhoto:
         assert self._labels is not None
+        key = self._label_of(number)
+        record, (found, alpha) = self._labels.records[key], self._labels.read_masks(key)
+        if found.shape != photo.ids.shape:
+            raise InvalidInputError(f"{key} is {photo.ids.shape} and its label {found.shape}")
+        return add_bystanders(photo, found, alpha, record.people)
+
+    def _label_of(self, number: int) -> str:
+        """Key of a photo's label."""
+        assert self._labels is not None
         key = f"{self._dataset.root.resolve().name}/{self._dataset.photo_path(number).name}"
         if key not in self._labels.records:
             raise InvalidInputError(
                 f"{self._labels.root} has no label of {key}; python -m training data label-photos "
                 f"--photos {self._dataset.root} finds who else is in the photos"
             )
-        record, (found, alpha) = self._labels.records[key], self._labels.read_masks(key)
-        if found.shape != photo.ids.shape:
-            raise InvalidInputError(f"{key} is {photo.ids.shape} and its label {found.shape}")
-        return add_bystanders(photo, found, alpha, record.people)
+        return key
 
 
 def add_bystanders(

@@ -6,6 +6,7 @@ H W a picture's size.
 import functools
 import struct
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
@@ -40,30 +41,27 @@ class LabelledPictures(Protocol):
     def __getitem__(self, number: int, /) -> LabelledPicture: ...
 
 
+@dataclass(frozen=True)
 class RenderedPeople:
     """Rendered people from folders in the SHADER layout."""
 
-    def __init__(self, frames: FrameIndex, side: int) -> None:
-        """Nothing is read yet.
-
-        Args:
-            frames: Which ones.
-            side: Longer side at most, in pixels.
-        """
-        self._frames, self._side = frames, side
+    frames: FrameIndex
+    """Which ones."""
+    side: int
+    """Longer side at most, in pixels."""
 
     def __len__(self) -> int:
-        return len(self._frames)
+        return len(self.frames)
 
     def __getitem__(self, number: int) -> LabelledPicture:
         """Decode one pair."""
-        folder, frame = self._frames[number]
+        folder, frame = self.frames[number]
         dressed, naked = read_pair(folder, frame)
         of_frames = _keypoints(folder)
         known = of_frames is not None and frame < len(of_frames)
         keypoints = of_frames[frame] if known and of_frames is not None else None
         pair = np.concatenate([dressed, naked[..., 3:]], axis=-1)
-        return shrunk(rendered_picture(pair, keypoints), self._side)
+        return shrunk(rendered_picture(pair, keypoints), self.side)
 
 
 # Frames of a subject follow one another, and their ground truth is one file.

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from training.engine.distributed import weighted_mean
+from training.engine.distributed import num_processes, total, weighted_mean
 from training.scenes.people_maps import PeopleMaps
 
 
@@ -119,7 +119,9 @@ def heat_loss(logits: Tensor, truth: PeopleMaps) -> Tensor:
     positive = (1 - found) ** 2 * F.logsigmoid(logits)
     negative = (1 - truth.heat) ** 4 * found**2 * F.logsigmoid(-logits)
     per_cell = torch.where(peak, positive, negative) * truth.known
-    return -per_cell.sum() / (peak & truth.known).sum().clamp_min(1)
+    # Over the peaks of all processes, as in `weighted_mean`.
+    peaks = total((peak & truth.known).sum().to(logits.dtype)).clamp_min(1)
+    return -per_cell.sum() / peaks * num_processes()
 
 
 def box_loss(logarithms: Tensor, truth: PeopleMaps) -> Tensor:
@@ -129,6 +131,5 @@ def box_loss(logarithms: Tensor, truth: PeopleMaps) -> Tensor:
         logarithms: (B, 4, h, w).
         truth: Of the same pictures.
     """
-    where = truth.has_box[:, None]
-    apart = (logarithms.float() - truth.distances).abs() * where
-    return apart.sum() / (4 * where.sum()).clamp_min(1)
+    apart = (logarithms.float() - truth.distances).abs()
+    return weighted_mean(apart, truth.has_box[:, None].expand_as(apart).to(apart.dtype))
