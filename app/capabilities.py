@@ -13,6 +13,7 @@ import torch
 
 from app.codecs.faces import Topology
 from app.engine.devices import Device, Predictor, count_workers, resolve_devices, synchronize
+from app.schemas.common import CapabilityState, Card
 from app.settings import ConfigurationError, Settings
 from model.body.predictor import BodyParameters, BodyPredictor
 from model.checkpoint import CheckpointHeader
@@ -107,25 +108,6 @@ CLOTHING = Capability(
 CAPABILITIES: tuple[Capability[Any], ...] = (SILHOUETTE, BODY, CLOTHING)
 
 
-@dataclass(frozen=True)
-class CapabilityStatus:
-    """A capability as this server has it."""
-
-    capability: Capability[Any]
-    file: str
-    """Name of its checkpoint."""
-    loaded: bool
-    devices: tuple[str, ...] = ()
-    header: CheckpointHeader | None = None
-    input: str | None = None
-    """One item in words."""
-
-    @property
-    def device(self) -> str | None:
-        """Where it runs, in words."""
-        return ", ".join(self.devices) or None
-
-
 class Predictors:
     """The predictors of the capabilities that are loaded, on one device or several."""
 
@@ -138,15 +120,7 @@ class Predictors:
         cpu_threads: int = 1,
         **predictors: Any,
     ) -> None:
-        """Take what is loaded.
-
-        Args:
-            body_file: Name of the body asset's file.
-            replicas: The same predictors on further devices.
-            cpu_workers: Batches that run at once on a CPU.
-            cpu_threads: Threads of each.
-            predictors: By slug.
-        """
+        """Take the predictors, by slug; replicas are the same ones on further devices."""
         self._files = {**{row.slug: row.checkpoint for row in CAPABILITIES}, BODY.slug: body_file}
         self._replicas = replicas
         self.cpu_workers = cpu_workers
@@ -228,15 +202,21 @@ class Predictors:
             for _ in range(self.cpu_workers if here._device.type == "cpu" else 1)
         ]
 
-    def statuses(self) -> list[CapabilityStatus]:
+    def states(self) -> list[CapabilityState]:
         """Each capability, loaded or not."""
-        names = tuple(str(here._device) for here in (self, *self._replicas))
+        devices = ", ".join(str(here._device) for here in (self, *self._replicas))
         return [
-            CapabilityStatus(row, file, True, names, loaded.header, row.input(loaded))
-            if (loaded := self._loaded.get(row)) is not None
-            else CapabilityStatus(row, file, False)
+            CapabilityState(
+                name=row.slug,
+                loaded=loaded is not None,
+                reason=row.absence if loaded is None else None,
+                endpoints=list(row.endpoints),
+                device=None if loaded is None else devices,
+                input=None if loaded is None else row.input(loaded),
+                checkpoint=_card(self._files[row.slug], getattr(loaded, "header", None)),
+            )
             for row in CAPABILITIES
-            for file in [self._files[row.slug]]
+            for loaded in [self.get(row)]
         ]
 
     @property
@@ -248,6 +228,13 @@ class Predictors:
         if self._device.type != "cpu":
             return {}
         return {loaded: cpu_threads for row, loaded in self._loaded.items() if row.fills_cpu}
+
+
+def _card(file: str, header: CheckpointHeader | None) -> Card | None:
+    if header is None:
+        return None
+    shown = {name: getattr(header, name) for name in Card.model_fields if name != "file"}
+    return Card(file=file, **shown)
 
 
 def is_there(path: Path) -> bool:

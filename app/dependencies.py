@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import anyio
 import numpy as np
 from anyio import to_thread
-from fastapi import Depends, Query
+from fastapi import APIRouter, Depends, Query
 from fastapi.exceptions import RequestValidationError
 from jaxtyping import Float, UInt8
 from pydantic.json_schema import SkipJsonSchema
@@ -24,8 +24,10 @@ from app.codecs.request_body import (
     receive_picture,
 )
 from app.engine.engine import Engine
-from app.middleware.memory_limit import claim_picture
+from app.middleware.memory import MEMORY_STATE, Claim
+from app.openapi import problem_responses
 from app.schemas.body import MeshPair, MeshRequest
+from app.schemas.problems import UNUSABLE
 from app.settings import Settings
 from app.telemetry.metrics import Metrics
 from app.telemetry.request_timing import timed_stage
@@ -82,18 +84,18 @@ async def _engine(service: ServiceDep) -> Engine:
 
 async def _image(request: Request, service: ServiceDep) -> UInt8[np.ndarray, "H W 3"]:
     picture = await receive_picture(request, service.settings.max_body_bytes)
+    memory: Claim = request.scope["state"][MEMORY_STATE]
+    max_pixels = service.settings.max_pixels
+
+    def decode() -> UInt8[np.ndarray, "H W 3"]:
+        data = picture()
+        height, width = picture_size(data)
+        check_size(height, width)
+        memory.add_picture(min(height * width, max_pixels))  # decoding refuses a larger one
+        return decode_picture(data, max_pixels)
+
     with timed_stage("decode"):
-        return await to_thread.run_sync(
-            lambda: _decode(picture(), service.settings.max_pixels), limiter=service.decoding
-        )
-
-
-def _decode(data: bytes, max_pixels: int) -> UInt8[np.ndarray, "H W 3"]:
-    """Check the size and claim memory, then decode."""
-    height, width = picture_size(data)
-    check_size(height, width)
-    claim_picture(min(height * width, max_pixels))  # a larger one is refused before it is decoded
-    return decode_picture(data, max_pixels)
+        return await to_thread.run_sync(decode, limiter=service.decoding)
 
 
 async def _mesh_request(request: Request) -> MeshRequest:
@@ -174,6 +176,15 @@ async def refuse_unknown_parameters(request: Request) -> None:
         raise RequestValidationError(
             [{"type": "own", "loc": ("query", name), "msg": message} for name, message in wrong]
         )
+
+
+def strict_router(tag: str) -> APIRouter:
+    """A router whose endpoints refuse unknown query parameters."""
+    return APIRouter(
+        tags=[tag],
+        dependencies=[Depends(refuse_unknown_parameters)],
+        responses=problem_responses(UNUSABLE),
+    )
 
 
 PredictorsDep = Annotated[Predictors, Depends(_predictors)]

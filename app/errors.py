@@ -4,10 +4,8 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Scope
 
@@ -31,15 +29,13 @@ class NotReadyError(Exception):
     """The server cannot do its work at the moment."""
 
 
-class RefusedError(HTTPException):
-    """What the middleware refuses while a body arrives.
+class ProblemError(Exception):
+    """The middleware refuses a request."""
 
-    FastAPI turns other exceptions from inside its parsing of bodies into a 400.
-    """
-
-    def __init__(self, kind: Kind, detail: str) -> None:
-        super().__init__(kind.status, detail)
+    def __init__(self, kind: Kind, detail: str, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(detail)
         self.kind = kind
+        self.headers = headers
 
 
 _KINDS: dict[type[Exception], Kind] = {
@@ -57,17 +53,18 @@ _KINDS: dict[type[Exception], Kind] = {
 }
 
 
-def install_problem_handlers(app: FastAPI) -> None:
-    """Answer exceptions with problem documents; `InternalErrors` answers the others."""
-    for exception in _KINDS:
-        app.add_exception_handler(exception, _own_problem)
-    app.add_exception_handler(HTTPException, _http_problem)
-    app.add_exception_handler(RequestValidationError, _validation_problem)
-
-
-def kind_of(error: Exception) -> Kind:
-    """The kind of problem of an exception in the table."""
-    return next(_KINDS[parent] for parent in type(error).__mro__ if parent in _KINDS)
+def problem_of(scope: Scope, error: Exception) -> Response | None:
+    """The answer to an exception; None of one that is a defect of the server."""
+    if isinstance(error, ProblemError):
+        return problem(scope, error.kind, str(error), headers=error.headers)
+    if isinstance(error, RequestValidationError):
+        return _validation_problem(scope, error)
+    if isinstance(error, HTTPException):
+        return _framework_problem(scope, error)
+    for parent in type(error).__mro__:
+        if parent in _KINDS:
+            return problem(scope, _KINDS[parent], str(error))
+    return None
 
 
 def problem(
@@ -95,15 +92,7 @@ def document(
     errors: Sequence[Mapping[str, str]] = (),
     root_path: str = "",
 ) -> bytes:
-    """A problem document.
-
-    Args:
-        kind: Of the problem.
-        detail: What was found, and what is allowed.
-        request_id: Of the request.
-        errors: The fields at fault.
-        root_path: The prefix under which a proxy serves this app.
-    """
+    """A problem document of a server that a proxy serves under `root_path`."""
     members: dict[str, Any] = {
         "type": f"{root_path.rstrip('/')}/problems/{kind.name}",
         "title": kind.title,
@@ -117,40 +106,33 @@ def document(
     return json.dumps(members).encode()
 
 
-async def _own_problem(request: Request, error: Exception) -> Response:
-    return problem(request.scope, kind_of(error), str(error))
-
-
-async def _http_problem(request: Request, error: Exception) -> Response:
+def _framework_problem(scope: Scope, error: HTTPException) -> Response:
     """What the framework itself refuses: unknown paths and methods, unreadable bodies."""
-    assert isinstance(error, HTTPException)
-    path = request.url.path
-    if isinstance(error, RefusedError):
-        kind, detail = error.kind, error.detail
-    elif error.status_code == 404:
+    path = scope["path"]
+    if error.status_code == 404:
         kind, detail = problems.NOT_FOUND, f"there is no {path}; /docs shows what there is"
     elif error.status_code == 405:
+        allowed = (error.headers or {})["Allow"]
         kind = problems.METHOD_NOT_ALLOWED
-        detail = f"{path} does not take {request.method}; it takes {(error.headers or {})['Allow']}"
+        detail = f"{path} does not take {scope['method']}; it takes {allowed}"
     else:
         assert error.status_code == 400, f"the framework answers with {error.status_code}"
         kind, detail = problems.MALFORMED, f"the body cannot be read: {error.detail}"
-    return problem(request.scope, kind, detail, headers=error.headers)
+    return problem(scope, kind, detail, headers=error.headers)
 
 
-async def _validation_problem(request: Request, error: Exception) -> Response:
+def _validation_problem(scope: Scope, error: RequestValidationError) -> Response:
     """Fields that cannot be used, and malformed JSON."""
-    assert isinstance(error, RequestValidationError)
     found = error.errors()
     if found[0]["type"] == "json_invalid":
         reason = found[0]["ctx"]["error"]
-        return problem(request.scope, problems.MALFORMED, f"the body is not JSON: {reason}")
+        return problem(scope, problems.MALFORMED, f"the body is not JSON: {reason}")
     named = [(entry["loc"][1:], _explain(entry)) for entry in found[:MAX_ERRORS]]
     detail = "; ".join(f"{_dotted(location)}: {message}" for location, message in named[:3])
     if len(found) > 3:
         detail += f"; and {len(found) - 3} more"
     errors = [{"pointer": _pointer(location), "detail": message} for location, message in named]
-    return problem(request.scope, problems.UNUSABLE, detail, errors)
+    return problem(scope, problems.UNUSABLE, detail, errors)
 
 
 def _dotted(location: Sequence[int | str]) -> str:

@@ -6,30 +6,32 @@ from importlib.metadata import version
 
 import anyio
 from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
 from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
 from starlette.formparsers import MultiPartParser
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import Request
+from starlette.responses import Response
 
 from app.capabilities import Predictors
 from app.dependencies import Service
 from app.engine.engine import Engine
-from app.errors import install_problem_handlers
+from app.errors import problem_of
 from app.middleware.admission import Admission
-from app.middleware.api_keys import API_KEY_HEADER, ApiKeys
+from app.middleware.api_keys import API_KEY_HEADER, api_keys
 from app.middleware.body_limit import BodyLimit
 from app.middleware.deadline import Deadline
-from app.middleware.header_limit import HeaderLimit
-from app.middleware.internal_errors import InternalErrors
-from app.middleware.lingering_close import LingeringClose
-from app.middleware.memory_limit import MemoryLimit
+from app.middleware.head_checks import HeadChecks, check_head_size
+from app.middleware.memory import MemoryBudget
 from app.middleware.paths import is_operational
+from app.middleware.problem_answers import ProblemAnswers
 from app.middleware.rate_limit import RateLimit
 from app.middleware.security_headers import SecurityHeaders
-from app.middleware.send_timeout import SendTimeout
-from app.middleware.trusted_hosts import TrustedHosts
+from app.middleware.trusted_hosts import trusted_hosts
 from app.openapi import complete_openapi
-from app.routes import body, clothing, documentation, health, models, problems, silhouette
+from app.routes import body, clothing, documentation, health, models, silhouette
 from app.settings import BYTES_PER_MB, Settings
 from app.telemetry.metrics import Metrics
 from app.telemetry.request_log import REQUEST_ID_HEADER, SERVER_TIMING_HEADER, RequestLog
@@ -37,7 +39,7 @@ from model.processors import count_processors
 
 ROUTES = [
     route
-    for module in (silhouette, body, clothing, models, health, documentation, problems)
+    for module in (silhouette, body, clothing, models, health, documentation)
     for route in module.router.routes
 ]
 DESCRIPTION = """
@@ -69,7 +71,7 @@ def create_app(
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         predictors = await run_in_threadpool(load, settings)
-        metrics.describe(predictors.statuses())
+        metrics.describe(predictors.states())
         engine = Engine(
             metrics,
             predictors.devices(),
@@ -103,11 +105,11 @@ def create_app(
         docs_url=None,
         redoc_url=None,
         routes=ROUTES,
+        exception_handlers={HTTPException: _problem, RequestValidationError: _problem},
         # Its logs of errors would hold what clients sent; spans of its steps say less than stages.
         telemetry={"logs": False, "operation_spans": False, "exclude": is_operational},
     )
     app.state.settings, app.state.metrics = settings, metrics
-    install_problem_handlers(app)
     complete_openapi(
         app, with_keys=bool(settings.key_ring()), with_rate=bool(settings.rate_per_minute)
     )
@@ -141,31 +143,40 @@ def _middleware(settings: Settings, metrics: Metrics) -> list[Middleware]:
     )
     keys = settings.key_ring()
     rate = settings.rate_per_minute
+    budget = MemoryBudget(int(settings.max_in_flight_mb * BYTES_PER_MB))
+    metrics.claimed.set_function(lambda: budget.num_claimed)
     return [
         Middleware(RequestLog, metrics=metrics),
-        Middleware(SendTimeout, timeout_s=settings.send_timeout_s, metrics=metrics),
-        Middleware(LingeringClose),
         Middleware(SecurityHeaders),
         # Outside of all that refuses, so that pages can read why; a preflight request has no key.
         *([cors] if settings.cors_origins else []),
-        Middleware(InternalErrors),
-        Middleware(HeaderLimit),
-        Middleware(TrustedHosts, names=settings.served_hosts),
-        *([Middleware(ApiKeys, keys=keys)] if keys else []),
-        *([Middleware(RateLimit, per_minute=rate)] if rate else []),
+        Middleware(ProblemAnswers),
+        Middleware(
+            HeadChecks,
+            checks=(
+                check_head_size,
+                trusted_hosts(settings.served_hosts),
+                *([api_keys(keys)] if keys else []),
+                *([RateLimit(rate)] if rate else []),
+            ),
+        ),
         Middleware(
             BodyLimit,
             max_bytes=settings.max_body_bytes,
-            max_total_bytes=int(settings.max_bodies_mb * BYTES_PER_MB),
             timeout_s=settings.body_timeout_s,
+            budget=budget,
             own_limits={
                 "/mesh": min(body.MAX_PARAMETERS_BYTES, max_json_bytes),
                 "/mesh/errors": max_json_bytes,
             },
         ),
         Middleware(Deadline, timeout_s=settings.timeout_s),
-        Middleware(
-            MemoryLimit, max_bytes=int(settings.max_in_flight_mb * BYTES_PER_MB), metrics=metrics
-        ),
-        Middleware(Admission, routes=ROUTES, max_queue=settings.max_queue),
+        Middleware(Admission, routes=ROUTES),
     ]
+
+
+async def _problem(request: Request, error: Exception) -> Response:
+    """Of the exceptions for which the framework has handlers of its own."""
+    answer = problem_of(request.scope, error)
+    assert answer is not None
+    return answer

@@ -22,29 +22,38 @@ _BINARY = {"type": "string", "format": "binary"}
 _BODY_KINDS = (
     problems.MALFORMED,
     problems.NOT_ACCEPTABLE,
+    problems.TOO_SLOW,
     problems.TOO_LARGE,
     problems.UNSUPPORTED_TYPE,
     problems.UNUSABLE,
     problems.MISSING,
     problems.BUSY,
+    problems.CROWDED,
     problems.MEMORY,
     problems.NOT_READY,
     problems.CLOSING,
     problems.LATE,
 )
+"""Of an endpoint whose body becomes work for a device."""
 
 
-def json_content(schema: type[BaseModel]) -> dict[str, Any]:
-    """JSON of a model, with the model's examples."""
-    extra = schema.model_config["json_schema_extra"]
-    assert isinstance(extra, dict)
-    values = extra["examples"]
-    assert isinstance(values, list)
-    examples = {
+def json_content(schema: type[BaseModel], *examples: BaseModel) -> dict[str, Any]:
+    """JSON of a model.
+
+    Args:
+        schema: The model.
+        examples: Of it; without any, those in the model's configuration.
+    """
+    values: Any = [example.model_dump(mode="json") for example in examples]
+    if not values:
+        extra = schema.model_config["json_schema_extra"]
+        assert isinstance(extra, dict)
+        values = extra["examples"]
+    shown = {
         f"{schema.__name__} {number}": {"value": value} for number, value in enumerate(values, 1)
     }
     reference = {"$ref": _REFERENCE.format(model=schema.__name__)}
-    return {JSON: {"schema": reference, "examples": examples}}
+    return {JSON: {"schema": reference, "examples": shown}}
 
 
 def binary_content(media_type: str, what: str) -> dict[str, Any]:
@@ -107,35 +116,19 @@ _PICTURE_BODY = request_body(
 )
 """The three ways to send a picture."""
 
-BODY_PROBLEMS = problem_responses(*_BODY_KINDS)
-"""Of an endpoint whose body becomes work for a device."""
-FILE_PROBLEMS = problem_responses(*_BODY_KINDS, problems.UNSUPPORTED)
-"""The same where the body may be a picture or another file."""
-
 
 def picture_operation(description: str, *contents: Mapping[str, Any]) -> dict[str, Any]:
-    """Arguments for the decorator of an endpoint that takes a picture.
-
-    Args:
-        description: Of the answer.
-        contents: What it gives, one for each media type.
-    """
+    """Arguments for the decorator of an endpoint that takes a picture and gives these contents."""
     content = {media_type: shown for part in contents for media_type, shown in part.items()}
     return {
         "response_class": Response,
-        "responses": {200: {"description": description, "content": content}, **FILE_PROBLEMS},
+        "responses": {200: {"description": description, "content": content}},
         "openapi_extra": _PICTURE_BODY,
     }
 
 
 def complete_openapi(app: FastAPI, *, with_keys: bool, with_rate: bool) -> None:
-    """Add the wire types that `json_content` refers to, and what the middleware answers.
-
-    Args:
-        app: With all its routes.
-        with_keys: Whether API keys are required.
-        with_rate: Whether there is a rate limit.
-    """
+    """Add the wire types that `json_content` refers to, and what the middleware answers."""
     generate = app.openapi
 
     def openapi() -> dict[str, Any]:
@@ -156,8 +149,9 @@ def complete_openapi(app: FastAPI, *, with_keys: bool, with_rate: bool) -> None:
                 is_open = path.startswith(HEALTH_PREFIXES)
                 for operation in operations.values():
                     kinds = [problems.BAD_HEAD, problems.HEAD_TOO_LARGE]
-                    if "requestBody" in operation:
-                        kinds += [problems.TOO_SLOW, problems.CROWDED]
+                    if body := operation.get("requestBody"):
+                        kinds += _BODY_KINDS
+                        kinds += [problems.UNSUPPORTED] * (FORM in body["content"])
                     if with_keys and not is_open:
                         operation["security"] = [{"header": []}, {"bearer": []}]
                         kinds.append(problems.UNAUTHORIZED)
@@ -171,8 +165,6 @@ def complete_openapi(app: FastAPI, *, with_keys: bool, with_rate: bool) -> None:
 
 
 def _wire_types(parent: type[BaseModel]) -> Iterator[type[BaseModel]]:
-    """Those with examples; the others are parts of them."""
     for model in parent.__subclasses__():
-        if "json_schema_extra" in model.model_config:
-            yield model
+        yield model
         yield from _wire_types(model)

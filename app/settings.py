@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
-from app.middleware.key_ring import KeyRing, parse_key, read_keys
+from app.middleware.key_ring import KeyRing, read_keys
 
 PREFIX = "HABITUS_"
 BYTES_PER_MB = 1_000_000
@@ -106,7 +106,7 @@ class Settings(BaseSettings):
     max_in_flight_mb: float = Field(
         default=2000,
         gt=0,
-        description="Most memory of decoded pictures (16 bytes a pixel) and unsent answers "
+        description="Most memory of request bodies and decoded pictures (16 bytes a pixel) "
         "together, in megabytes; then 503. A single request is always accepted.",
     )
     max_batch: int = Field(
@@ -167,18 +167,14 @@ class Settings(BaseSettings):
         description="Origins whose web pages may send requests, separated by commas, such as "
         "https://example.org; `*` for any. If empty, none.",
     )
-    max_bodies_mb: float = Field(
-        default=500,
-        gt=0,
-        description="Most memory of all request bodies together, in megabytes; then 503.",
-    )
     body_timeout_s: float = Field(
         default=20, gt=0, description="Seconds for a request body to arrive; then 408."
     )
     send_timeout_s: float = Field(
         default=60,
         gt=0,
-        description="Seconds for a client to receive an answer; then the connection is closed.",
+        description="Seconds without progress in sending an answer; then the connection is closed "
+        "(Linux).",
     )
     keep_alive_s: int = Field(
         default=75,
@@ -217,17 +213,10 @@ class Settings(BaseSettings):
     def _empty_is_none(cls, value: object) -> object:
         return value or None  # docker compose sets an unset variable to an empty string
 
-    @field_validator("api_keys")
+    @field_validator("api_keys", "api_keys_file")
     @classmethod
-    def _check_keys(cls, value: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
-        for entry in value:
-            parse_key(entry.get_secret_value())
-        return value
-
-    @field_validator("api_keys_file")
-    @classmethod
-    def _check_file(cls, value: Path | None) -> Path | None:
-        KeyRing([] if value is None else read_keys(value))
+    def _check_keys(cls, value: tuple[SecretStr, ...] | Path | None) -> object:
+        KeyRing(_entries(value))
         return value
 
     def key_ring(self) -> KeyRing:
@@ -236,8 +225,7 @@ class Settings(BaseSettings):
         Raises:
             ValueError: The file cannot be read.
         """
-        entries = [key.get_secret_value() for key in self.api_keys]
-        return KeyRing([*entries, *(read_keys(self.api_keys_file) if self.api_keys_file else ())])
+        return KeyRing([*_entries(self.api_keys), *_entries(self.api_keys_file)])
 
     @property
     def served_hosts(self) -> tuple[str, ...]:
@@ -251,6 +239,12 @@ class Settings(BaseSettings):
     def max_body_bytes(self) -> int:
         """`max_body_mb` in bytes."""
         return int(self.max_body_mb * BYTES_PER_MB)
+
+
+def _entries(keys: tuple[SecretStr, ...] | Path | None) -> list[str]:
+    if isinstance(keys, Path):
+        return read_keys(keys)
+    return [key.get_secret_value() for key in keys or ()]
 
 
 def service_links(environment: Mapping[str, str]) -> list[str]:

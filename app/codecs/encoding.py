@@ -25,14 +25,7 @@ async def respond(
     encoders: Mapping[str, Callable[[_Value], bytes]],
     headers: Mapping[str, str] | None = None,
 ) -> Response:
-    """The answer in the negotiated type, encoded in a thread.
-
-    Args:
-        value: What to encode.
-        media_type: One of the encoders'.
-        encoders: By media type.
-        headers: Further ones.
-    """
+    """The answer in the negotiated type, encoded in a thread."""
     with timed_stage("encode"):
         body = await run_in_threadpool(encoders[media_type], value)
     return Response(body, media_type=media_type, headers={"Vary": "Accept", **(headers or {})})

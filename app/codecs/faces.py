@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from jaxtyping import Float32, Int32, Shaped
+from jaxtyping import Float32, Int32
 from scipy.sparse import csr_array
 
 from app.codecs import encoding
@@ -39,12 +39,6 @@ class Topology:
     def digest(self) -> str:
         """Identifies the triangles and the number of vertices."""
         return hashlib.sha256(b"%d " % self.num_vertices + self.faces_npy).hexdigest()[:32]
-
-    @cached_property
-    def glb_indices(self) -> Shaped[np.ndarray, "F 3"]:
-        """In 16 bits where they fit; glTF reserves the largest number of a type."""
-        narrow = self.num_vertices <= np.iinfo(np.uint16).max
-        return self.faces.astype("<u2" if narrow else "<u4")
 
     @cached_property
     def _corners(

@@ -11,15 +11,22 @@ from typing import Any
 import numpy as np
 import orjson
 import trimesh
+from trimesh.exchange.gltf import export_glb
 from trimesh.exchange.obj import export_obj
 from trimesh.exchange.ply import export_ply
+from trimesh.visual import TextureVisuals
+from trimesh.visual.material import PBRMaterial
 
 from app.codecs import encoding
 from app.codecs.faces import Topology
-from app.codecs.glb import pack_glb
 from app.codecs.media_types import GLB, JSON, NPZ, OBJ, PLY
 from app.schemas.body import BetasUse, Units
 from model.body.predictor import BodyMesh
+
+# Without a material glTF means bare metal, which viewers show nearly black.
+_MATERIAL = PBRMaterial(
+    name="body", baseColorFactor=(204, 190, 180, 255), metallicFactor=0.0, roughnessFactor=0.8
+)
 
 
 @dataclass(frozen=True)
@@ -61,9 +68,9 @@ def _npz(surface: Surface) -> bytes:
 
 
 def _glb(surface: Surface) -> bytes:
-    vertices = surface.mesh.vertices
-    normals = surface.topology.vertex_normals(vertices)
-    return pack_glb(vertices, normals, surface.topology.glb_indices)
+    mesh = _trimesh(surface)
+    mesh.visual = TextureVisuals(material=_MATERIAL)
+    return bytes(export_glb(mesh, include_normals=True))
 
 
 def _ply(surface: Surface) -> bytes:
@@ -77,7 +84,13 @@ def _obj(surface: Surface) -> bytes:
 def _trimesh(surface: Surface) -> trimesh.Trimesh:
     vertices, topology = surface.mesh.vertices, surface.topology
     normals = topology.vertex_normals(vertices)
-    return trimesh.Trimesh(vertices, topology.faces, vertex_normals=normals, process=False)
+    return trimesh.Trimesh(
+        vertices,
+        topology.faces,
+        vertex_normals=normals,
+        process=False,
+        metadata={"name": "body"},
+    )
 
 
 ENCODERS: Mapping[str, Callable[[Surface], bytes]] = {

@@ -50,7 +50,8 @@ def decode_vertices(data: bytes, name: str) -> Float[np.ndarray, "V 3"]:
             f"{name} holds {dtype} of the shape {shape}; "
             "real numbers of the shape (V, 3) are needed"
         )
-    check_num_vertices(shape[0], name)
+    if not 1 <= shape[0] <= MAX_VERTICES:
+        raise InvalidInputError(f"{name} has {shape[0]} vertices; 1 to {MAX_VERTICES} are read")
     body = data[stream.tell() :]
     if len(body) != shape[0] * 3 * dtype.itemsize:
         raise InvalidInputError(
@@ -58,13 +59,3 @@ def decode_vertices(data: bytes, name: str) -> Float[np.ndarray, "V 3"]:
         )
     flat = np.frombuffer(body, dtype)
     return flat.reshape(shape, order="F" if is_fortran else "C").astype(np.float64)
-
-
-def check_num_vertices(num_vertices: int, name: str) -> None:
-    """Refuse an empty mesh, and one larger than those of body models.
-
-    Raises:
-        InvalidInputError: Not between 1 and MAX_VERTICES.
-    """
-    if not 1 <= num_vertices <= MAX_VERTICES:
-        raise InvalidInputError(f"{name} has {num_vertices} vertices; 1 to {MAX_VERTICES} are read")

@@ -72,10 +72,6 @@ async def check_media_type(request: Request, rule: BodyRule) -> str:
 async def receive_picture(request: Request, max_bytes: int) -> Callable[[], bytes]:
     """Receive a picture as a form's file, as base64 in JSON, or as the body itself.
 
-    Args:
-        request: To an endpoint that takes a picture.
-        max_bytes: Of the body.
-
     Returns:
         A function, for a thread, that extracts the picture's bytes.
 
@@ -96,10 +92,7 @@ async def receive_picture(request: Request, max_bytes: int) -> Callable[[], byte
 async def read_files(request: Request, rule: BodyRule, max_bytes: int) -> list[bytes]:
     """The files of a form, in the order of the rule's fields.
 
-    Args:
-        request: Its body is a form.
-        rule: Each of its fields must be there once, as a file, and nothing else.
-        max_bytes: Of a part that is not a file; `BodyLimit` bounds the whole body.
+    Each must be there once, as a file, and nothing else.
 
     Raises:
         RequestValidationError: Other parts arrived.
@@ -181,12 +174,7 @@ def decode_base64(text: str) -> bytes:
 
 
 def field_error(name: str, message: str) -> RequestValidationError:
-    """A field of the body is wrong.
-
-    Args:
-        name: Of the field.
-        message: What was found, and what is allowed.
-    """
+    """A field of the body is wrong."""
     return RequestValidationError([{"type": "own", "loc": ("body", name), "msg": message}])
 
 

@@ -30,13 +30,13 @@ class BatchPredictor(Protocol[_Item_contra, _Result_co]):
 
 @runtime_checkable
 class StagedPredictor(Protocol):
-    """A predictor whose `predict_batch` is these three methods, each for a thread of its own."""
+    """A predictor whose `predict_batch` is these three methods in a row."""
 
     def prepare_batch(self, items: Sequence[Any], /) -> Any:
         """What needs no device."""
 
     def run_batch(self, prepared: Any, /) -> Any:
-        """The device's work, in the device's thread."""
+        """The device's work, which one thread at a time does."""
 
     def finish_batch(self, raw: Any, /) -> Sequence[Any]:
         """One result for each item, from the device's output."""
@@ -83,14 +83,9 @@ class BatchRunner:
     """Runs batches in the thread of one device."""
 
     def __init__(self, ceiling: BatchCeiling, synchronize: Callable[[], None]) -> None:
-        """Nothing runs yet.
-
-        Args:
-            ceiling: Lowered when a batch does not fit.
-            synchronize: Waits for the device; raises when it has failed.
-        """
         self.ceiling = ceiling
         self._synchronize = synchronize
+        """Waits for the device; raises when it has failed."""
 
     def run(self, predictor: BatchPredictor[Any, Any], items: Sequence[Any]) -> list[Any]:
         """A result or an exception for each item.

@@ -8,8 +8,7 @@ fuller batches. An item leaves the queue when its client disconnects or its dead
 import asyncio
 import logging
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import TypeVar
 
 import anyio
@@ -24,11 +23,6 @@ from app.telemetry.request_timing import record_batch_size, record_stage
 _log = logging.getLogger(__name__)
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
-_REASONS: dict[type[Exception], str] = {
-    QueueFullError: "queue_full",
-    EngineClosedError: "closing",
-    DeviceFaultError: "device_fault",
-}
 WATCHDOG_S = 120.0
 """A slow batch takes seconds."""
 CLOSE_TIMEOUT_S = 10.0
@@ -51,7 +45,7 @@ class Engine:
         """Nothing runs yet.
 
         Args:
-            metrics: Where refusals and batches are counted.
+            metrics: Where batches are counted.
             devices: At least one.
             max_batch: Most items that a device takes at once.
             max_queue: Most requests that are admitted at the same time.
@@ -60,12 +54,12 @@ class Engine:
         """
         self.fault: BaseException | None = None
         """Set when only a new process helps."""
-        self._metrics = metrics
         self._draining = False
         self._max_queue = max_queue
         self._watchdog_s = watchdog_s
         self._num_requests = 0
-        self._jobs = JobQueue(max_wait_s, len(devices))
+        overlaps = any(device.overlaps for device in devices)
+        self._jobs = JobQueue(max_wait_s, len(devices), overlaps=overlaps)
         self._workers = [
             DeviceWorker(device, self._jobs, max_batch, metrics, self._fail) for device in devices
         ]
@@ -111,7 +105,7 @@ class Engine:
             return str(self.fault)
         if not all(worker.alive for worker in self._workers):
             return "a device's thread has ended; the server must be restarted"
-        busy_s = max(worker.clock.longest_s for worker in self._workers)
+        busy_s = max(worker.busy_s for worker in self._workers)
         if busy_s > self._watchdog_s:
             return (
                 f"a device has worked on one batch for {busy_s:.0f} s, and "
@@ -135,22 +129,25 @@ class Engine:
         """Items queued and running."""
         return self._jobs.num_admitted
 
-    def enter(self) -> None:
-        """Admit a request; `leave` must follow. Both only on the event loop.
+    def check_room(self) -> None:
+        """Raise if a request that comes now would not be admitted.
 
         Raises:
             QueueFullError: As many requests are admitted as are allowed.
             EngineClosedError: The server is shutting down.
             DeviceFaultError: A device is lost.
         """
-        with self._counting_refusals():
-            self._jobs.check_open()
-            if self._num_requests >= self._max_queue:
-                raise QueueFullError(
-                    f"{self._max_queue} requests are queued or running, as many as are allowed; "
-                    "ask again shortly"
-                )
-            self._num_requests += 1
+        self._jobs.check_open()
+        if self._num_requests >= self._max_queue:
+            raise QueueFullError(
+                f"{self._max_queue} requests are queued or running, as many as are allowed; "
+                "ask again shortly"
+            )
+
+    def enter(self) -> None:
+        """Admit a request, or raise as `check_room`; `leave` must follow."""
+        self.check_room()
+        self._num_requests += 1
 
     def leave(self) -> None:
         """An admitted request no longer needs the devices."""
@@ -168,19 +165,11 @@ class Engine:
             DeviceMemoryError: The item alone does not fit into the device's memory.
         """
         loop = asyncio.get_running_loop()
-        deadline = anyio.current_effective_deadline()
-        time_left_s = deadline - loop.time()
+        time_left_s = anyio.current_effective_deadline() - loop.time()
         job = Job(predictor, item, loop.create_future(), time.monotonic() + time_left_s)
-        with self._counting_refusals():
-            self._jobs.add(job)
+        self._jobs.add(job)
         try:
             result: _Result = await job.future
-        except asyncio.CancelledError:
-            if loop.time() >= deadline:
-                self._metrics.refused.labels("deadline").inc()
-            else:
-                self._metrics.cancelled.inc()
-            raise
         finally:
             self._jobs.withdraw(job)
             if job.done_at:
@@ -198,11 +187,3 @@ class Engine:
         self.fault = fault
         jobs = self._jobs.abandon(fault)
         settle(jobs, [DeviceFaultError(*fault.args) for _ in jobs])
-
-    @contextmanager
-    def _counting_refusals(self) -> Iterator[None]:
-        try:
-            yield
-        except tuple(_REASONS) as error:
-            self._metrics.refused.labels(_REASONS[type(error)]).inc()
-            raise

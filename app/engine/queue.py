@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from app.engine.batch_runner import BatchPredictor
@@ -21,7 +22,7 @@ _log = logging.getLogger(__name__)
 
 
 Limit = Callable[[BatchPredictor[Any, Any]], int]
-"""Most jobs of a predictor in a batch."""
+Suits = Callable[[BatchPredictor[Any, Any]], bool]
 
 
 class QueueFullError(Exception):
@@ -52,41 +53,42 @@ class Job:
         return self.future.done() or time.monotonic() >= self.deadline
 
 
+@dataclass
+class Slot:
+    """A device as the queue sees it."""
+
+    batches: list[list[Job]] = field(default_factory=list)
+    """Taken by its threads, and not through with the device: one that runs, and one ahead."""
+
+
 class JobQueue:
-    """Jobs that wait, that were taken ahead, and that run. Methods may be called from any thread.
+    """Jobs that wait, that were taken, and that run. Methods may be called from any thread."""
 
-    A caller of a method whose name ends in `_locked` holds `lock`.
-    """
-
-    def __init__(self, max_wait_s: float = 0, num_devices: int = 1) -> None:
-        self.lock = threading.Lock()
-        self.arrived = threading.Condition(self.lock)
-        """Notifies an idle device of work."""
-        self.filled = threading.Condition(self.lock)
-        """Notifies a busy device that the next batch may be full."""
-        self.num_idle = 0
-        """Devices that wait for work."""
+    def __init__(
+        self, max_wait_s: float = 0, num_devices: int = 1, *, overlaps: bool = False
+    ) -> None:
+        self._lock = threading.Lock()
+        self._changed = threading.Condition(self._lock)
         self._max_wait_s = max_wait_s
         self._num_devices = num_devices
+        self._overlaps = overlaps
+        """Whether a device has several threads."""
+        self._num_busy = 0
+        """Devices that have a batch."""
         self._waiting: dict[Job, None] = {}  # a set in order of arrival
-        self._ahead: set[Job] = set()
-        self._num_running = 0
-        self._awaited: set[Job] = set()
+        self._taken: set[Job] = set()
+        """Those that run, and those that are next and not withdrawn."""
         self._closed_by: Exception | None = None
 
     @property
     def num_admitted(self) -> int:
-        """Items waiting, taken ahead and running."""
-        return len(self._waiting) + len(self._ahead) + self._num_running
+        """Items queued and running."""
+        return len(self._waiting) + len(self._taken)
 
     @property
     def num_waiting(self) -> int:
-        """Items that no device runs yet."""
-        return len(self._waiting) + len(self._ahead)
-
-    def is_done_locked(self) -> bool:
-        """Whether the queue is closed and empty."""
-        return self.closed and not self._waiting
+        """Items that no device has taken."""
+        return len(self._waiting)
 
     @property
     def closed(self) -> bool:
@@ -100,96 +102,117 @@ class JobQueue:
 
     def add(self, job: Job) -> None:
         """Add a job, or raise as `check_open` does."""
-        with self.lock:
+        with self._lock:
             self.check_open()
             self._waiting[job] = None
-            self._awaited.add(job)
-            if self.num_idle:
-                self.arrived.notify()
+            if self._overlaps:
+                # Some of the threads that wait are of a device that cannot take the job.
+                self._changed.notify_all()
             else:
-                self.filled.notify_all()
+                self._changed.notify()
 
     def withdraw(self, job: Job) -> None:
         """Remove a job whose result is no longer wanted, unless it runs."""
-        with self.lock:
-            self._awaited.discard(job)
+        with self._lock:
             self._waiting.pop(job, None)
-            self._ahead.discard(job)
+            if not job.taken_at:
+                self._taken.discard(job)
 
     def close(self, reason: Exception) -> None:
         """Accept no more jobs; those that wait are still run."""
-        with self.lock:
+        with self._lock:
             self._closed_by = self._closed_by or reason
-            self.wake_locked()
+            self._changed.notify_all()
 
     def abandon(self, reason: Exception) -> list[Job]:
         """Accept and run no more jobs; those without a result are returned."""
-        with self.lock:
+        with self._lock:
+            jobs = [*self._waiting, *self._taken]
             self._closed_by = reason
             self._waiting.clear()
-            self.wake_locked()
-            return list(self._awaited)
+            self._taken.clear()
+            self._changed.notify_all()
+            return jobs
 
-    def wake_locked(self) -> None:
-        """Notify every thread."""
-        self.arrived.notify_all()
-        self.filled.notify_all()
+    def take(self, slot: Slot, limit: Limit, suits: Suits) -> list[Job] | None:
+        """Wait for a batch: the oldest job and others for its predictor.
 
-    def time_to_take_locked(self, limit: Limit) -> float | None:
-        """Seconds until the waiting jobs may be taken; None: there are none."""
+        A free device gets at most its share of the queue, so that the others get work too. A busy
+        one gets a full batch ahead, if no device is free. `begin` and `leave` must follow.
+
+        Args:
+            slot: Of the device.
+            limit: Most jobs of a predictor in a batch.
+            suits: Whether batches of a predictor may be taken ahead.
+
+        Returns:
+            None where the queue is closed and empty.
+        """
+        with self._lock:
+            while not (batch := self._choose(slot, limit, suits)):
+                if self.closed and not self._waiting:
+                    return None
+                self._changed.wait(None if slot.batches else self._time_to_wait())
+            for job in batch:
+                del self._waiting[job]
+            self._taken.update(batch)
+            self._num_busy += not slot.batches
+            slot.batches.append(batch)
+            return batch
+
+    def begin(self, slot: Slot, batch: list[Job]) -> bool:
+        """Wait until the device is through with what was taken before; then the batch may run.
+
+        Returns:
+            False where no result is wanted any more.
+        """
+        with self._lock:
+            self._changed.wait_for(lambda: slot.batches[0] is batch)
+            if not any(job in self._taken and not job.is_over for job in batch):
+                self._taken.difference_update(batch)
+                return False
+            self._taken.update(batch)
+            now = time.monotonic()
+            for job in batch:
+                job.taken_at, job.batch_size = now, len(batch)
+            return True
+
+    def leave(self, slot: Slot, batch: list[Job]) -> None:
+        """The device is through with a batch."""
+        with self._lock:
+            slot.batches.remove(batch)
+            self._num_busy -= not slot.batches
+            if self._overlaps:
+                self._changed.notify_all()
+
+    def end(self, batch: Sequence[Job]) -> None:
+        """A batch has its results."""
+        with self._lock:
+            self._taken.difference_update(batch)
+
+    def _choose(self, slot: Slot, limit: Limit, suits: Suits) -> list[Job]:
+        for job in [job for job in self._waiting if job.is_over]:
+            del self._waiting[job]
+        if not self._waiting:
+            return []
+        predictor = next(iter(self._waiting)).predictor
+        size = limit(predictor)
+        is_free = not slot.batches
+        if is_free:
+            if self._time_to_wait() and not self.closed and len(self._waiting) < size:
+                return []
+            size = min(size, math.ceil(len(self._waiting) / self._num_devices))
+        elif len(slot.batches) > 1 or self._num_busy < self._num_devices or not suits(predictor):
+            return []
+        batch = list(islice((job for job in self._waiting if job.predictor is predictor), size))
+        return batch if is_free or len(batch) == size else []
+
+    def _time_to_wait(self) -> float | None:
+        """Seconds for the oldest job to wait for others; None: there is no job."""
         if not self._waiting:
             return None
         oldest = next(iter(self._waiting))
-        if self.closed or len(self._waiting) >= limit(oldest.predictor):
-            return 0
-        waited = time.monotonic() - oldest.queued_at
-        return max(0, self._max_wait_s - waited)
-
-    def take_locked(self, limit: Limit) -> list[Job]:
-        """A batch: the oldest job and others for its predictor, without jobs that are over.
-
-        At most this device's share of the queue, so that the other devices get work too.
-        """
-        batch: list[Job] = []
-        share = math.ceil(len(self._waiting) / self._num_devices)
-        for job in list(self._waiting):
-            if job.is_over:
-                del self._waiting[job]
-            elif not batch or job.predictor is batch[0].predictor:
-                del self._waiting[job]
-                batch.append(job)
-                if len(batch) >= min(share, limit(job.predictor)):
-                    break
-        return batch
-
-    def take_ahead_locked(
-        self, limit: Limit, suits: Callable[[BatchPredictor[Any, Any]], bool]
-    ) -> list[Job]:
-        """As `take_locked`, but a full batch or nothing; nothing while another device is idle."""
-        if self.num_idle or not (alive := [job for job in self._waiting if not job.is_over]):
-            return []
-        predictor = alive[0].predictor
-        batch = [job for job in alive if job.predictor is predictor][: limit(predictor)]
-        if len(batch) < limit(predictor) or not suits(predictor):
-            return []
-        for job in batch:
-            del self._waiting[job]
-        self._ahead.update(batch)
-        return batch
-
-    def begin_locked(self, batch: Sequence[Job]) -> None:
-        """A batch begins to run."""
-        self._ahead.difference_update(batch)
-        self._num_running += len(batch)
-        now = time.monotonic()
-        for job in batch:
-            job.taken_at, job.batch_size = now, len(batch)
-        self.filled.notify_all()
-
-    def end(self, batch: Sequence[Job]) -> None:
-        """A batch has ended."""
-        with self.lock:
-            self._num_running -= len(batch)
+        return max(0, self._max_wait_s - (time.monotonic() - oldest.queued_at))
 
 
 def settle(jobs: Sequence[Job], outcomes: Sequence[Any]) -> None:

@@ -1,9 +1,10 @@
-"""ASGI middleware: authentication by API key."""
+"""Authentication by API key."""
 
 from starlette.datastructures import Headers
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Scope
 
-from app.errors import problem
+from app.errors import ProblemError
+from app.middleware.head_checks import HeadCheck
 from app.middleware.key_ring import KeyRing
 from app.middleware.paths import HEALTH_PREFIXES, route_path
 from app.schemas.problems import UNAUTHORIZED
@@ -15,35 +16,26 @@ KEY_STATE = "api_key_digest"
 """Where a request's state holds the digest of its key."""
 
 
-class ApiKeys:
-    """Refuses a request without a known key, before its body is read.
+def api_keys(keys: KeyRing) -> HeadCheck:
+    """A check that a request has a known key.
 
     Health checks and documentation need none: supervisors, and browsers that follow a link, send
     none.
     """
 
-    def __init__(self, app: ASGIApp, keys: KeyRing) -> None:
-        self.app = app
-        self.keys = keys
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, or refuse it."""
-        if scope["type"] != "http" or _is_public(route_path(scope)):
-            await self.app(scope, receive, send)
+    async def check(scope: Scope) -> None:
+        path = route_path(scope)
+        if path in _PUBLIC_PATHS or path.startswith(_PUBLIC_PREFIXES):
             return
         offered = _offered_key(Headers(scope=scope))
-        digest = self.keys.match((offered or "").encode("latin-1"))
-        if digest is not None:
-            scope["state"][KEY_STATE] = digest
-            await self.app(scope, receive, send)
-            return
-        found = "no API key was sent" if offered is None else "the API key is not known"
-        detail = f"{found}; send {API_KEY_HEADER}: KEY or Authorization: Bearer KEY"
-        await problem(scope, UNAUTHORIZED, detail)(scope, receive, send)
+        digest = keys.match((offered or "").encode("latin-1"))
+        if digest is None:
+            found = "no API key was sent" if offered is None else "the API key is not known"
+            detail = f"{found}; send {API_KEY_HEADER}: KEY or Authorization: Bearer KEY"
+            raise ProblemError(UNAUTHORIZED, detail)
+        scope["state"][KEY_STATE] = digest
 
-
-def _is_public(path: str) -> bool:
-    return path in _PUBLIC_PATHS or path.startswith(_PUBLIC_PREFIXES)
+    return check
 
 
 def _offered_key(headers: Headers) -> str | None:

@@ -7,7 +7,7 @@ import anyio
 from anyio.lowlevel import checkpoint
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.errors import problem
+from app.errors import ProblemError
 from app.schemas.problems import LATE
 
 
@@ -27,65 +27,47 @@ class Deadline:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        is_answered = is_client_gone = False
+        watch: asyncio.Task[Message] | None = None
+
+        async def next_message() -> Message:
+            nonlocal is_client_gone
+            message = await receive()
+            # A server also sends a disconnect when the answer is complete.
+            if message["type"] == "http.disconnect" and not is_answered:
+                is_client_gone = True
+                span.cancel()
+            return message
+
+        async def receive_watched() -> Message:
+            nonlocal watch
+            if watch is not None:
+                return await asyncio.shield(watch)
+            message = await next_message()
+            if message["type"] == "http.disconnect":
+                await checkpoint()  # where the cancellation arrives
+            elif not message.get("more_body", False):
+                watch = asyncio.create_task(next_message())
+            return message
+
+        async def send_in_time(message: Message) -> None:
+            nonlocal is_answered
+            if message["type"] == "http.response.start":
+                if span.cancel_called:
+                    await checkpoint()
+                span.deadline = math.inf
+            elif not message.get("more_body", False):
+                is_answered = True
+            await send(message)
+
         with anyio.move_on_after(self.timeout_s) as span:
-            exchange = _Exchange(receive, send, span)
             try:
-                await self.app(scope, exchange.receive, exchange.send)
+                await self.app(scope, receive_watched, send_in_time)
             finally:
-                exchange.close()
-        if span.cancelled_caught and not exchange.is_client_gone:
-            late = (
-                f"no result within {self.timeout_s:g} s; the server is busy, or the item is large"
+                if watch is not None:
+                    watch.cancel()
+        if span.cancelled_caught and not is_client_gone:
+            raise ProblemError(
+                LATE,
+                f"no result within {self.timeout_s:g} s; the server is busy, or the item is large",
             )
-            await problem(scope, LATE, late)(scope, receive, send)
-
-
-class _Exchange:
-    """The messages of one request and its answer."""
-
-    def __init__(self, receive: Receive, send: Send, span: anyio.CancelScope) -> None:
-        self._receive = receive
-        self._send = send
-        self._span = span
-        self._answered = False
-        self._watch: asyncio.Task[None] | None = None
-        self.is_client_gone = False
-
-    def close(self) -> None:
-        """Stop waiting for the disconnect."""
-        if self._watch is not None:
-            self._watch.cancel()
-
-    async def receive(self) -> Message:
-        """The next part of the body; after the last, the client's disconnect."""
-        if self._watch is not None:
-            await asyncio.shield(self._watch)
-            return {"type": "http.disconnect"}
-        message = await self._receive()
-        if message["type"] == "http.disconnect":
-            self._leave()
-            await checkpoint()  # where the cancellation arrives
-        elif not message.get("more_body", False):
-            self._watch = asyncio.create_task(self._wait_for_disconnect())
-        return message
-
-    async def send(self, message: Message) -> None:
-        """Pass the answer on; the deadline ends when the answer begins."""
-        if message["type"] == "http.response.start":
-            if self._span.cancel_called:
-                await checkpoint()
-            self._span.deadline = math.inf
-        elif not message.get("more_body", False):
-            self._answered = True
-        await self._send(message)
-
-    async def _wait_for_disconnect(self) -> None:
-        message = await self._receive()
-        assert message["type"] == "http.disconnect", "the body was complete"
-        self._leave()
-
-    def _leave(self) -> None:
-        # A server also sends a disconnect when the answer is complete.
-        if not self._answered:
-            self.is_client_gone = True
-            self._span.cancel()

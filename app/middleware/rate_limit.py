@@ -1,4 +1,4 @@
-"""ASGI middleware: how many requests a minute a client may send."""
+"""How many requests a minute a client may send."""
 
 import ipaddress
 import math
@@ -7,12 +7,12 @@ import time
 from limits import RateLimitItemPerMinute
 from limits.aio.storage import MemoryStorage
 from limits.aio.strategies import FixedWindowRateLimiter
-from starlette.datastructures import MutableHeaders
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Scope
 
-from app.errors import problem
+from app.errors import ProblemError
 from app.middleware.api_keys import KEY_STATE
 from app.middleware.paths import is_health_check
+from app.middleware.security_headers import ANSWER_HEADERS
 from app.schemas.problems import RATE_EXCEEDED
 
 MAX_CLIENTS = 10_000
@@ -22,24 +22,22 @@ _IPV6_PREFIX = 64
 
 
 class RateLimit:
-    """Refuses a client that sends too many requests, before the body is read.
+    """A check that a client sends not too many requests.
 
     A client's minute begins with its first request. Every answer says how many requests are left.
 
     Source of the headers: IETF draft-ietf-httpapi-ratelimit-headers-10.
     """
 
-    def __init__(self, app: ASGIApp, per_minute: int, max_clients: int = MAX_CLIENTS) -> None:
-        self.app = app
+    def __init__(self, per_minute: int, max_clients: int = MAX_CLIENTS) -> None:
         self.per_minute = RateLimitItemPerMinute(per_minute)
         self.max_clients = max_clients
         self.storage = MemoryStorage()
         self.limiter = FixedWindowRateLimiter(self.storage)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, or refuse it."""
-        if scope["type"] != "http" or is_health_check(scope):
-            await self.app(scope, receive, send)
+    async def __call__(self, scope: Scope) -> None:
+        """Count the request, or refuse it."""
+        if is_health_check(scope):
             return
         client = client_of(scope)
         if len(self.storage.storage) > self.max_clients:
@@ -47,20 +45,14 @@ class RateLimit:
         is_allowed = await self.limiter.hit(self.per_minute, client)
         reset_time, remaining = await self.limiter.get_window_stats(self.per_minute, client)
         seconds = max(1, math.ceil(reset_time - time.time()))
-
-        async def send_with_rate(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                headers["RateLimit-Policy"] = f'"default";q={self.per_minute.amount};w=60'
-                headers["RateLimit"] = f'"default";r={remaining};t={seconds}'
-            await send(message)
-
-        if is_allowed:
-            await self.app(scope, receive, send_with_rate)
-            return
-        detail = f"more than {self.per_minute.amount} requests a minute; ask again in {seconds} s"
-        refusal = problem(scope, RATE_EXCEEDED, detail, headers={"Retry-After": str(seconds)})
-        await refusal(scope, receive, send_with_rate)
+        limit = self.per_minute.amount
+        scope["state"][ANSWER_HEADERS] = {
+            "RateLimit-Policy": f'"default";q={limit};w=60',
+            "RateLimit": f'"default";r={remaining};t={seconds}',
+        }
+        if not is_allowed:
+            detail = f"more than {limit} requests a minute; ask again in {seconds} s"
+            raise ProblemError(RATE_EXCEEDED, detail, {"Retry-After": str(seconds)})
 
 
 def client_of(scope: Scope) -> str:

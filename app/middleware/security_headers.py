@@ -11,6 +11,8 @@ HEADERS = {
     "Cache-Control": "no-store",  # pictures of people belong in no cache
 }
 """Defaults; a route that sets one of them keeps its own value."""
+ANSWER_HEADERS = "answer_headers"
+"""Where a request's state holds further headers of its answer."""
 
 
 class SecurityHeaders:
@@ -25,7 +27,8 @@ class SecurityHeaders:
         async def send_completed(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                for name, value in HEADERS.items():
+                added: dict[str, str] = scope["state"].get(ANSWER_HEADERS, {})
+                for name, value in {**HEADERS, **added}.items():
                     headers.setdefault(name, value)
             await send(message)
 

@@ -1,13 +1,12 @@
 """POST /mesh and /mesh/errors, GET /mesh/faces."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Annotated, Any
 
 import numpy as np
 import orjson
 from anyio import from_thread, to_thread
-from fastapi import APIRouter, Depends, Query
+from fastapi import Depends, Query
 from jaxtyping import Float
 from pydantic.json_schema import SkipJsonSchema
 from starlette.concurrency import run_in_threadpool
@@ -29,11 +28,9 @@ from app.dependencies import (
     ServiceDep,
     format_query,
     negotiated,
-    refuse_unknown_parameters,
+    strict_router,
 )
 from app.openapi import (
-    BODY_PROBLEMS,
-    FILE_PROBLEMS,
     binary_content,
     form_content,
     json_content,
@@ -41,11 +38,11 @@ from app.openapi import (
     request_body,
 )
 from app.schemas.body import BetasUse, Faces, Mesh, MeshErrors, MeshPair, MeshRequest
-from app.schemas.problems import MISSING, NOT_ACCEPTABLE, UNUSABLE
+from app.schemas.problems import MISSING, NOT_ACCEPTABLE
 from model.body import metrics
 from model.body.predictor import BodyParameters, BodyPredictor
 
-router = APIRouter(tags=["body"], dependencies=[Depends(refuse_unknown_parameters)])
+router = strict_router("body")
 IGNORED_HEADER = "X-Betas-Ignored"
 PADDED_HEADER = "X-Betas-Padded"
 CACHE_CONTROL = "private, no-cache"
@@ -56,27 +53,22 @@ MAX_PARAMETERS_BYTES = 65_536
 number. They are parsed on the event loop."""
 
 
-@dataclass(frozen=True)
-class MeshForm:
-    """How a client wants a mesh."""
+FacesQuery = Annotated[
+    bool,
+    Query(
+        description="Whether to send the triangles too, which are the same for every body; "
+        "GET /mesh/faces has them. Without them the answer is JSON or NPZ."
+    ),
+]
 
-    media_type: str
-    with_faces: bool
 
-
-async def _mesh_form(
+async def _mesh_media_type(
     request: Request,
-    faces: Annotated[
-        bool,
-        Query(
-            description="Whether to send the triangles too, which are the same for every body; "
-            "GET /mesh/faces has them. Without them the answer is JSON or NPZ."
-        ),
-    ] = True,
+    faces: FacesQuery = True,
     format: Annotated[str | SkipJsonSchema[None], format_query(list(ENCODERS))] = None,
-) -> MeshForm:
+) -> str:
     offered = list(ENCODERS) if faces else WITHOUT_FACES
-    return MeshForm(negotiate(request.headers.get("accept"), format, offered), faces)
+    return negotiate(request.headers.get("accept"), format, offered)
 
 
 def _number_header(description: str, example: int) -> dict[str, Any]:
@@ -103,27 +95,27 @@ def _number_header(description: str, example: int) -> dict[str, Any]:
                 **binary_content(NPZ, "vertices, faces, joints and joint_names"),
             },
         },
-        **BODY_PROBLEMS,
     },
     openapi_extra=request_body(json_content(MeshRequest)),
 )
 async def mesh(
-    form: Annotated[MeshForm, Depends(_mesh_form)],
+    media_type: Annotated[str, Depends(_mesh_media_type)],
     request: MeshRequestDep,
     predictors: PredictorsDep,
     engine: EngineDep,
+    faces: FacesQuery = True,
 ) -> Response:
     """SMPL-format body: betas, and optionally a pose, to vertices and joints."""
     parameters = request.parameters()
     predictor = predictors.need(BODY)
     made = await engine.submit(predictor, parameters)
     betas = BetasUse.of(len(parameters.betas), made.num_betas)
-    surface = Surface(made, predictors.topology, betas, form.with_faces)
+    surface = Surface(made, predictors.topology, betas, faces)
     headers = {
         IGNORED_HEADER: str(betas.num_betas_ignored),
         PADDED_HEADER: str(betas.num_betas_padded),
     }
-    return await encoding.respond(surface, form.media_type, ENCODERS, headers)
+    return await encoding.respond(surface, media_type, ENCODERS, headers)
 
 
 def _faces_json(topology: Topology) -> bytes:
@@ -165,7 +157,7 @@ _CACHE_HEADERS: dict[str, Any] = {
             },
         },
         304: {"description": "The client's copy is current.", "headers": _CACHE_HEADERS},
-        **problem_responses(NOT_ACCEPTABLE, UNUSABLE, MISSING),
+        **problem_responses(NOT_ACCEPTABLE, MISSING),
     },
 )
 async def mesh_faces(
@@ -189,7 +181,6 @@ async def mesh_faces(
     summary="How far one mesh is from another",
     dependencies=[Depends(negotiated(JSON))],
     response_description="Distances in millimetres.",
-    responses=FILE_PROBLEMS,
     openapi_extra=request_body(
         json_content(MeshPair),
         form_content(

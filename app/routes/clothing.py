@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 import numpy as np
-from fastapi import APIRouter, Depends, Query
+from fastapi import Depends, Query
 from jaxtyping import Float32, UInt8
 from PIL import Image
 from starlette.responses import Response
@@ -18,16 +18,19 @@ from app.dependencies import (
     ImageDep,
     PredictorsDep,
     negotiated,
-    refuse_unknown_parameters,
+    strict_router,
 )
 from app.openapi import binary_content, json_content, picture_operation
 from app.schemas.clothing import ClothingMap, SchemeName
 from model.clothing.labels import SCHEMES
 from model.clothing.predictor import ClothingSegmentation
 
-router = APIRouter(tags=["clothing"], dependencies=[Depends(refuse_unknown_parameters)])
+router = strict_router("clothing")
 OPACITY = 0.55
 """Of the labels' colours over the photo."""
+_EXAMPLE = ClothingMap.of(
+    np.array([[1, 0], [10, 10]], np.uint8), np.full((2, 2), 0.875, np.float32), "grouped"
+)
 
 
 @dataclass(frozen=True)
@@ -81,7 +84,7 @@ CLOTHING_ENCODERS = {
         "The map, the size of the upright picture.",
         binary_content(PNG, "8-bit RGB: the photo under its labels' colours"),
         binary_content(NPY, "uint8 (H, W), the id of each pixel's label"),
-        json_content(ClothingMap),
+        json_content(ClothingMap, _EXAMPLE),
     ),
 )
 async def clothing(

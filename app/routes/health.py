@@ -13,20 +13,6 @@ from app.schemas.problems import NOT_READY
 router = APIRouter(tags=["operation"])
 
 
-@router.head("/v2/health/live", include_in_schema=False)
-@router.head("/health/live", include_in_schema=False)
-@router.get(
-    "/v2/health/live",
-    operation_id="get_liveness_v2",
-    summary="The same for KServe, under the Open Inference Protocol's name",
-    responses=problem_responses(NOT_READY),
-)
-@router.get(
-    "/health/live",
-    operation_id="get_liveness",
-    summary="Whether the process works",
-    responses=problem_responses(NOT_READY),
-)
 async def live(engine: EngineDep) -> Liveness:
     """503 when a device is lost, hangs, or its thread has ended: only a restart helps then."""
     if (reason := engine.failure) is not None:
@@ -34,28 +20,31 @@ async def live(engine: EngineDep) -> Liveness:
     return Liveness()
 
 
-@router.head("/v2/health/ready", include_in_schema=False)
-@router.head("/health/ready", include_in_schema=False)
-@router.get(
-    "/v2/health/ready",
-    operation_id="get_readiness_v2",
-    summary="The same for KServe, under the Open Inference Protocol's name",
-    responses=problem_responses(NOT_READY),
-)
-@router.get(
-    "/health/ready",
-    operation_id="get_readiness",
-    summary="Whether requests should be sent here",
-    responses=problem_responses(NOT_READY),
-)
 async def ready(predictors: PredictorsDep, engine: EngineDep) -> Health:
     """503 while it warms up, when no capability is loaded, or when it is shutting down."""
-    health = Health.of(predictors.statuses())
+    states = predictors.states()
+    missing = {state.name: state.reason for state in states if state.reason is not None}
     if (reason := engine.unready) is not None:
         raise NotReadyError(reason)
-    if not health.loaded:
-        raise NotReadyError(" ".join(health.missing.values()))
-    return health
+    if len(missing) == len(states):
+        raise NotReadyError(" ".join(missing.values()))
+    return Health(loaded=[state.name for state in states if state.loaded], missing=missing)
+
+
+for _endpoint, _name, _summary in (
+    (live, "liveness", "Whether the process works"),
+    (ready, "readiness", "Whether requests should be sent here"),
+):
+    for _prefix, _suffix in (("", ""), ("/v2", "_v2")):
+        _path = f"{_prefix}/health/{_endpoint.__name__}"
+        router.add_api_route(
+            _path,
+            _endpoint,
+            operation_id=f"get_{_name}{_suffix}",
+            summary=f"{_summary} (for KServe)" if _prefix else _summary,
+            responses=problem_responses(NOT_READY),
+        )
+        router.add_api_route(_path, _endpoint, methods=["HEAD"], include_in_schema=False)
 
 
 @router.get(

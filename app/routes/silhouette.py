@@ -3,7 +3,7 @@
 from typing import Annotated
 
 import numpy as np
-from fastapi import APIRouter, Depends
+from fastapi import Depends
 from jaxtyping import Float
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
@@ -16,13 +16,13 @@ from app.dependencies import (
     ImageDep,
     PredictorsDep,
     negotiated,
-    refuse_unknown_parameters,
+    strict_router,
 )
 from app.openapi import binary_content, json_content, picture_operation
 from app.schemas.silhouette import ConfidenceMap
 from model.silhouette.confidence import weight_image
 
-router = APIRouter(tags=["silhouette"], dependencies=[Depends(refuse_unknown_parameters)])
+router = strict_router("silhouette")
 
 
 def _confidence_json(confidence: Float[np.ndarray, "H W"]) -> bytes:
@@ -45,7 +45,7 @@ WEIGHTED_ENCODERS = {PNG: encoding.unit_png, NPY: encoding.npy}
         "The map, the size of the upright picture.",
         binary_content(PNG, "8-bit grey, 255 for a confidence of 1"),
         binary_content(NPY, "float32 (H, W) in [0, 1]"),
-        json_content(ConfidenceMap),
+        json_content(ConfidenceMap, ConfidenceMap.of(np.array([[0, 1], [0, 0]], np.float32))),
     ),
 )
 async def confidence(

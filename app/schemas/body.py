@@ -4,14 +4,15 @@ from typing import Annotated
 
 import numpy as np
 from jaxtyping import Float
-from pydantic import BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 from pydantic.json_schema import SkipJsonSchema
 
 from app.codecs.npy import MAX_VERTICES
-from app.schemas.common import Number, Received, Sent, Vector3
+from app.schemas.common import Number, Received, Sent, Vector3, with_examples
 from model.body.predictor import MAX_BETAS, BodyParameters
 
 NUM_BODY_JOINTS = 23
+_PADDED = {"num_betas": 10, "num_betas_ignored": 0, "num_betas_padded": 8}
 
 Betas = Annotated[
     list[Number],
@@ -77,13 +78,8 @@ class PosedShape(Received):
 class MeshRequest(PosedShape):
     """A person's shape, and optionally pose and place."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {"betas": [2, -1]},
-                {"betas": [0], "global_orient": [0, 1.5708, 0], "transl": [0, 0.9, 0]},
-            ]
-        }
+    model_config = with_examples(
+        {"betas": [2, -1]}, {"betas": [0], "global_orient": [0, 1.5708, 0], "transl": [0, 0.9, 0]}
     )
 
     betas: Betas
@@ -120,20 +116,14 @@ class BetasUse(Sent):
 class Mesh(BetasUse):
     """A person's surface and joints."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "vertices": [[0.01, 1.62, 0.09], [0.02, 1.61, 0.09], [0.01, 1.6, 0.1]],
-                    "faces": [[0, 1, 2]],
-                    "joints": [[0.0, 0.94, 0.0], [0.07, 0.85, 0.0]],
-                    "joint_names": ["pelvis", "left_hip"],
-                    "units": {"length": "metre", "up": "y"},
-                    "num_betas": 10,
-                    "num_betas_ignored": 0,
-                    "num_betas_padded": 8,
-                }
-            ]
+    model_config = with_examples(
+        {
+            "vertices": [[0.01, 1.62, 0.09], [0.02, 1.61, 0.09], [0.01, 1.6, 0.1]],
+            "faces": [[0, 1, 2]],
+            "joints": [[0.0, 0.94, 0.0], [0.07, 0.85, 0.0]],
+            "joint_names": ["pelvis", "left_hip"],
+            "units": {"length": "metre", "up": "y"},
+            **_PADDED,
         }
     )
 
@@ -151,9 +141,7 @@ class Mesh(BetasUse):
 class Faces(Sent):
     """The triangles of every body."""
 
-    model_config = ConfigDict(
-        json_schema_extra={"examples": [{"faces": [[0, 1, 2], [2, 1, 3]], "num_vertices": 13718}]}
-    )
+    model_config = with_examples({"faces": [[0, 1, 2], [2, 1, 3]], "num_vertices": 13718})
 
     faces: list[list[int]] = Field(
         description="(F, 3) indices of vertices, counter-clockwise seen from outside."
@@ -184,16 +172,12 @@ class MeshSource(PosedShape):
 class MeshPair(Received):
     """Two meshes to compare."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {"predicted": {"betas": [1.8, -0.9]}, "ground_truth": {"betas": [2, -1]}},
-                {
-                    "predicted": {"vertices": [[0, 0, 0], [0, 1.7, 0]]},
-                    "ground_truth": {"vertices": [[0, 0, 0], [0, 1.8, 0]]},
-                },
-            ]
-        }
+    model_config = with_examples(
+        {"predicted": {"betas": [1.8, -0.9]}, "ground_truth": {"betas": [2, -1]}},
+        {
+            "predicted": {"vertices": [[0, 0, 0], [0, 1.7, 0]]},
+            "ground_truth": {"vertices": [[0, 0, 0], [0, 1.8, 0]]},
+        },
     )
 
     predicted: MeshSource
@@ -203,28 +187,16 @@ class MeshPair(Received):
 class MeshErrors(Sent):
     """How far one mesh is from another, in millimetres."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "mean_error_mm": 8.1,
-                    "max_error_mm": 15.3,
-                    "hausdorff_mm": 9.7,
-                    "pve_t_sc_mm": 2.2,
-                    "part_mean_error_mm": {"pelvis": 4.9, "head": 13.2},
-                    "num_vertices": 13718,
-                    "predicted_betas": {
-                        "num_betas": 10,
-                        "num_betas_ignored": 0,
-                        "num_betas_padded": 8,
-                    },
-                    "ground_truth_betas": {
-                        "num_betas": 10,
-                        "num_betas_ignored": 6,
-                        "num_betas_padded": 0,
-                    },
-                }
-            ]
+    model_config = with_examples(
+        {
+            "mean_error_mm": 8.1,
+            "max_error_mm": 15.3,
+            "hausdorff_mm": 9.7,
+            "pve_t_sc_mm": 2.2,
+            "part_mean_error_mm": {"pelvis": 4.9, "head": 13.2},
+            "num_vertices": 13718,
+            "predicted_betas": _PADDED,
+            "ground_truth_betas": _PADDED,
         }
     )
 

@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 from jaxtyping import Float, Int, UInt8
-from pydantic import ConfigDict, Field
+from pydantic import Field
 from scipy.ndimage import find_objects
 
 from app.codecs.png import encode_png
@@ -47,42 +47,6 @@ class FoundLabel(ClothingLabel):
 class ClothingMap(Sent):
     """Which garment is where."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "height": 2,
-                    "width": 2,
-                    "scheme": "grouped",
-                    "labels": [
-                        {
-                            "id": 10,
-                            "name": "trousers",
-                            "colour": [80, 150, 255],
-                            "area_fraction": 0.5,
-                            "box": [0, 1, 2, 2],
-                            "mean_score": 0.91,
-                        },
-                        {
-                            "id": 1,
-                            "name": "skin",
-                            "colour": [255, 205, 160],
-                            "area_fraction": 0.25,
-                            "box": [0, 0, 1, 1],
-                            "mean_score": 0.87,
-                        },
-                    ],
-                    "palette": [
-                        {"id": 0, "name": "null", "colour": [0, 0, 0]},
-                        {"id": 1, "name": "skin", "colour": [255, 205, 160]},
-                    ],
-                    "map_png_base64": "iVBORw0KGgoAAAANSUhEUgAAAAIAAAACCAAAAABX3VL4AAAADklEQVR4XmNi"
-                    "ZGDi5AIAADkAGUJqVhAAAAAASUVORK5CYII=",
-                }
-            ]
-        }
-    )
-
     height: int = Field(description="Of the upright picture, in pixels.")
     width: int = Field(description="Of the upright picture, in pixels.")
     scheme: SchemeName = Field(description="Which labels are told apart.")
@@ -102,13 +66,7 @@ class ClothingMap(Sent):
         scores: Float[np.ndarray, "H W"],
         scheme: SchemeName,
     ) -> "ClothingMap":
-        """Summarise a map.
-
-        Args:
-            ids: Labels of the scheme.
-            scores: Probability of each pixel's label.
-            scheme: What the ids mean.
-        """
+        """Summarise a map of the scheme's labels, with the probability of each pixel's label."""
         height, width = ids.shape
         names, colours = SCHEMES[scheme].labels, SCHEMES[scheme].colours.tolist()
         areas, sums = _sums_by_label(ids, scores, len(names))

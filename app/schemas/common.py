@@ -1,11 +1,8 @@
 """Wire types that every capability shares."""
 
-from collections.abc import Sequence
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
-
-from app.capabilities import CapabilityStatus
 
 MAX_MAGNITUDE = 1e6
 """Every number squared and summed stays finite in 32 bits."""
@@ -19,6 +16,11 @@ Number = Annotated[float, Field(ge=-MAX_MAGNITUDE, le=MAX_MAGNITUDE, allow_inf_n
 Vector3 = Annotated[list[Number], Field(min_length=3, max_length=3)]
 
 
+def with_examples(*examples: dict[str, Any]) -> ConfigDict:
+    """The configuration of a model that has examples."""
+    return ConfigDict(json_schema_extra={"examples": list(examples)})
+
+
 class Received(BaseModel):
     """What clients send: an unknown name or a number in quotes is an error."""
 
@@ -28,13 +30,8 @@ class Received(BaseModel):
 class PictureInJson(Received):
     """A picture in JSON."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {"image": _EXAMPLE_PICTURE},
-                {"image": f"data:image/png;base64,{_EXAMPLE_PICTURE}"},
-            ]
-        }
+    model_config = with_examples(
+        {"image": _EXAMPLE_PICTURE}, {"image": f"data:image/png;base64,{_EXAMPLE_PICTURE}"}
     )
 
     image: str = Field(
@@ -59,17 +56,13 @@ class FieldError(Sent):
 class Problem(Sent):
     """A problem document, RFC 9457."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "type": "/problems/unusable-input",
-                    "title": "Unusable input",
-                    "status": 422,
-                    "detail": "image is 8x8; each side must be at least 16 pixels",
-                    "instance": "5f0c7a52e6c84d5f9c3f1d6f0e6a1b2c",
-                }
-            ]
+    model_config = with_examples(
+        {
+            "type": "/problems/unusable-input",
+            "title": "Unusable input",
+            "status": 422,
+            "detail": "image is 8x8; each side must be at least 16 pixels",
+            "instance": "5f0c7a52e6c84d5f9c3f1d6f0e6a1b2c",
         }
     )
 
@@ -108,50 +101,28 @@ class CapabilityState(Sent):
     input: str | None = Field(default=None, description="What one item is.")
     checkpoint: Card | None = None
 
-    @classmethod
-    def of(cls, status: CapabilityStatus) -> "CapabilityState":
-        """From the server's own record."""
-        capability, header = status.capability, status.header
-        card = None
-        if header is not None:
-            shown = {name: getattr(header, name) for name in Card.model_fields if name != "file"}
-            card = Card(file=status.file, **shown)
-        return cls(
-            name=capability.slug,
-            loaded=status.loaded,
-            reason=None if status.loaded else capability.absence,
-            endpoints=list(capability.endpoints),
-            device=status.device,
-            input=status.input,
-            checkpoint=card,
-        )
-
 
 class Capabilities(Sent):
     """All capabilities of this server."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
+    model_config = with_examples(
+        {
+            "capabilities": [
                 {
-                    "capabilities": [
-                        {
-                            "name": "silhouette",
-                            "loaded": True,
-                            "endpoints": ["/confidence", "/confidence/weighted-image"],
-                            "device": "cuda:0",
-                            "input": "a picture, seen at 256x256 pixels",
-                            "checkpoint": {
-                                "file": "silhouette.safetensors",
-                                "architecture": "efficientnet-lite-silhouette",
-                                "trained_on": "rendered people and street photos",
-                                "metrics": {"iou": 0.93},
-                                "licence": "Apache-2.0",
-                                "commit": "1165c01",
-                                "sha256": "9f86d081884c7d65",
-                            },
-                        }
-                    ]
+                    "name": "silhouette",
+                    "loaded": True,
+                    "endpoints": ["/confidence", "/confidence/weighted-image"],
+                    "device": "cuda:0",
+                    "input": "a picture, seen at 256x256 pixels",
+                    "checkpoint": {
+                        "file": "silhouette.safetensors",
+                        "architecture": "efficientnet-lite-silhouette",
+                        "trained_on": "rendered people and street photos",
+                        "metrics": {"iou": 0.93},
+                        "licence": "Apache-2.0",
+                        "commit": "1165c01",
+                        "sha256": "9f86d081884c7d65",
+                    },
                 }
             ]
         }
@@ -159,16 +130,11 @@ class Capabilities(Sent):
 
     capabilities: list[CapabilityState]
 
-    @classmethod
-    def of(cls, statuses: Sequence[CapabilityStatus]) -> "Capabilities":
-        """From the server's own record."""
-        return cls(capabilities=[CapabilityState.of(status) for status in statuses])
-
 
 class Liveness(Sent):
     """The process works."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{"status": "alive"}]})
+    model_config = with_examples({"status": "alive"})
 
     status: str = "alive"
 
@@ -176,34 +142,18 @@ class Liveness(Sent):
 class Health(Sent):
     """The server takes requests."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "status": "ready",
-                    "loaded": ["body"],
-                    "missing": {
-                        "silhouette": "silhouette is not loaded: silhouette.safetensors was not "
-                        "there when the server started. `python -m training fit silhouette` "
-                        "makes it; then restart the server."
-                    },
-                }
-            ]
+    model_config = with_examples(
+        {
+            "status": "ready",
+            "loaded": ["body"],
+            "missing": {
+                "silhouette": "silhouette is not loaded: silhouette.safetensors was not "
+                "there when the server started. `python -m training fit silhouette` "
+                "makes it; then restart the server."
+            },
         }
     )
 
     status: str = "ready"
     loaded: list[str] = Field(description="Capabilities that answer.")
     missing: dict[str, str] = Field(description="Capabilities that do not, and why.")
-
-    @classmethod
-    def of(cls, statuses: Sequence[CapabilityStatus]) -> "Health":
-        """From the server's own record."""
-        return cls(
-            loaded=[status.capability.slug for status in statuses if status.loaded],
-            missing={
-                status.capability.slug: status.capability.absence
-                for status in statuses
-                if not status.loaded
-            },
-        )

@@ -7,7 +7,7 @@ import base64
 
 import numpy as np
 from jaxtyping import Float
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from app.codecs.encoding import unit_png
 from app.schemas.common import Sent
@@ -17,23 +17,6 @@ BODY_THRESHOLD = 0.5
 
 class ConfidenceMap(Sent):
     """Where the body is, under whatever the person wears."""
-
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "height": 2,
-                    "width": 2,
-                    "mean_confidence": 0.25,
-                    "max_confidence": 1.0,
-                    "body_fraction": 0.25,
-                    "body_box": [1, 0, 2, 1],
-                    "map_png_base64": "iVBORw0KGgoAAAANSUhEUgAAAAIAAAACCAAAAABX3VL4AAAADklEQVR4AWNg"
-                    "+M/AwAAABAIBAMMz9ccAAAAASUVORK5CYII=",
-                }
-            ]
-        }
-    )
 
     height: int = Field(description="Of the upright picture, in pixels.")
     width: int = Field(description="Of the upright picture, in pixels.")

@@ -13,9 +13,8 @@ from prometheus_client import (
     generate_latest,
 )
 
-from app.capabilities import CapabilityStatus
+from app.schemas.common import CapabilityState
 from app.telemetry.device_memory import DeviceMemory
-from app.telemetry.request_timing import StageTimes
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
@@ -59,29 +58,16 @@ class Metrics:
             "Requests whose client disconnected before its answer.",
             ["route"],
         )
-        self.closed_connections = counter(
-            "habitus_closed_connections",
-            "Connections that the server closed because the client was too slow.",
-            ["reason"],
-        )
         self.claimed = gauge(
             "habitus_claimed_bytes",
-            "Memory claimed for decoded pictures and for answers that are not sent yet.",
+            "Memory claimed for request bodies and for decoded pictures.",
         )
         self.admitted_requests = gauge(
             "habitus_admitted_requests",
             "Requests that hold one of the HABITUS_MAX_QUEUE places.",
         )
-        self.refused = counter(
-            "habitus_refused_items",
-            "Requests refused before their items were queued, and items past their deadline.",
-            ["reason"],
-        )
         self.admitted = gauge("habitus_admitted_items", "Items queued and running.")
         self.queue_depth = gauge("habitus_queue_depth", "Items that wait for a device.")
-        self.cancelled = counter(
-            "habitus_cancelled_items", "Items whose client disconnected before the result."
-        )
         self.queue_seconds = seconds(
             "habitus_queue_wait_seconds", "How long an item waited for the device.", ["predictor"]
         )
@@ -108,52 +94,17 @@ class Metrics:
             ["capability", "architecture", "commit", "sha256"],
         )
 
-    def describe(self, statuses: Sequence[CapabilityStatus]) -> None:
+    def describe(self, states: Sequence[CapabilityState]) -> None:
         """Say what is loaded, and watch the memory of its CUDA devices."""
-        for status in statuses:
-            slug = status.capability.slug
-            self.loaded.labels(slug).set(status.loaded)
-            if (header := status.header) is not None:
-                labels = header.architecture, header.commit, header.sha256
-                self.model_info.labels(slug, *labels).set(1)
-        devices = {name for status in statuses for name in status.devices}
+        for state in states:
+            self.loaded.labels(state.name).set(state.loaded)
+            if (card := state.checkpoint) is not None:
+                self.model_info.labels(state.name, card.architecture, card.commit, card.sha256).set(
+                    1
+                )
+        devices = {name for state in states if state.device for name in state.device.split(", ")}
         if cuda := sorted(device for device in devices if device.startswith("cuda")):
             self.registry.register(DeviceMemory(cuda))
-
-    def observe_request(
-        self,
-        method: str,
-        route: str,
-        status: int,
-        duration_s: float,
-        num_received: int,
-        num_sent: int,
-        stages: StageTimes,
-    ) -> None:
-        """Count a request that has been answered.
-
-        Args:
-            method: One of the known methods.
-            route: Template of its path.
-            status: Of its answer.
-            duration_s: From its head to the end of its answer.
-            num_received: Bytes of its body.
-            num_sent: Bytes of the body of its answer.
-            stages: Where the time went.
-        """
-        self.requests.labels(method, route, str(status)).inc()
-        self.request_seconds.labels(method, route).observe(duration_s)
-        self.received_bytes.labels(route).inc(num_received)
-        self.sent_bytes.labels(route).inc(num_sent)
-        for stage, stage_s in stages.seconds.items():
-            self.stage_seconds.labels(route, stage).observe(stage_s)
-
-    def observe_batch(self, predictor: str, waits_s: Sequence[float], duration_s: float) -> None:
-        """Count a batch that the device has finished."""
-        self.batch_size.labels(predictor).observe(len(waits_s))
-        self.batch_seconds.labels(predictor).observe(duration_s)
-        for wait_s in waits_s:
-            self.queue_seconds.labels(predictor).observe(wait_s)
 
     def text(self) -> bytes:
         """All of it in Prometheus' text format."""

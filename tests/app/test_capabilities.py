@@ -11,7 +11,6 @@ from app.capabilities import (
     CapabilityMissingError,
     Predictors,
 )
-from app.schemas.common import Capabilities
 from app.settings import ConfigurationError, Settings
 from model.body.asset import load_asset, save_asset
 from model.checkpoint import CheckpointHeader, TrainingPart
@@ -42,22 +41,22 @@ def test_a_checkpoint_that_is_there_is_loaded_and_one_that_is_not_is_left_out(fo
         predictors.need(BODY)
     with pytest.raises(CapabilityMissingError, match="python -m training fit clothing"):
         predictors.need(CLOTHING)
-    silhouette, *others = predictors.statuses()
+    silhouette, *others = predictors.states()
     assert (silhouette.loaded, silhouette.device) == (True, "cpu")
-    assert [(status.capability.slug, status.loaded) for status in others] == [
+    assert [(status.name, status.loaded) for status in others] == [
         ("body", False),
         ("clothing", False),
     ]
-    assert silhouette.header is not None
-    assert silhouette.header.metrics == {"iou": 0.5}
+    assert silhouette.checkpoint is not None
+    assert silhouette.checkpoint.metrics == {"iou": 0.5}
 
 
 def test_the_clothing_is_loaded_from_its_checkpoint(tmp_path: Path) -> None:
     network = ClothingNetwork(ClothingConfig(network="unet", widths=(4, 8)))
     save_clothing_checkpoint(tmp_path / "clothing.safetensors", network, 64, HEADER)
     predictors = Predictors.load(Settings(checkpoints=tmp_path, device="cpu", cpu_threads=1000))
-    *_, status = predictors.statuses()
-    assert (status.capability.slug, status.loaded) == ("clothing", True)
+    *_, status = predictors.states()
+    assert (status.name, status.loaded) == ("clothing", True)
     assert status.input == "a picture, seen at 64x64 pixels"
     [device] = predictors.devices()
     [(predictor, example)] = device.examples
@@ -76,7 +75,7 @@ def licensed(tmp_path: Path, repo_root: Path) -> Path:
 
 def test_another_body_is_served_where_the_setting_names_one(folder: Path, licensed: Path) -> None:
     settings = Settings(checkpoints=folder, body_asset=licensed, device="cpu")
-    models = Capabilities.of(Predictors.load(settings).statuses()).capabilities
+    models = Predictors.load(settings).states()
     [card] = [model.checkpoint for model in models if model.name == "body"]
     assert card is not None
     assert (card.file, card.licence) == ("smpl_neutral.safetensors", "LicenseRef-SMPL-Body")
@@ -120,7 +119,7 @@ def test_a_processor_runs_as_many_batches_at_once_as_its_cores_hold(
         assert {predictor for device in devices for predictor, _ in device.examples} == {
             predictors.need(SILHOUETTE)
         }
-        assert predictors.statuses()[0].device == "cpu"
+        assert predictors.states()[0].device == "cpu"
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     assert Predictors.load(Settings(checkpoints=folder, device="cpu")).cpu_workers == 1
 
@@ -133,7 +132,7 @@ def test_each_device_has_a_replica_of_every_predictor_and_an_item_to_warm_it_wit
     predictors = Predictors(silhouette=first.need(SILHOUETTE), replicas=(second,))
     devices = predictors.devices()
     assert [device.name for device in devices] == ["cpu", "cpu"]
-    assert predictors.statuses()[0].device == "cpu, cpu"
+    assert predictors.states()[0].device == "cpu, cpu"
     silhouette = predictors.need(SILHOUETTE)
     for device, here in zip(devices, (first, second), strict=True):
         assert device.replicas == {silhouette: here.need(SILHOUETTE)}

@@ -7,6 +7,7 @@ problem, and nothing where there is no body.
 import contextlib
 import copy
 import http.client
+import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -214,6 +215,21 @@ def servers(
                 pass
             return client
 
+        def start_crowded() -> httpx.Client:
+            """While a body that does not end takes all memory."""
+            client = start(
+                Predictors(), max_in_flight_mb=0.00001, body_timeout_s=300, timeout_s=300
+            )
+            address = (client.base_url.host, client.base_url.port)
+            sending = stack.enter_context(socket.create_connection(address))
+            sending.sendall(
+                b"POST /mesh HTTP/1.1\r\nHost: localhost\r\nContent-Length: 20\r\n"
+                b'Content-Type: application/json\r\n\r\n{"betas": [0'
+            )
+            while "habitus_claimed_bytes 0.0" in client.get("/metrics").text:
+                pass
+            return client
+
         closed = app_with(Predictors())
         servers = {
             "whole": client,
@@ -221,7 +237,7 @@ def servers(
             "empty": start(Predictors()),
             "guarded": start(Predictors(), **GUARDED),
             "impatient": start(Predictors(), body_timeout_s=0.2),
-            "crowded": start(Predictors(), max_bodies_mb=0.00001),
+            "crowded": start_crowded(),
             "closed": stack.enter_context(serving(closed)),
             "full": start_full(),
             "late": start_troubled(let_go.wait, timeout_s=0.5),

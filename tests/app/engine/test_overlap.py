@@ -103,8 +103,6 @@ def test_a_full_batch_is_prepared_while_another_runs_and_only_one_ahead(
 
     run(main())
     assert pipeline.batches("run") == [[1], [2, 3], [4, 5]]
-    threads = {stage: {name for s, _, name in pipeline.calls if s == stage} for stage in ("run",)}
-    assert len(threads["run"]) == 1
 
 
 def test_a_batch_that_is_not_full_keeps_filling_until_the_device_is_free(
@@ -133,7 +131,6 @@ def test_a_batch_is_finished_while_the_next_one_runs(make_engine: Callable[..., 
         tasks = await ask(engine, pipeline, 1, 2)
         await pipeline.until("finish", [1])
         await pipeline.until("run", [2])
-        assert pipeline.batches("finish") == [[1]]
         pipeline.let_go()
         assert await asyncio.gather(*tasks) == [2, 4]
 

@@ -57,7 +57,7 @@ def test_health_needs_no_key(guarded: httpx.Client) -> None:
 
 def test_the_documentation_needs_no_key(guarded: httpx.Client) -> None:
     """A browser that follows a link sends none."""
-    for path in ("/docs", "/docs/start.js", "/docs/swagger-ui.css", "/openapi.json"):
+    for path in ("/docs", "/docs/docs.js", "/docs/swagger-ui.css", "/openapi.json"):
         assert guarded.get(path).status_code == 200, path
 
 

@@ -108,7 +108,7 @@ def test_a_client_that_leaves_while_its_item_waits_frees_its_place_at_once(
     leave(leaving)
     waited_s = wait_for(client, "habitus_admitted_items", 2)
     assert waited_s < 5  # on a loaded machine; the number is measured in the benchmarks
-    assert metric(client, "habitus_cancelled_items_total") == 1
+    assert metric(client, "habitus_cancelled_requests_total") == 1
     slow.let_go.set()
     assert running.recv(1000).startswith(b"HTTP/1.1 200")
     assert staying.recv(1000).startswith(b"HTTP/1.1 200")
@@ -124,7 +124,7 @@ def test_a_client_that_leaves_while_its_item_runs_is_counted_and_not_answered(
     leaving.sendall(upload(photo))
     assert slow.entered.wait(60)
     leaving.close()
-    wait_for(client, "habitus_cancelled_items_total", 1)
+    wait_for(client, "habitus_cancelled_requests_total", 1)
     slow.let_go.set()
     wait_for(client, "habitus_admitted_items", 0)
     assert metric(client, 'habitus_requests_total{method="POST"') == 1
@@ -154,7 +154,7 @@ def test_a_client_that_stays_and_sends_another_request_is_answered_twice(
     for _ in range(3):
         answer = client.post("/confidence", files={"image": buffer.getvalue()})
         assert answer.status_code == 200
-    assert metric(client, "habitus_cancelled_items_total") == 0
+    assert metric(client, "habitus_cancelled_requests_total") == 0
 
 
 def test_a_request_that_takes_too_long_is_answered_504(
@@ -170,8 +170,8 @@ def test_a_request_that_takes_too_long_is_answered_504(
     assert problem["type"] == "/problems/deadline-passed"
     assert "no result within 0.5 s" in problem["detail"]
     assert problem["instance"] == answer.headers["x-request-id"]
-    assert metric(client, 'habitus_refused_items_total{reason="deadline"}') == 1
-    assert metric(client, "habitus_cancelled_items_total") == 0
+    assert metric(client, 'habitus_problems_total{reason="deadline-passed"}') == 1
+    assert metric(client, "habitus_cancelled_requests_total") == 0
 
 
 def test_the_time_of_a_request_begins_with_its_first_byte(

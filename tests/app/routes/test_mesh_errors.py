@@ -3,7 +3,6 @@
 import io
 import json
 import socket
-import threading
 import time
 from collections.abc import Callable
 from contextlib import closing
@@ -157,44 +156,6 @@ def test_a_comparison_ends_when_its_client_goes_and_holds_a_place_until_then(
     started = time.monotonic()
     while client.post("/mesh", json={"betas": [0]}).status_code != 200:
         assert time.monotonic() - started < 2  # and not the five of the whole work
-
-
-def test_a_request_that_was_let_in_is_not_refused_between_its_bodies(
-    start: Callable[..., httpx.Client], tiny_body: BodyPredictor
-) -> None:
-    client = start(Predictors(body=tiny_body), max_queue=1)
-    over = threading.Event()
-
-    def compete() -> None:
-        with httpx.Client(base_url=client.base_url, trust_env=False) as other:
-            while not over.is_set():
-                other.post("/mesh", json={"betas": [0]})
-
-    competitors = [threading.Thread(target=compete) for _ in range(2)]
-    for thread in competitors:
-        thread.start()
-    body = json.dumps(BODIES).encode()
-    head = (
-        "POST /mesh/errors HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-        f"Expect: 100-continue\r\nContent-Length: {len(body)}\r\n\r\n"
-    ).encode()
-    num_let_in = 0
-    try:
-        deadline = time.monotonic() + 30
-        while num_let_in < 20 and time.monotonic() < deadline:
-            address = (client.base_url.host, client.base_url.port or 0)
-            with closing(socket.create_connection(address, timeout=30)) as connection:
-                connection.sendall(head)
-                if connection.recv(100) != b"HTTP/1.1 100 Continue\r\n\r\n":
-                    continue  # refused before its body
-                num_let_in += 1
-                connection.sendall(body)
-                assert connection.recv(65536).startswith(b"HTTP/1.1 200")
-    finally:
-        over.set()
-        for thread in competitors:
-            thread.join()
-    assert num_let_in > 0
 
 
 def test_the_bodies_of_a_comparison_are_those_of_the_predictor(

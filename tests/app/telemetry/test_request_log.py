@@ -241,7 +241,7 @@ def test_a_full_queue_answers_503_at_once_and_health_goes_on(
     first.join()
     assert [answer.status_code for answer in answers] == [200]
     assert client.post("/confidence", files=files).status_code == 200
-    assert 'habitus_refused_items_total{reason="queue_full"} 1.0' in client.get("/metrics").text
+    assert 'habitus_problems_total{reason="queue-full"} 1.0' in client.get("/metrics").text
 
 
 def test_a_passed_deadline_answers_504(
@@ -278,7 +278,7 @@ def test_the_checkpoint_of_each_capability_is_a_metric(tiny_body: BodyPredictor)
         "smpl", {}, (TrainingPart({}, "abc", "nothing", 0),), {}, "Apache-2.0", "0f1e"
     )
     metrics = Metrics()
-    metrics.describe(Predictors(body=BodyPredictor(tiny_body.smpl, header=header)).statuses())
+    metrics.describe(Predictors(body=BodyPredictor(tiny_body.smpl, header=header)).states())
     lines = metrics.text().decode().splitlines()
     labels = 'architecture="smpl",capability="body",commit="abc",sha256="0f1e"'
     assert f"habitus_model_info{{{labels}}} 1.0" in lines

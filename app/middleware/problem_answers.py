@@ -1,17 +1,17 @@
-"""ASGI middleware: an unhandled exception becomes a problem document."""
+"""ASGI middleware: an exception becomes a problem document."""
 
 import logging
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.errors import problem
+from app.errors import problem, problem_of
 from app.schemas.problems import INTERNAL
 
 _log = logging.getLogger(__name__)
 
 
-class InternalErrors:
-    """Answers 500 inside the middleware that completes answers.
+class ProblemAnswers:
+    """Answers what the routes and the middleware inside of this one raise.
 
     Starlette's handler of `Exception` is outside of all middleware.
     """
@@ -20,7 +20,7 @@ class InternalErrors:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on; log an exception, whose text the client does not get."""
+        """Pass the request on; log an unknown exception, whose text the client does not get."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
@@ -36,5 +36,8 @@ class InternalErrors:
         except Exception as error:
             if is_begun:
                 raise
-            _log.exception("internal error", exc_info=error)
-            await problem(scope, INTERNAL, INTERNAL.example)(scope, receive, send)
+            answer = problem_of(scope, error)
+            if answer is None:
+                _log.exception("internal error", exc_info=error)
+                answer = problem(scope, INTERNAL, INTERNAL.example)
+            await answer(scope, receive, send)

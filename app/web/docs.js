@@ -1,0 +1,10 @@
+window.addEventListener("load", () => {
+  SwaggerUIBundle({
+    url: "openapi.json",
+    dom_id: "#page",
+    deepLinking: true,
+    displayRequestDuration: true,
+    tryItOutEnabled: true,
+    validatorUrl: "none",
+  });
+});
