@@ -7,8 +7,8 @@ from torch import nn
 
 from benchmarks.timing import fastest_apart, report
 from model.silhouette.lite import LiteConfig, LiteSilhouette
-from training.engine.denormals import flush_denormals
 from training.engine.optimisation import Optimisation, make_optimisers
+from training.engine.process_settings import flush_denormals
 
 DEAD = 0.02
 """Share of output channels without a gradient; 0.1 to 4 % a layer when the served one learned."""

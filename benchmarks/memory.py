@@ -7,8 +7,8 @@ import torch
 
 from benchmarks.timing import fastest_apart, report
 from model.silhouette.lite import LiteConfig, LiteSilhouette
-from training.engine.memory import keep_freed_memory
 from training.engine.precision import autocast_dtype
+from training.engine.process_settings import keep_freed_memory
 from training.silhouette.losses import refinement_loss
 
 BATCH_SIZE, SIDE = 16, 256

@@ -10,7 +10,7 @@ from model.errors import HabitusError
 from training.body.capability import CAPABILITY as BODY
 from training.capability import Command, Leaf
 from training.clothing.capability import CAPABILITY as CLOTHING
-from training.engine.memory import keep_freed_memory
+from training.engine.process_settings import flush_denormals, keep_freed_memory
 from training.silhouette.capability import CAPABILITY as SILHOUETTE
 
 CAPABILITIES = (SILHOUETTE, CLOTHING, BODY)
@@ -117,8 +117,5 @@ def in_one_line(error: HabitusError | OSError) -> str:
 if __name__ == "__main__":
     keep_freed_memory()
     if sys.argv[1:2] in (["fit"], ["compare"]):
-        # What learns imports torch anyway; the help of all else does not wait for it.
-        from training.engine.denormals import flush_denormals
-
         flush_denormals()
     sys.exit(main(sys.argv[1:]))

@@ -190,16 +190,11 @@ def test_no_workers_are_refused_at_once(
 
 
 @pytest.mark.parametrize(("leaf", "option"), cases(device))
-@pytest.mark.parametrize(
-    ("name", "reason"),
-    [("cuda:99", "torch finds"), ("fpga", "is none of auto, cpu"), ("meta", "is none of")],
-)
+@pytest.mark.parametrize("name", ["cuda:99", "fpga", "meta"])
 def test_a_device_that_is_not_there_is_refused_at_once(
-    capsys: pytest.CaptureFixture[str], leaf: Leaf, option: str, name: str, reason: str
+    capsys: pytest.CaptureFixture[str], leaf: Leaf, option: str, name: str
 ) -> None:
-    line = refused(capsys, [*leaf, option, name])
-    assert repr(name) in line
-    assert reason in line
+    assert f"device {name!r} is not available" in refused(capsys, [*leaf, option, name])
 
 
 def test_a_device_of_a_recipe_that_is_not_there_is_refused_before_a_run_is_made(
@@ -211,7 +206,7 @@ def test_a_device_of_a_recipe_that_is_not_there_is_refused_before_a_run_is_made(
     data = ["--data", places["shader"], "--ccp", places["ccp"]]
     for command in ("fit silhouette", "compare silhouette"):
         arguments = [*command.split(), "--recipe", str(recipe), *data, "--out", "run"]
-        assert "'cuda:99' is not here" in failed(capsys, arguments)
+        assert "'cuda:99' is not available" in failed(capsys, arguments)
     assert not (tmp_path / "run").exists()
 
 

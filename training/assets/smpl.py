@@ -8,6 +8,7 @@ The result keeps SMPL's licence: research only, not to be passed on.
 import argparse
 import hashlib
 import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -20,8 +21,7 @@ from model.checkpoint import CheckpointHeader, TrainingPart
 from model.errors import AssetError, CheckpointError, InvalidInputError
 from model.skeletons import SMPL_24_JOINT_NAMES, SMPL_24_PARENTS
 from training.arguments import at_least, output_file
-from training.assets.arrays_file import ArraysFile
-from training.assets.foreign_arrays import Array, to_array
+from training.assets.pickled_types import Array, to_array
 from training.assets.unpickler import restricted_load
 from training.engine.run import current_commit
 
@@ -32,6 +32,8 @@ OPEN = Path(__file__).parents[2] / "checkpoints"
 LICENCE = "LicenseRef-SMPL-Body"
 """https://smpl.is.tue.mpg.de: non-commercial research only, no redistribution."""
 
+MAX_ARRAY_BYTES = 2**29
+"""The largest array of an SMPL file, 300 shape directions, has 0.05 GB."""
 _SHOWN = 12
 _MOTION = {"poses", "body_pose", "pose_body"}
 """What files of motion and of fitted bodies hold."""
@@ -169,10 +171,8 @@ def _content(path: Path) -> Mapping[str, object]:
     """What the file keeps under which name."""
     if not path.is_file():
         raise FileNotFoundError(path)
-    if zipfile.is_zipfile(path):
-        arrays = ArraysFile(path)
-        if arrays.are_all():
-            return arrays
+    if zipfile.is_zipfile(path) and (arrays := _npz_content(path)):
+        return arrays
     content = restricted_load(path)
     if not isinstance(content, Mapping):
         raise AssetError(f"{path.name} holds a {type(content).__name__}; a dictionary is needed")
@@ -181,6 +181,27 @@ def _content(path: Path) -> Mapping[str, object]:
         name.decode("latin1") if isinstance(name, bytes) else str(name): value
         for name, value in content.items()
     }
+
+
+def _npz_content(path: Path) -> dict[str, object]:
+    """The arrays of an NPZ file, of other names than `_KEYS` the names only; nothing of a ZIP."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            sizes = {member.filename: member.file_size for member in archive.infolist()}
+        if not all(name.endswith(".npy") for name in sizes):
+            return {}
+        if (largest := max(sizes.values(), default=0)) > MAX_ARRAY_BYTES:
+            raise AssetError(
+                f"{path.name} has an array of {largest:,} bytes; {MAX_ARRAY_BYTES:,} are allowed"
+            )
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
+            return {name: arrays[name] if name in _KEYS else None for name in arrays}
+    except ValueError as error:
+        raise AssetError(
+            f"{path.name} holds Python objects or a damaged array; give the .pkl file: {error}"
+        ) from error
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, KeyError, MemoryError) as error:
+        raise AssetError(f"{path.name} is a damaged NPZ file: {error}") from error
 
 
 def _directions(array: Array, num_vertices: int) -> Array:

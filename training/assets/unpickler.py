@@ -1,22 +1,21 @@
 """The one restricted unpickler, for body assets and ground truth that exist only as pickles.
 
-Two passes over the bytes. The first executes nothing: it reads the opcodes and refuses those that
-look callables up elsewhere than by name, and sizes that have nothing to do with the file's. The
-second runs Python's unpickler with a closed list of names, each bound to an inert stand-in; any
-other name is refused before it is imported.
+It goes through the bytes twice. The first pass executes nothing: it reads the opcodes, refuses the
+extension registry, and refuses memo numbers that exceed the file's size. The second pass is
+Python's unpickler with a closed list of names, each bound to a type of
+`training.assets.pickled_types`. Any other name is refused before it is imported.
 """
 
 import collections
 import io
 import pickle
-from collections.abc import Callable
+import pickletools
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from model.errors import AssetError
-from training.assets.file_kind import foreign_kind, text_beginning
-from training.assets.opcodes import walk_opcodes
-from training.assets.stand_ins import (
+from training.assets.pickled_types import (
     Opaque,
     PickledArray,
     PickledChumpy,
@@ -36,20 +35,23 @@ MAX_BYTES = 2**29
 MAX_OPCODES = 5_000_000
 """A body asset has some hundreds; its arrays are one each."""
 
-_REFUSED_OPCODES = {
-    "EXT1": "the extension registry",
-    "EXT2": "the extension registry",
-    "EXT4": "the extension registry",
-    "PERSID": "a persistent id",
-    "BINPERSID": "a persistent id",
-    "NEXT_BUFFER": "a buffer outside the file",
-    "READONLY_BUFFER": "a buffer outside the file",
+_BY_CODE = {opcode.code.encode("latin1"): opcode for opcode in pickletools.opcodes}
+_LENGTH_BYTES = {
+    pickletools.TAKEN_FROM_ARGUMENT1: 1,
+    pickletools.TAKEN_FROM_ARGUMENT4: 4,
+    pickletools.TAKEN_FROM_ARGUMENT4U: 4,
+    pickletools.TAKEN_FROM_ARGUMENT8U: 8,
 }
-_PUT: dict[str, Callable[[bytes], int]] = {
-    "PUT": int,
-    "BINPUT": lambda argument: int.from_bytes(argument, "little"),
-    "LONG_BINPUT": lambda argument: int.from_bytes(argument, "little"),
-}
+_OTHER_FILES = (
+    (b"\x1f\x8b", "compressed with gzip; unpack it first"),
+    (b"PK", "a ZIP archive (or an .npz file); unpack it first"),
+    (b"7z\xbc\xaf", "a 7-Zip archive; unpack it first"),
+    (b"<", "a web page or XML, such as a login page"),
+    (b"version https://git-lfs", "a Git LFS pointer; `git lfs pull` fetches the file"),
+    (b"\x93NUMPY", "a NumPy array (.npy)"),
+    (b"{", "JSON"),
+)
+"""Kinds of files that users give by mistake, by their first bytes."""
 _ALLOWED: dict[tuple[str, str], object] = {
     ("numpy", "ndarray"): PickledArray,
     ("numpy", "dtype"): PickledDtype,
@@ -87,9 +89,9 @@ _SPARSE = {
 def restricted_load(path: Path) -> object:
     """Read a pickle of Python 2 or 3 that may come from anybody.
 
-    Plain containers, numbers and text come back as themselves, arrays as (a subclass of)
-    `numpy.ndarray`, sparse matrices and chumpy objects as the holders of
-    `training.assets.stand_ins`.
+    Plain containers, numbers and text are returned as themselves, arrays as (a subclass of)
+    `numpy.ndarray`, sparse matrices and chumpy objects as types of
+    `training.assets.pickled_types`.
 
     Raises:
         FileNotFoundError: There is no such file.
@@ -100,7 +102,8 @@ def restricted_load(path: Path) -> object:
     if (size := path.stat().st_size) > MAX_BYTES:
         raise AssetError(f"{path.name} has {size:,} bytes; at most {MAX_BYTES:,} are read")
     data = path.read_bytes()
-    if kind := foreign_kind(data):
+    start = data[:40].removeprefix(b"\xef\xbb\xbf").lstrip()
+    if kind := next((kind for first, kind in _OTHER_FILES if start.startswith(first)), None):
         raise AssetError(f"{path.name} is {kind}; a pickle (.pkl) is needed")
     try:
         _inspect(data)
@@ -108,7 +111,7 @@ def restricted_load(path: Path) -> object:
     except AssetError as error:
         raise AssetError(f"{path.name} is refused: {error}") from error
     except (
-        # What pickle's own documentation and a damaged stream can raise; there is no common base.
+        # The exceptions that damaged pickles raise have no common base class.
         pickle.UnpicklingError,
         ArithmeticError,
         AttributeError,
@@ -119,12 +122,9 @@ def restricted_load(path: Path) -> object:
         TypeError,
         ValueError,
     ) as error:
-        if text := text_beginning(data):
-            raise AssetError(
-                f"{path.name} is text that begins with {text!r}, or a damaged pickle; a pickle "
-                "(.pkl) is needed"
-            ) from error
-        raise AssetError(f"{path.name} is not a readable pickle: {error}") from error
+        raise AssetError(
+            f"{path.name} is not a readable pickle: {error}; it begins with {data[:40]!r}"
+        ) from error
 
 
 class _RestrictedUnpickler(pickle.Unpickler):
@@ -147,11 +147,51 @@ def _holder(base: type[Opaque], path: str) -> type[Opaque]:
 
 
 def _inspect(data: bytes) -> None:
-    for num_opcodes, (name, argument) in enumerate(walk_opcodes(data), start=1):
-        if name in _REFUSED_OPCODES:
-            raise AssetError(f"it uses {_REFUSED_OPCODES[name]} ({name})")
+    for num_opcodes, (name, argument) in enumerate(_walk_opcodes(data), start=1):
+        if name.startswith("EXT"):
+            raise AssetError(f"it uses the extension registry ({name})")
         if num_opcodes > MAX_OPCODES:
             raise AssetError(f"it has more than {MAX_OPCODES:,} opcodes")
-        if name in _PUT and (number := _PUT[name](argument)) > len(data):
+        if name.endswith("PUT"):
+            number = int(argument) if name == "PUT" else int.from_bytes(argument, "little")
             # The unpickler allocates its memo up to the largest number.
-            raise AssetError(f"it numbers an object {number:,} in a file of {len(data):,} bytes")
+            if number > len(data):
+                raise AssetError(
+                    f"it numbers an object {number:,} in a file of {len(data):,} bytes"
+                )
+
+
+def _walk_opcodes(data: bytes) -> Iterator[tuple[str, bytes]]:
+    """Name and raw argument of each opcode up to STOP, without decoding anything.
+
+    `pickletools.genops` decodes text and fails on the bytes that Python 2 wrote as text.
+
+    Raises:
+        ValueError: The data ends early, or holds a byte that is not an opcode.
+    """
+    position, name = 0, ""
+    while name != "STOP":
+        opcode = _BY_CODE.get(data[position : position + 1])
+        if opcode is None:
+            found = data[position : position + 1] or "the end"
+            raise ValueError(f"{found!r} at byte {position} is not an opcode")
+        name = opcode.name
+        start, end = _argument_span(data, position + 1, opcode)
+        if end > len(data):
+            raise ValueError(f"the argument of {name} at byte {position} is cut off")
+        yield name, data[start:end]
+        position = end
+
+
+def _argument_span(data: bytes, at: int, opcode: pickletools.OpcodeInfo) -> tuple[int, int]:
+    if opcode.arg is None:
+        return at, at
+    if opcode.arg.n >= 0:
+        return at, at + opcode.arg.n
+    if opcode.arg.n == pickletools.UP_TO_NEWLINE:
+        end = at
+        for _ in range(2 if opcode.name in ("GLOBAL", "INST") else 1):
+            end = data.find(b"\n", end) + 1 or len(data) + 1
+        return at, end
+    start = at + _LENGTH_BYTES[opcode.arg.n]
+    return start, start + int.from_bytes(data[at:start], "little")

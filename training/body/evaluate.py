@@ -1,12 +1,13 @@
-"""Vertex errors of predicted betas over a SHADER folder, frame by frame and batch by batch.
+"""Vertex errors of predicted betas over a SHADER folder, for each frame and each batch.
 
-Both meshes come from the asset of the subject's gender, so what is measured is the shape alone: in
-T-pose, or with `--posed` both in the frame's true pose. Beside each error stands that of the mean
-body (all betas zero), which any prediction worth making must beat.
+The predicted and the true mesh are made with the asset of the subject's gender and in the same
+pose, the T-pose or with `--posed` the frame's true pose. The error is therefore that of the shape.
+The errors of the mean body (all betas zero) are the baseline.
 """
 
 import argparse
 import sys
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,8 +21,7 @@ from model.body.metrics import max_error_mm, mean_error_mm, pve_t_sc_mm
 from model.body.predictor import BodyParameters, BodyPredictor
 from model.errors import InvalidInputError
 from training.arguments import device, output_folder
-from training.body.lengths import FittedBetas
-from training.body.predictions import Predictions, read_predictions
+from training.body.predictions import Predictions, length_change, read_predictions
 from training.body.scoring import (
     ScoringAsset,
     add_asset_options,
@@ -43,16 +43,16 @@ _Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What a file of predictions is worth on a dataset."""
+    """The errors of predictions on a dataset."""
 
     results: pd.DataFrame
-    """A row for each frame that could be compared, errors in millimetres."""
+    """A row for each compared frame, errors in millimetres."""
     gaps: pd.DataFrame
-    """A row for each frame that could not, and why."""
+    """A row for each other frame, with the reason."""
     unused: tuple[str, ...]
     """Predictions that belong to no frame of the dataset."""
-    fitted: tuple[str, ...] = ()
-    """A line for each number of betas that was padded or cut to the asset's."""
+    changed_lengths: tuple[str, ...] = ()
+    """A line for each number of betas that was padded or cut to that of the asset."""
 
     @property
     def num_missing(self) -> int:
@@ -60,7 +60,7 @@ class Evaluation:
         return int((self.gaps["reason"] == NO_PREDICTION).sum())
 
     def summary(self) -> pd.DataFrame:
-        """Mean and standard deviation of the errors in each batch, and the asset that gave them."""
+        """Mean and standard deviation of the errors in each batch, with the asset."""
         by_batch = self.results.groupby("batch")
         table = by_batch[[MEAN, MAX, BASELINE_MEAN, BASELINE_MAX]].agg(["mean", "std"])
         table.columns = table.columns.to_flat_index().map("_".join)
@@ -86,12 +86,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add_asset_options(parser)
     parser.add_argument("--device", type=device, default="cpu", help="default: cpu")
     parser.add_argument(
-        "--posed", action="store_true", help="compare in the frame's true pose, not in T-pose"
+        "--posed",
+        action="store_true",
+        help="compare in the frame's true pose instead of the T-pose",
     )
     parser.add_argument(
         "--allow-missing",
         action="store_true",
-        help="exit with 0 even when frames lack a prediction",
+        help="exit with 0 even if frames have no prediction",
     )
 
 
@@ -114,7 +116,8 @@ def run(args: argparse.Namespace) -> int:
     print(
         f"All {len(results)} frames: mean vertex error {results[MEAN].mean():.2f} mm, largest "
         f"{results[MAX].max():.2f} mm (mean body: {results[BASELINE_MEAN].mean():.2f} mm, "
-        f"{results[BASELINE_MAX].max():.2f} mm)\nTables in {args.out}"
+        f"{results[BASELINE_MAX].max():.2f} mm)\nTables are in {args.out}; draw two bodies with\n"
+        "  python -m training figures body --predicted FILE --truth FILE --asset FILE"
     )
     _report_gaps(evaluation)
     return 1 if evaluation.num_missing and not args.allow_missing else 0
@@ -131,13 +134,13 @@ def evaluate(
     Args:
         root: A SHADER folder.
         predictions: Betas of its subjects or frames.
-        assets: Turn the betas of each gender into meshes.
-        posed: Compare in the frame's true pose.
+        assets: By gender.
+        posed: Whether to compare in the frame's true pose.
 
     Raises:
-        FileNotFoundError: The folder is not there.
-        InvalidInputError: It is no SHADER folder, has subjects without an asset, or no frame of it
-            could be compared.
+        FileNotFoundError: The folder does not exist.
+        InvalidInputError: It is not a SHADER folder, a subject has no asset, or no frame can be
+            compared.
         AssetError: A ground truth is damaged.
     """
     rows: list[_Row] = []
@@ -145,7 +148,12 @@ def evaluate(
     used: set[str] = set()
     subjects = list(iter_subjects(root))
     refuse_missing_assets(subjects, assets)
-    fitted = FittedBetas()
+    print(
+        f"comparing {len(predictions.betas)} predictions with {len(subjects)} subjects of {root} "
+        f"in {'their true poses' if posed else 'T-pose'}",
+        file=sys.stderr,
+    )
+    lengths: Counter[tuple[str, int, int]] = Counter()
     for subject in tqdm(subjects, desc="subjects", unit="subject"):
         truth = read_truth(subject) if truth_path(subject) else None
         compared: list[tuple[int, str]] = []
@@ -165,9 +173,9 @@ def evaluate(
             asset = assets[subject.gender]
             rows += _subject_rows(subject, truth, compared, predictions, asset, posed)
             num_betas = asset.predictor.num_betas
-            fitted.add("ground truths", len(truth.betas), num_betas)
+            lengths["ground truths", len(truth.betas), num_betas] += 1
             for name in {name for _, name in compared}:
-                fitted.add("predictions", len(predictions.betas[name]), num_betas)
+                lengths["predictions", len(predictions.betas[name]), num_betas] += 1
     if not rows:
         reasons = ", ".join(sorted({gap["reason"] for gap in gaps})) or "no frames"
         if any(gap["reason"] == NO_PREDICTION for gap in gaps):
@@ -181,7 +189,11 @@ def evaluate(
         pd.DataFrame(rows),
         pd.DataFrame(gaps, columns=_GAP_COLUMNS),
         tuple(sorted(predictions.betas.keys() - used)),
-        fitted.lines(),
+        tuple(
+            f"{count} {what} have {length_change(given, asset)}"
+            for (what, given, asset), count in sorted(lengths.items())
+            if given != asset
+        ),
     )
 
 
@@ -193,7 +205,7 @@ def _subject_rows(
     asset: ScoringAsset,
     posed: bool,
 ) -> Iterator[_Row]:
-    # In T-pose frames with the same prediction have the same errors: one comparison is enough.
+    # In T-pose, all frames with the same prediction have the same errors.
     in_t_pose: dict[str, _Row] = {}
     for frame, name in compared:
         betas = (predictions.betas[name], truth.betas, np.zeros(1))
@@ -233,18 +245,15 @@ def _row(subject: ShaderSubject, frame: int, **values: Any) -> _Row:
 
 
 def _report_gaps(evaluation: Evaluation) -> None:
-    lines = list(evaluation.fitted)
-    lines += [
-        f"{reason}: {len(gaps)} frames, e.g. "
-        + ", ".join(
+    for line in evaluation.changed_lengths:
+        print(line, file=sys.stderr)
+    for reason, gaps in evaluation.gaps.groupby("reason"):
+        frames = (
             f"{gap.batch}/{gap.subject}/{gap.frame}" for gap in gaps.head(_SHOWN).itertuples()
         )
-        for reason, gaps in evaluation.gaps.groupby("reason")
-    ]
+        print(f"{reason}: {len(gaps)} frames, e.g. {', '.join(frames)}", file=sys.stderr)
     if len(evaluation.gaps):
-        lines.append("All of them are in gaps.csv; they are in no mean above.")
+        print("These frames are in gaps.csv and left out of the means.", file=sys.stderr)
     if evaluation.unused:
         shown = ", ".join(evaluation.unused[:_SHOWN])
-        lines.append(f"{len(evaluation.unused)} predictions belong to no frame: {shown}")
-    for line in lines:
-        print(line, file=sys.stderr)
+        print(f"{len(evaluation.unused)} predictions belong to no frame: {shown}", file=sys.stderr)

@@ -23,11 +23,10 @@ from model.body.predictor import BodyParameters, BodyPredictor
 from model.errors import InvalidInputError
 from training.arguments import output_file
 from training.assets.body import DEFAULT_OUT as DEFAULT_ASSET
-from training.assets.foreign_arrays import to_array
+from training.assets.pickled_types import to_array
 from training.assets.unpickler import restricted_load
 from training.body.drawing import Array, draw_mesh
-from training.body.lengths import fitting
-from training.body.predictions import check_betas
+from training.body.predictions import check_betas, length_change
 from training.engine.atomic import replacing
 
 logger = logging.getLogger(__name__)
@@ -154,7 +153,7 @@ def read_vertices(path: Path, body: BodyPredictor) -> Array:
 
 def _t_pose(body: BodyPredictor, betas: Array, name: str) -> Array:
     if len(betas) != body.num_betas:
-        logger.warning("%s has %s", name, fitting(len(betas), body.num_betas))
+        logger.warning("%s has %s", name, length_change(len(betas), body.num_betas))
     (mesh,) = body.predict_batch([BodyParameters(betas.astype(np.float32))])
     return mesh.vertices
 

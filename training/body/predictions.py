@@ -1,13 +1,11 @@
-"""A file of predicted betas, for every subject or for every frame.
+"""Reads files of predicted betas, one prediction for a subject or for a frame.
 
-A prediction is named `batch/subject`, for all frames of a subject, or `batch/subject/frame` for
-one; the frame's own goes first. Three forms of file, told apart by their suffix:
+The name of a prediction is `batch/subject` for all frames of a subject, or `batch/subject/frame`
+for one frame, which takes precedence. The suffix decides the format:
 
-    .csv    batch,subject,frame,beta_0,beta_1,...    the frame column may be left out, or empty
+    .csv    batch,subject,frame,beta_0,beta_1,...    the column `frame` is optional
     .json   {"maleBatch001/0000": [0.3, -1.2], "maleBatch001/0001/12": [1.0]}
     .npz    an array of betas under each name
-
-N betas, as many as each prediction has.
 """
 
 import json
@@ -27,7 +25,7 @@ from model.errors import InvalidInputError
 Betas = np.ndarray[Any, np.dtype[np.float64]]
 
 MAX_BETA = 1e4
-"""Standard deviations; nobody is anywhere near, and the meshes stay finite."""
+"""Largest value, far beyond any person's, with which meshes are finite."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +35,7 @@ class Predictions:
     betas: Mapping[str, Betas]
 
     def name_for(self, batch: str, subject: str, frame: int) -> str | None:
-        """The name of what was predicted for a frame; None where nothing was."""
+        """The name of the prediction for a frame; None without one."""
         for name in (f"{batch}/{subject}/{frame}", f"{batch}/{subject}"):
             if name in self.betas:
                 return name
@@ -49,15 +47,13 @@ def read_predictions(path: Path) -> Predictions:
 
     Raises:
         FileNotFoundError: There is no such file.
-        InvalidInputError: It is not in one of the forms above, or holds numbers that are no betas.
+        InvalidInputError: It has another format, or numbers that are not betas.
     """
     if not path.is_file():
         raise FileNotFoundError(path)
     readers = {".csv": _read_csv, ".json": _read_json, ".npz": _read_npz}
     if path.suffix.lower() not in readers:
-        raise InvalidInputError(
-            f"{path.name} is not a file of predictions; {', '.join(readers)} can be read"
-        )
+        raise InvalidInputError(f"{path.name} has another suffix than {', '.join(readers)}")
     betas: dict[str, Betas] = {}
     for name, values in readers[path.suffix.lower()](path):
         key = _normalised(name, path)
@@ -70,10 +66,10 @@ def read_predictions(path: Path) -> Predictions:
 
 
 def check_betas(values: object, what: str) -> Betas:
-    """A row of 1 to 300 numbers of a possible size.
+    """Betas as float64: 1 to 300 numbers between -10,000 and 10,000.
 
     Raises:
-        InvalidInputError: It is something else; the message begins with `what`.
+        InvalidInputError: The values are something else. The message begins with `what`.
     """
     try:
         betas = np.asarray(values, dtype=np.float64)
@@ -87,6 +83,12 @@ def check_betas(values: object, what: str) -> Betas:
     if not (np.abs(betas) <= MAX_BETA).all():
         raise InvalidInputError(f"{what}: betas are not finite, or beyond ±{MAX_BETA:g}")
     return betas
+
+
+def length_change(given: int, asset: int) -> str:
+    """Describes how betas are fitted to an asset with another number of betas."""
+    change = "the others are cut" if given > asset else "the missing ones are taken as 0"
+    return f"{given} betas, the asset {asset}: {change}"
 
 
 def _normalised(name: str, path: Path) -> str:

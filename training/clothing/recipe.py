@@ -4,9 +4,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from model.clothing.network import ClothingConfig
-from training.engine.batches import Stage
-from training.engine.loop import Routine
-from training.engine.optimisation import Optimisation
+from training.datasets.photometry import Photometry
+from training.engine.experiment import Experiment
 
 
 @dataclass(frozen=True)
@@ -39,7 +38,7 @@ class DataRecipe:
 
 
 @dataclass(frozen=True)
-class Augmentation:
+class Augmentation(Photometry):
     """How far samples differ from the photos they are made from."""
 
     flip_probability: float = 0.5
@@ -50,9 +49,6 @@ class Augmentation:
     """Largest change of the proportions, as a logarithm."""
     rotation_deg: float = 8.0
     """Largest rotation to either side."""
-    colour: float = 0.25
-    """Strength of changes of brightness, contrast, saturation and of each colour."""
-    grey_probability: float = 0.05
     blur_probability: float = 0.2
     noise_probability: float = 0.2
     jpeg_probability: float = 0.2
@@ -107,28 +103,18 @@ class LossRecipe:
             raise ValueError(f"smoothing is {self.smoothing}; 0 <= smoothing < 1 is needed")
 
 
-@dataclass(frozen=True)
-class ClothingRecipe:
-    """One experiment."""
+@dataclass(frozen=True, kw_only=True)
+class ClothingRecipe(Experiment):
+    """One experiment. A stage's `image_size` is the height of pictures two thirds as wide."""
 
-    stages: tuple[Stage, ...]
-    """Progressive resolution: `image_size` is the height of the pictures, which are two thirds as
-    wide. The last one is the checkpoint's."""
     network: ClothingConfig
     data: DataRecipe = field(default_factory=DataRecipe)
     augmentation: Augmentation = field(default_factory=Augmentation)
-    optimisation: Optimisation = field(default_factory=Optimisation)
-    routine: Routine = field(default_factory=Routine)
     loss: LossRecipe = field(default_factory=LossRecipe)
     weights: Literal["none", "imagenet", "coco", "package"] = "none"
     """What the network starts from: weights drawn from the seed; an encoder trained on ImageNet, or
     everything but the last layers trained on COCO, both downloaded by torchvision; or an encoder
     trained on ImageNet from an installed package."""
-    initial: str | None = None
-    """Checkpoint of ours that the weights start from."""
-    seed: int = 0
-    device: str = "auto"
-    """auto, cpu, cuda, cuda:1 ..."""
 
     def __post_init__(self) -> None:
         """Refuse an experiment without steps, or with two beginnings.
@@ -136,8 +122,7 @@ class ClothingRecipe:
         Raises:
             ValueError: There is no stage, one has strips, or `initial` is given beside `weights`.
         """
-        if not self.stages:
-            raise ValueError("at least one stage is needed")
+        super().__post_init__()
         if any(stage.strip is not None for stage in self.stages):
             raise ValueError("strips are of silhouettes; garments are learned from whole pictures")
         if self.initial is not None and self.weights != "none":

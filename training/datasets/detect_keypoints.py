@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from model.errors import HabitusError, InvalidInputError
 from training.arguments import output_file
-from training.datasets.bone_check import check_bones
+from training.datasets.bones import check_bones
 from training.datasets.ccp import ClothingCoParsing
 from training.datasets.ccp_keypoints import NOBODY, CcpKeypoints, Pose
 

@@ -90,7 +90,7 @@ class RenderedFolders:
             AssetError: The subject's ground truth is damaged.
         """
         _, subject, frame = self._frames[index]
-        dressed, naked = read_pair(subject, frame)
+        dressed, naked = read_pair(subject.folder, frame)
         azimuths = self._azimuths(subject)
         return RenderedPicture(
             np.ascontiguousarray(dressed[..., :3]),

@@ -4,7 +4,7 @@ H W a picture's size.
 """
 
 import io
-from typing import Protocol
+from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image, ImageFilter
@@ -13,33 +13,16 @@ LUMINANCE = np.array([0.299, 0.587, 0.114], np.float32)
 """Rec. 601."""
 
 
-class Photometry(Protocol):
+@dataclass(frozen=True)
+class Photometry:
     """How far a photo may change."""
 
-    @property
-    def colour(self) -> float:
-        """Strength of changes of brightness, contrast, saturation and of each colour."""
-        ...
-
-    @property
-    def grey_probability(self) -> float:
-        """Of a photo without colours."""
-        ...
-
-    @property
-    def blur_probability(self) -> float:
-        """Of a photo out of focus."""
-        ...
-
-    @property
-    def noise_probability(self) -> float:
-        """Of a grainy photo."""
-        ...
-
-    @property
-    def jpeg_probability(self) -> float:
-        """Of a photo that was compressed strongly."""
-        ...
+    colour: float = 0.25
+    """Strength of changes of brightness, contrast, saturation and of each colour."""
+    grey_probability: float = 0.05
+    blur_probability: float = 0.3
+    noise_probability: float = 0.4
+    jpeg_probability: float = 0.3
 
 
 def vary(image: np.ndarray, rng: np.random.Generator, settings: Photometry) -> np.ndarray:

@@ -4,7 +4,7 @@ H W a picture's size.
 """
 
 import math
-from typing import Protocol
+from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image
@@ -13,28 +13,20 @@ from model.image import MINIMUM_SIDE
 from model.silhouette.confidence import alpha_mask
 
 
-class CropSettings(Protocol):
+@dataclass(frozen=True)
+class CropSettings:
     """How far crops differ from the pictures they are made from."""
 
-    @property
-    def aspect(self) -> tuple[float, float]:
-        """Width over height of a crop, from and to."""
-
-    @property
-    def least_window(self) -> float:
-        """Smallest part of a picture that is shown, over the largest that fits."""
-
-    @property
-    def person_height(self) -> tuple[float, float]:
-        """Of a person who fits into the crop, over its height, from and to."""
-
-    @property
-    def crop_probability(self) -> float:
-        """Of a person who does not fit."""
-
-    @property
-    def largest_height(self) -> float:
-        """Of such a person, over the crop's height."""
+    aspect: tuple[float, float] = (0.5, 1.7)
+    """Width over height of a crop."""
+    person_height: tuple[float, float] = (0.35, 0.98)
+    """Of a person who fits into the crop, over its height."""
+    crop_probability: float = 0.25
+    """Of a person who does not fit: head or feet are cut."""
+    largest_height: float = 2.0
+    """Of such a person, over the crop's height."""
+    least_window: float = 0.5
+    """Smallest part of a picture that is shown, over the largest that fits."""
 
 
 Box = tuple[float, float, float, float]

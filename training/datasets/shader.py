@@ -166,18 +166,17 @@ def read_rgba(path: Path) -> np.ndarray:
         raise InvalidInputError(f"{path} cannot be read as a picture: {error}") from error
 
 
-def read_pair(subject: ShaderSubject, frame: int) -> tuple[np.ndarray, np.ndarray]:
+def read_pair(folder: Path, frame: int) -> tuple[np.ndarray, np.ndarray]:
     """The dressed and the naked picture of a frame, each (H, W, 4) uint8.
 
+    Args:
+        folder: Of the sample.
+        frame: Its number.
+
     Raises:
-        FileNotFoundError: One of them is not there.
+        FileNotFoundError: One of them does not exist.
         InvalidInputError: One cannot be read, or their sizes differ.
     """
-    return read_pair_in(subject.folder, frame)
-
-
-def read_pair_in(folder: Path, frame: int) -> tuple[np.ndarray, np.ndarray]:
-    """The same, of the subject whose folder this is."""
     dressed = read_rgba(picture_path(folder, "dressed", frame))
     naked = read_rgba(picture_path(folder, "naked", frame))
     if dressed.shape != naked.shape:

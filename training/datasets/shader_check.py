@@ -1,4 +1,4 @@
-"""Looks for faults in a SHADER folder: what is there, what is missing, what cannot be read."""
+"""Checks a SHADER folder: counts its files, and finds missing, damaged and implausible ones."""
 
 import argparse
 import dataclasses
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
+import pandas as pd
 from tqdm import tqdm
 
 from model.errors import HabitusError
@@ -28,16 +29,16 @@ from training.datasets.shader import (
 from training.datasets.shader_truth import read_truth, truth_path
 from training.engine.atomic import write_text
 
-MOST_OUTSIDE = 0.01
-"""Share of the naked silhouette that may lie outside of the dressed one: cloth and body cut through
-each other in a pixel here and there."""
+MAX_OUTSIDE = 0.01
+"""Largest share of the naked silhouette outside of the dressed one. In single pixels the rendered
+body intersects its garments."""
 SHOWN_FAULTS = 20
-"""So many are printed; the JSON file has all of them."""
+"""Faults that are printed; the JSON file has all of them."""
 
 
 @dataclass(frozen=True)
 class SubjectReport:
-    """What one sample folder holds."""
+    """The contents of one sample folder."""
 
     batch: str
     subject: str
@@ -46,19 +47,19 @@ class SubjectReport:
     naked: int
     """Pictures in `naked`."""
     pairs: int
-    """Frames that have both."""
+    """Frames that have both pictures."""
     truth: bool
-    """There is a readable ground truth."""
+    """Whether there is a readable ground truth."""
     faults: tuple[str, ...]
-    """One sentence each."""
+    """One sentence for each fault."""
 
 
 def check_subject(subject: ShaderSubject, decode: bool = True) -> SubjectReport:
-    """Count, compare and read everything of one subject.
+    """Count, compare and read the files of one subject.
 
     Args:
         subject: Of a dataset.
-        decode: Read every picture, rather than only list it.
+        decode: Whether to read every picture, rather than only list it.
     """
     left_out = LeftOut()
     dressed, naked = (list_pictures(subject.folder / kind, left_out).keys() for kind in KINDS)
@@ -91,7 +92,7 @@ def check_subject(subject: ShaderSubject, decode: bool = True) -> SubjectReport:
 
 
 def _gaps(frames: list[int]) -> list[str]:
-    """What is missing of a subject's frames, which begin at 0."""
+    """The frames that are missing; a subject's frames begin at 0."""
     faults = []
     for before, after in pairwise([-1, *frames]):
         if after - before == 2:
@@ -102,9 +103,9 @@ def _gaps(frames: list[int]) -> list[str]:
 
 
 def _pair_faults(subject: ShaderSubject, frame: int) -> list[str]:
-    """What is wrong with the silhouettes of a frame."""
+    """The faults of a frame's silhouettes."""
     try:
-        dressed, naked = map(silhouette_mask, read_pair(subject, frame))
+        dressed, naked = map(silhouette_mask, read_pair(subject.folder, frame))
     except (HabitusError, OSError) as error:
         return [str(error)]
     faults = []
@@ -115,10 +116,10 @@ def _pair_faults(subject: ShaderSubject, frame: int) -> list[str]:
         kinds = [kind for kind, mask in zip(KINDS, (dressed, naked), strict=True) if is_so(mask)]
         if kinds:
             faults.append(f"the {' and the '.join(kinds)} silhouette {words}")
-    if not faults and (outside := (naked & ~dressed).sum() / naked.sum()) > MOST_OUTSIDE:
+    if not faults and (outside := (naked & ~dressed).sum() / naked.sum()) > MAX_OUTSIDE:
         swapped = "; dressed and naked may be swapped" if not (dressed & ~naked).any() else ""
         faults.append(
-            f"{100 * outside:.0f} % of the naked silhouette are outside of the dressed one{swapped}"
+            f"{100 * outside:.0f} % of the naked silhouette is outside of the dressed one{swapped}"
         )
     return faults
 
@@ -149,12 +150,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print the table; 1 when something is wrong."""
+    """Print the table and the faults; the exit status is 1 where there are faults."""
     subjects = list(iter_subjects(args.folder, LeftOut()))
     num_batches = len({subject.batch for subject in subjects})
     doing = "listing" if args.fast else "decoding"
     sys.stderr.write(
-        f"{args.folder}: {len(subjects)} subjects in {num_batches} batches; {doing} their "
+        f"found {len(subjects)} subjects in {num_batches} batches of {args.folder}; {doing} their "
         f"pictures with {args.workers} threads\n"
     )
     with ThreadPoolExecutor(args.workers) as pool:
@@ -167,7 +168,7 @@ def run(args: argparse.Namespace) -> int:
         for folder in other_folders(args.folder)
     ]
     faults += [f"{r.batch}/{r.subject}: {fault}" for r in reports for fault in r.faults]
-    lines = [table(reports), *faults[:SHOWN_FAULTS]]
+    lines = [*([table(reports)] if reports else []), *faults[:SHOWN_FAULTS]]
     if len(faults) > SHOWN_FAULTS:
         lines.append(f"... and {len(faults) - SHOWN_FAULTS} more")
     lines.append(f"{len(faults)} faults" if faults else "no faults")
@@ -179,24 +180,22 @@ def run(args: argparse.Namespace) -> int:
             "faults": faults,
         }
         write_text(args.json, json.dumps(report, indent=2) + "\n")
-    if not faults:
-        sys.stderr.write(
-            f"train on it with\n  python -m training fit silhouette --data {args.folder}\n"
-        )
-    elif not args.json:
+    elif faults:
         sys.stderr.write("--json FILE writes the whole list\n")
+    if faults:
+        sys.stderr.write("incomplete pairs are left out; a damaged picture stops the training\n")
+    if pairs := sum(report.pairs for report in reports):
+        sys.stderr.write(
+            f"{pairs} complete pairs; train on them with\n"
+            f"  python -m training fit silhouette --data {args.folder}\n"
+        )
     return 1 if faults else 0
 
 
 def table(reports: list[SubjectReport]) -> str:
-    """One line a batch and one for all."""
-    rows = ["batch              subjects  dressed    naked    pairs    truth   faults"]
-    batches = sorted({report.batch for report in reports})
-    groups = [(batch, [r for r in reports if r.batch == batch]) for batch in batches]
-    for name, members in [*groups, ("all", reports)]:
-        rows.append(
-            f"{name:<18} {len(members):>8} {sum(r.dressed for r in members):>8} "
-            f"{sum(r.naked for r in members):>8} {sum(r.pairs for r in members):>8} "
-            f"{sum(r.truth for r in members):>8} {sum(len(r.faults) for r in members):>8}"
-        )
-    return "\n".join(rows)
+    """One line for each batch, and one for all."""
+    rows = pd.DataFrame([{**vars(r), "subjects": 1, "faults": len(r.faults)} for r in reports])
+    columns = ["subjects", "dressed", "naked", "pairs", "truth", "faults"]
+    sums = rows.groupby("batch")[columns].sum()
+    sums.loc["all"] = sums.sum()
+    return sums.rename_axis(None).to_string()

@@ -37,10 +37,7 @@ class ShaderTruth:
 
 
 def truth_path(subject: ShaderSubject) -> Path | None:
-    """The subject's `gt<sample>.pkl`, or `gt.pkl`; None where there is neither.
-
-    The case and the padding of the name do not matter.
-    """
+    """The subject's `gt<sample>.pkl` or `gt.pkl`, in any case and with any padding; else None."""
     usual = (subject.folder / f"gt{subject.name}.pkl", subject.folder / "gt.pkl")
     for path in usual:
         if path.is_file():
@@ -54,11 +51,11 @@ def truth_path(subject: ShaderSubject) -> Path | None:
 
 
 def read_truth(subject: ShaderSubject) -> ShaderTruth:
-    """Body parameters, through the restricted unpickler.
+    """Read body parameters with the restricted unpickler.
 
     Raises:
         FileNotFoundError: There is no ground truth.
-        AssetError: The pickle is hostile or damaged, or lacks something.
+        AssetError: The pickle is refused, is damaged, or lacks a field.
     """
     path = truth_path(subject)
     if path is None:
@@ -67,44 +64,38 @@ def read_truth(subject: ShaderSubject) -> ShaderTruth:
     if not isinstance(content, dict):
         raise AssetError(f"{path} holds a {type(content).__name__}; a dict is needed")
     fields = {str(key): value for key, value in content.items()}
-    return ShaderTruth(
-        betas=_betas(path, fields, "shape" if "shape" in fields else "betas"),
-        poses=_array(path, fields, "poses", (-1, 72)),
-        trans=_array(path, fields, "trans", (-1, 3)),
-        joints2d=_array(path, fields, "joints2D", (-1, 24, 2)),
-        joints3d=_array(path, fields, "joints3D", (-1, 24, 3)),
-    )
-
-
-def _betas(path: Path, fields: dict[str, Any], key: str) -> np.ndarray:
-    """One row; where there is a row for each frame, all must be the same."""
-    rows = np.atleast_1d(np.squeeze(_numbers(path, fields, key)))
-    if rows.ndim > 1 and rows.size:
-        if not (rows == rows[0]).all():
-            raise AssetError(f"{path}: {key} differs between frames; a body has one shape")
-        rows = np.atleast_1d(np.squeeze(rows[0]))
-    if rows.ndim != 1 or not 1 <= rows.size <= MAX_BETAS:
-        raise AssetError(
-            f"{path}: {key} has {rows.size} numbers; 1 to {MAX_BETAS} betas are needed"
-        )
-    return rows
-
-
-def _array(path: Path, fields: dict[str, Any], key: str, shape: tuple[int, ...]) -> np.ndarray:
-    numbers = _numbers(path, fields, key)
     try:
-        return numbers.reshape(shape)
+        return ShaderTruth(
+            betas=_one_shape(fields, "shape" if "shape" in fields else "betas"),
+            poses=_numbers(fields, "poses", -1, 72),
+            trans=_numbers(fields, "trans", -1, 3),
+            joints2d=_numbers(fields, "joints2D", -1, 24, 2),
+            joints3d=_numbers(fields, "joints3D", -1, 24, 3),
+        )
     except ValueError as error:
-        raise AssetError(f"{path}: {key!r} does not fit (frames, {shape[1:]}): {error}") from error
+        raise AssetError(f"{path}: {error}") from error
 
 
-def _numbers(path: Path, fields: dict[str, Any], key: str) -> np.ndarray:
+def _one_shape(fields: dict[str, Any], key: str) -> np.ndarray:
+    """One row of betas; a row for each frame is allowed if all are the same."""
+    betas = np.atleast_1d(np.squeeze(_numbers(fields, key)))
+    if betas.ndim > 1 and betas.size:
+        if (betas != betas[0]).any():
+            raise ValueError(f"{key} differs between frames; a body has one shape")
+        betas = betas[0]
+    if betas.ndim != 1 or not 1 <= betas.size <= MAX_BETAS:
+        raise ValueError(f"{key} has {betas.size} numbers; 1 to {MAX_BETAS} betas are needed")
+    return betas
+
+
+def _numbers(fields: dict[str, Any], key: str, *shape: int) -> np.ndarray:
     if key not in fields:
-        raise AssetError(f"{path} has no {key!r}; found {', '.join(sorted(fields))}")
+        raise ValueError(f"there is no {key!r}; found {', '.join(sorted(fields))}")
     try:
         array = np.asarray(fields[key], dtype=np.float64)
+        array = array.reshape(shape) if shape else array
     except (TypeError, ValueError) as error:
-        raise AssetError(f"{path}: {key!r} does not fit: {error}") from error
+        raise ValueError(f"{key!r} does not fit: {error}") from error
     if not np.isfinite(array).all():
-        raise AssetError(f"{path}: {key!r} holds NaN or infinity; finite numbers are needed")
+        raise ValueError(f"{key!r} holds NaN or infinity; finite numbers are needed")
     return array

@@ -1,5 +1,7 @@
 """Which samples make up which step, and the workers that make them."""
 
+import atexit
+import multiprocessing
 import signal
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -128,11 +130,13 @@ def batch_loader(
         raise InvalidInputError(f"num_workers is {num_workers}; it must not be negative")
     workers: dict[str, Any] = {}
     if num_workers:
+        atexit.unregister(_end_workers)
+        atexit.register(_end_workers)
         # Not fork: a fork of a process with threads (torch, CUDA, Warp) may hang.
         workers = {
             "multiprocessing_context": "forkserver",
             "prefetch_factor": 4,
-            "worker_init_fn": _leave_interrupts_to_the_loop,
+            "worker_init_fn": _ignore_interrupts,
         }
     return DataLoader(
         samples,
@@ -143,10 +147,21 @@ def batch_loader(
     )
 
 
-def _leave_interrupts_to_the_loop(_worker: int) -> None:
-    """Ctrl-C, schedulers and torchrun signal every process; only the loop shall act on it.
+def _ignore_interrupts(_worker: int) -> None:
+    """Leave SIGINT and SIGTERM, which schedulers send to every process, to the training loop.
 
-    Workers end when the loop ends, or when they find that it is gone.
+    Workers end when the loop ends or when its process is gone.
     """
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
+
+
+def _end_workers() -> None:
+    """End the workers that are left when the interpreter exits.
+
+    Some are while anything, such as a traceback, still refers to the batches. multiprocessing would
+    send them SIGTERM, which they ignore, and wait for them.
+    """
+    for process in multiprocessing.active_children():
+        if process.daemon:
+            process.kill()

@@ -1,4 +1,4 @@
-"""The runs of a comparison: every recipe with every seed, each in a folder of its own."""
+"""The runs of a comparison: every recipe with every seed, each in its own folder."""
 
 import argparse
 import dataclasses
@@ -10,7 +10,7 @@ from typing import Generic
 
 from model.errors import InvalidInputError
 from training.engine.batches import num_steps
-from training.engine.experiment import Experiment, Recipe
+from training.engine.experiment import Recipe
 from training.engine.loop import Outcome
 from training.engine.precision import check_device
 from training.engine.run import RunFolder
@@ -28,63 +28,92 @@ class Competitor(Generic[Recipe]):
     recipe: Recipe
     folder: RunFolder
 
+    def open(self) -> None:
+        """Begin the run, or check that the folder holds a run of the same recipe.
+
+        Raises:
+            InvalidInputError: It holds a run of another recipe.
+        """
+        wanted = recipe_as_dict(self.recipe)
+        if not (self.folder.last.exists() or self.folder.previous.exists()):
+            RunFolder.create(self.folder.path, wanted, self.recipe.initial)
+            return
+        source = str(self.folder.description)
+        recipe = parse_recipe(self.folder.describe()["recipe"], type(self.recipe), source)
+        stored = recipe_as_dict(recipe)
+        if differing := sorted(key for key in wanted if stored[key] != wanted[key]):
+            raise InvalidInputError(
+                f"{self.folder.path} was trained with another {', '.join(differing)}; choose "
+                "another --out"
+            )
+
+    def progress(self) -> RunProgress:
+        """The state of the run."""
+        return RunProgress.from_state(self.folder.load_last() or {})
+
+    def is_over(self) -> bool:
+        """Whether the run has ended."""
+        stages, routine = self.recipe.stages, self.recipe.routine
+        seconds = 60 * routine.processor_minutes
+        return self.progress().is_over(num_steps(stages), routine.patience, seconds)
+
 
 def within_budget(recipe: Recipe, args: argparse.Namespace) -> Recipe:
-    """The recipe with the steps of its last stage and the processor time that are asked for."""
+    """The recipe with the steps of its last stage and the processor time of the command line."""
     stages, routine = recipe.stages, recipe.routine
     if args.steps is not None:
         stages = (*stages[:-1], dataclasses.replace(stages[-1], steps=args.steps))
     if args.minutes is not None:
         routine = dataclasses.replace(routine, processor_minutes=float(args.minutes))
-    # mypy cannot see that a type with these properties is a dataclass.
-    changed: Recipe = dataclasses.replace(recipe, stages=stages, routine=routine)  # type: ignore[type-var]
+    changed: Recipe = dataclasses.replace(recipe, stages=stages, routine=routine)
     return changed
 
 
 def competitors(
     recipes: Mapping[str, Recipe], seeds: Sequence[int], out: Path
 ) -> list[Competitor[Recipe]]:
-    """Every recipe with every seed, each in a folder of its own.
+    """Every recipe with every seed.
 
     Args:
         recipes: By name.
-        seeds: Take the place of the recipes' own.
-        out: The folder of all.
+        seeds: Replace those of the recipes.
+        out: The folder of all runs.
     """
-    found = []
-    for name, given in recipes.items():
-        for seed in seeds:
-            # mypy cannot see that a type with these properties is a dataclass.
-            recipe: Recipe = dataclasses.replace(given, seed=seed)  # type: ignore[type-var]
-            folder = RunFolder(out / f"{name}-{seed}")
-            found.append(Competitor(name, seed, recipe, folder))
-    return found
+    return [
+        Competitor(
+            name,
+            seed,
+            dataclasses.replace(recipe, seed=seed),
+            RunFolder(out / f"{name}-{seed}"),
+        )
+        for name, recipe in recipes.items()
+        for seed in seeds
+    ]
 
 
 def train_alike(
     chosen: Sequence[Competitor[Recipe]], train: Callable[[Recipe, RunFolder], Outcome]
 ) -> int | None:
-    """Train what is not trained yet, one after the other.
+    """Train the runs that have not ended, one after the other.
 
     Args:
         chosen: Of `competitors`.
-        train: Runs an experiment from wherever its folder says it is.
+        train: Runs an experiment from the state in its folder.
 
     Returns:
-        None when all are trained; the exit status when one was interrupted: 128 plus the signal.
+        None if all have ended; if one was interrupted, the exit status: 128 plus the signal.
 
     Raises:
-        InvalidInputError: A folder holds a run of another recipe, or a recipe names a device that
-            is not here.
+        InvalidInputError: A folder holds a run of another recipe, or the device of a recipe is not
+            available.
     """
     for competitor in chosen:
         check_device(competitor.recipe.device)
     for competitor in chosen:
-        _open(competitor.folder.path, competitor.recipe)
-        progress = _progress(competitor.folder)
-        if progress is not None and _is_over(progress, competitor.recipe):
+        competitor.open()
+        if competitor.is_over():
             continue
-        sys.stderr.write(f"{competitor.name}, seed {competitor.seed}\n")
+        sys.stderr.write(f"training {competitor.name}, seed {competitor.seed}\n")
         outcome = train(competitor.recipe, competitor.folder)
         if not outcome.finished:
             sys.stdout.write("stopped; the same command continues\n")
@@ -92,36 +121,7 @@ def train_alike(
     return None
 
 
-def _open(path: Path, recipe: Experiment) -> None:
-    """A new run, or the one that was begun there with the same recipe."""
-    wanted = recipe_as_dict(recipe)
-    folder = RunFolder(path)
-    if not any(file.exists() for file in (folder.last, folder.previous)):
-        RunFolder.create(path, wanted, recipe.initial)
-        return
-    stored = recipe_as_dict(
-        parse_recipe(folder.describe()["recipe"], type(recipe), str(folder.description))
-    )
-    if differing := sorted(key for key in wanted if stored[key] != wanted[key]):
-        raise InvalidInputError(
-            f"{path} was trained with another {', '.join(differing)}; choose another --out"
-        )
-
-
-def _progress(folder: RunFolder) -> RunProgress | None:
-    state = folder.load_last()
-    return None if state is None else RunProgress.from_state(state)
-
-
-def _is_over(progress: RunProgress, recipe: Experiment) -> bool:
-    routine = recipe.routine
-    return progress.is_over(
-        num_steps(recipe.stages), routine.patience, 60 * routine.processor_minutes
-    )
-
-
 def trained_text(one: Competitor[Recipe]) -> str:
-    """How long, in a few words."""
-    progress, stage = _progress(one.folder), one.recipe.stages[-1]
-    assert progress is not None
-    return f"{progress.step} steps of {stage.batch_size} at {stage.image_size} px"
+    """The length of a run, for the table."""
+    stage = one.recipe.stages[-1]
+    return f"{one.progress().step} steps of {stage.batch_size} at {stage.image_size} px"

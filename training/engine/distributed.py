@@ -1,7 +1,7 @@
-"""Several processes that train one network together; torchrun starts them.
+"""Training one network with several processes, which torchrun starts.
 
-Each takes an equal share of every batch. What they agree upon goes through small tensors on the
-CPU, so that nothing waits for the device; gradients and statistics go from device to device.
+Each process takes an equal share of every batch. The processes agree on steps and scores through
+small tensors on the CPU, so that nothing waits for the device. Gradients go from device to device.
 """
 
 import os
@@ -18,15 +18,15 @@ from torch.autograd.function import FunctionCtx
 from model.errors import InvalidInputError
 
 PATIENCE = timedelta(hours=4)
-"""How long the others wait for the first process to pack data, to judge, or to save."""
+"""Longest time that the others wait for the first process to pack data, validate or save."""
 
 
 @contextmanager
 def joined_processes(device: torch.device) -> Iterator[None]:
-    """Meet the processes that torchrun has started; without torchrun this one is alone.
+    """Join the processes that torchrun has started; does nothing without torchrun.
 
     Args:
-        device: Of this process; CUDA devices talk by NCCL, CPUs by gloo.
+        device: Of this process. CUDA devices communicate by NCCL, CPUs by gloo.
 
     Raises:
         InvalidInputError: Processes would share a CUDA device.
@@ -55,7 +55,7 @@ def joined_processes(device: torch.device) -> Iterator[None]:
 
 
 def is_launched() -> bool:
-    """Whether torchrun, or something that speaks as it does, has started this process."""
+    """Whether torchrun or a compatible launcher has started this process."""
     return {"RANK", "WORLD_SIZE", "LOCAL_RANK"} <= os.environ.keys()
 
 
@@ -65,37 +65,32 @@ def local_rank() -> int:
 
 
 def num_processes() -> int:
-    """That have joined."""
+    """Number of processes that have joined."""
     return dist.get_world_size() if dist.is_initialized() else 1
 
 
 def rank() -> int:
-    """Number of this process, from 0."""
+    """Number of this process among all, from 0."""
     return dist.get_rank() if dist.is_initialized() else 0
 
 
 def is_first() -> bool:
-    """Whether this process is the one that judges, writes and talks."""
+    """Whether this process is the one that validates, writes files and logs."""
     return rank() == 0
 
 
 @contextmanager
 def first_process_first() -> Iterator[None]:
-    """A block that the first process goes through before the others enter it."""
+    """A block that the first process completes before the others enter it."""
     if not is_first():
-        wait_for_all()
+        largest(0)
     yield
     if is_first():
-        wait_for_all()
-
-
-def wait_for_all() -> None:
-    """Return when every process has come here."""
-    largest(0)
+        largest(0)
 
 
 def largest(number: int) -> int:
-    """The largest of the processes' numbers, for all of them."""
+    """The largest of the processes' numbers. Returns when every process has called it."""
     if num_processes() == 1:
         return number
     found = torch.tensor(number)
@@ -104,7 +99,7 @@ def largest(number: int) -> int:
 
 
 def from_first(number: float) -> float:
-    """The first process's number, for all of them."""
+    """The first process's number."""
     if num_processes() == 1:
         return number
     found = torch.tensor(number, dtype=torch.float64)
@@ -113,7 +108,7 @@ def from_first(number: float) -> float:
 
 
 def means(values: Mapping[str, Tensor]) -> dict[str, float]:
-    """The mean over processes of each scalar."""
+    """The mean of each scalar over the processes."""
     found = torch.tensor([float(value) for value in values.values()], dtype=torch.float64)
     if num_processes() > 1:
         dist.all_reduce(found)
@@ -122,7 +117,7 @@ def means(values: Mapping[str, Tensor]) -> dict[str, float]:
 
 
 def total(value: Tensor) -> Tensor:
-    """The sum over processes, for all of them; its gradient is the sum of their gradients."""
+    """The sum over the processes, with gradients."""
     if num_processes() == 1:
         return value
     summed: Tensor = _Total.apply(value)  # type: ignore[no-untyped-call]
@@ -130,7 +125,7 @@ def total(value: Tensor) -> Tensor:
 
 
 class _Total(Function):
-    """Every process's value counts in every process's sum, so its gradient is the sum of theirs."""
+    """A process's value is in the sums of all processes: its gradient is the sum of theirs."""
 
     @staticmethod
     def forward(_context: FunctionCtx, value: Tensor) -> Tensor:  # type: ignore[override]
@@ -146,18 +141,17 @@ class _Total(Function):
 
 
 def weighted_mean(values: Tensor, weights: Tensor) -> Tensor:
-    """The mean of what counts, over the batches of all processes.
+    """The part of a process in the weighted mean over the whole batch.
 
-    A process gives its own part of the sum over everybody's weights, times the number of
-    processes. The mean over processes, which is what becomes of their losses and gradients, is then
-    the mean over the whole batch; a mean of each process's own mean would not be, since their
-    weights differ. A plain mean over equal shares needs no such care.
+    The mean of the results over the processes, which DDP forms of losses and gradients, is the
+    weighted mean over the whole batch. The mean of the processes' own weighted means would not be,
+    since the sums of their weights differ.
 
-    Every process must come here, and judging must not: only the first process judges.
+    All processes must call it. Validation must not, since only the first process validates.
 
     Args:
         values: Of any shape.
-        weights: Of the same shape; nothing counts where all are 0, and the mean is 0.
+        weights: Of the same shape. If all are 0, the mean is 0.
     """
     weight = total(weights.sum().detach())
     mean = (weights * values).sum() / weight.clamp_min(1e-6)

@@ -1,6 +1,7 @@
 """What every experiment has: its recipe's fields, and the header of its checkpoint."""
 
-from typing import Protocol, TypeVar
+from dataclasses import dataclass, field
+from typing import TypeVar
 
 from torch import Tensor
 
@@ -13,38 +14,28 @@ from training.engine.run import RunFolder
 LICENCE = "Apache-2.0"
 
 
-class Experiment(Protocol):
+@dataclass(frozen=True, kw_only=True)
+class Experiment:
     """What every recipe says."""
 
-    @property
-    def stages(self) -> tuple[Stage, ...]:
-        """Sizes and batches."""
-        ...
+    stages: tuple[Stage, ...]
+    """Progressive resolution: small pictures first. The last size is the checkpoint's."""
+    optimisation: Optimisation = field(default_factory=Optimisation)
+    routine: Routine = field(default_factory=Routine)
+    initial: str | None = None
+    """Checkpoint that the weights start from."""
+    seed: int = 0
+    device: str = "auto"
+    """auto, cpu, cuda, cuda:1 ..."""
 
-    @property
-    def routine(self) -> Routine:
-        """What happens when."""
-        ...
+    def __post_init__(self) -> None:
+        """Refuse an experiment without steps.
 
-    @property
-    def optimisation(self) -> Optimisation:
-        """How weights change."""
-        ...
-
-    @property
-    def initial(self) -> str | None:
-        """Checkpoint that the weights start from."""
-        ...
-
-    @property
-    def seed(self) -> int:
-        """Of everything random."""
-        ...
-
-    @property
-    def device(self) -> str:
-        """Where to compute."""
-        ...
+        Raises:
+            ValueError: There is no stage.
+        """
+        if not self.stages:
+            raise ValueError("at least one stage is needed")
 
 
 Recipe = TypeVar("Recipe", bound=Experiment)

@@ -1,4 +1,4 @@
-"""What `python -m training fit` does alike for every capability that learns from a recipe."""
+"""`python -m training fit` for every capability that learns from a recipe."""
 
 import argparse
 import dataclasses
@@ -16,12 +16,7 @@ from model.checkpoint import CheckpointHeader
 from model.errors import InvalidInputError
 from model.image import MINIMUM_SIDE
 from training.arguments import at_least, device, output_file, output_folder
-from training.engine.batches import (
-    StagedBatches,
-    batch_loader,
-    check_shares,
-    num_steps,
-)
+from training.engine.batches import StagedBatches, batch_loader, check_shares, num_steps
 from training.engine.distributed import (
     first_process_first,
     is_first,
@@ -39,14 +34,14 @@ from training.recipe import load_recipe, parse_recipe, recipe_as_dict
 
 
 class TrainingData(NamedTuple, Generic[Batch]):
-    """What a run learns from, and how its task begins."""
+    """The data of a run, and the task that learns from it."""
 
     samples: Dataset[Batch]
     """One for every `SampleKey`."""
     validation_batches: Callable[[], Iterable[Batch]]
-    """Held-out batches to choose the best step by; read by the first process alone."""
+    """Held-out batches that choose the best step; only the first process reads them."""
     build_task: Callable[[], SupervisedTask[Batch]]
-    """The task before its first step."""
+    """Builds the task before its first step."""
 
 
 @dataclass(frozen=True)
@@ -56,20 +51,19 @@ class Fitting(Generic[Recipe]):
     slug: str
     kind: type[Recipe]
     default: Path
-    """The recipe that is trained when none is named."""
+    """The recipe that is used when the command line names none."""
     configure_data: Callable[[argparse.ArgumentParser], None]
-    """Options that name the data."""
+    """Adds the options that name the data."""
     with_data: Callable[[Recipe, argparse.Namespace], Recipe]
     """The recipe with the data that the command line names."""
     prepare: Callable[[Recipe], TrainingData[Any]]
-    """Reads, checks and packs the data. One process works, the others wait for it."""
+    """Reads, checks and packs the data. One process does this while the others wait."""
     network: Callable[[Recipe], nn.Module]
-    """An untrained network."""
+    """Builds an untrained network."""
     save: Callable[[Path, Any, int, CheckpointHeader], None]
-    """Writes a network as a checkpoint that the predictor loads: path, network, input size,
-    header."""
+    """Writes a checkpoint that the predictor loads, from path, network, input size and header."""
     describe_data: Callable[[Recipe], str]
-    """What a run learned from, in words, for the header."""
+    """Describes the training data in words, for the header."""
 
     def configure(self, parser: argparse.ArgumentParser) -> None:
         """Options that all capabilities have."""
@@ -93,37 +87,35 @@ class Fitting(Generic[Recipe]):
             help="the run's folder (%(default)s)",
         )
         parser.add_argument("--resume", action="store_true", help="continue the run in that folder")
+        parser.add_argument(
+            "--prepare",
+            action="store_true",
+            help="only read, check and pack the data, as every run does before its first step",
+        )
         parser.add_argument("--initial", metavar="FILE", help="checkpoint to start from")
         parser.add_argument("--device", type=device, help="auto, cpu, cuda, cuda:1 ...")
-        parser.add_argument("--seed", type=at_least(0), metavar="N", help="of everything random")
+        parser.add_argument("--seed", type=at_least(0), metavar="N", help="of all random numbers")
         parser.add_argument(
-            "--export",
-            type=output_file,
-            metavar="FILE",
-            help="write the best weights there, no training",
+            "--export", type=output_file, metavar="FILE", help="only write the run's best weights"
         )
         parser.add_argument(
             "--input-size",
             type=at_least(MINIMUM_SIDE),
             metavar="PIXELS",
-            help="with --export: the side that pictures are letterboxed to (the last stage's)",
-        )
-        parser.add_argument(
-            "--pack-only", action="store_true", help="read, check and pack the data, no training"
+            help="with --export: the side that pictures are letterboxed to (of the last stage)",
         )
         self.configure_data(parser)
 
     def with_options(self, recipe: Recipe, args: argparse.Namespace) -> Recipe:
-        """The recipe with what the command line says of data, device, seed and initial weights."""
+        """The recipe with the data, device, seed and initial weights of the command line."""
         recipe = self.with_data(recipe, args)
         given = {name: getattr(args, name, None) for name in ("initial", "device", "seed")}
         changes = {name: value for name, value in given.items() if value is not None}
-        # mypy cannot see that a type with these properties is a dataclass.
-        changed: Recipe = dataclasses.replace(recipe, **changes)  # type: ignore[type-var]
+        changed: Recipe = dataclasses.replace(recipe, **changes)
         return changed
 
     def run(self, args: argparse.Namespace) -> int:
-        """Train, or continue, or only export; 128 plus the signal when interrupted."""
+        """Train, continue, prepare or export; the exit status is 128 plus the signal of a stop."""
         logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
         if args.export:
             self.export(RunFolder.open(args.out), args.export, args.input_size)
@@ -134,8 +126,9 @@ class Fitting(Generic[Recipe]):
         else:
             recipe = load_recipe(args.recipe or self.default, self.kind, args.set)
             recipe = self.with_options(recipe, args)
-        if args.pack_only:
+        if args.prepare:
             self.prepare(recipe)
+            sys.stdout.write("the data is ready; the same command without --prepare trains\n")
             return 0
         check_device(recipe.device)
         with joined_processes(pick_device(recipe.device)):
@@ -148,15 +141,15 @@ class Fitting(Generic[Recipe]):
             folder = RunFolder.open(args.out)
             outcome = self.train(recipe, folder)
             if is_first():
-                self._conclude(folder, outcome)
+                self._conclude(folder, outcome, args)
         return 0 if outcome.finished or outcome.signal is None else 128 + outcome.signal
 
     def train(self, recipe: Recipe, folder: RunFolder) -> Outcome:
-        """Run an experiment from wherever its folder says it is.
+        """Run an experiment from the state in its folder, if there is one, to its end.
 
         Raises:
-            InvalidInputError: The recipe does not fit its data or itself.
-            CheckpointError: What was saved to continue from is damaged.
+            InvalidInputError: The recipe does not fit the data, or contradicts itself.
+            CheckpointError: The saved state is damaged.
             StorageError: The disk is full.
         """
         check_shares(recipe.stages, num_processes(), recipe.optimisation.accumulate)
@@ -185,15 +178,15 @@ class Fitting(Generic[Recipe]):
         """Write a run's best weights as a checkpoint that the predictor loads.
 
         Args:
-            folder: The run's.
-            path: Where to.
-            input_size: Side that the predictor letterboxes pictures to; the last stage's when left
-                out. Somewhat more can be better than what was trained at: augmentation shows
-                people larger than they are in whole pictures (Touvron et al., Fixing the
-                train-test resolution discrepancy, NeurIPS 2019).
+            folder: Of the run.
+            path: Of the checkpoint.
+            input_size: Side that the predictor letterboxes pictures to; by default that of the last
+                stage. A somewhat larger one can be better, since people are larger in augmented
+                pictures (Touvron et al., Fixing the train-test resolution discrepancy, NeurIPS
+                2019).
 
         Raises:
-            InvalidInputError: Nothing was judged yet.
+            InvalidInputError: There was no validation yet.
         """
         stored = folder.describe()["recipe"]
         recipe = parse_recipe(stored, self.kind, str(folder.description))
@@ -203,12 +196,13 @@ class Fitting(Generic[Recipe]):
         self.save(path, network, side, run_header(folder, self.describe_data(recipe)))
 
     def _announce(self, recipe: Recipe, args: argparse.Namespace) -> None:
-        """Say what will be trained, from what, and where it goes."""
+        """Say what will be trained, on what data, from which weights, and where the results go."""
         stages = ", then ".join(
             f"{stage.steps} steps of {stage.batch_size} pictures at {stage.image_size} px"
             for stage in recipe.stages
         )
-        start = recipe.initial or f"weights = {getattr(recipe, 'weights', 'none')}"
+        weights = getattr(recipe, "weights", "none")
+        start = recipe.initial or ("random weights" if weights == "none" else weights)
         logging.getLogger(__name__).info(
             "%s the %s network on %s: %s\n  data: %s\n  initialised from: %s\n  run folder: %s",
             "continuing" if args.resume else "training",
@@ -220,23 +214,26 @@ class Fitting(Generic[Recipe]):
             args.out,
         )
 
-    def _conclude(self, folder: RunFolder, outcome: Outcome) -> None:
-        """Say how a run ended, and export what it trained."""
+    def _conclude(self, folder: RunFolder, outcome: Outcome, args: argparse.Namespace) -> None:
+        """Export the best weights of a finished run; say what to do next."""
         if not outcome.finished:
             sys.stdout.write(
                 f"stopped after step {outcome.step}; continue with\n"
                 f"  python -m training fit {self.slug} --out {folder.path} --resume\n"
             )
-        else:
-            checkpoint = folder.path / f"{self.slug}.safetensors"
-            self.export(folder, checkpoint, None)
-            sys.stdout.write(
-                f"wrote {checkpoint}; measure it with\n"
-                f"  python -m training evaluate {self.slug} --checkpoint {checkpoint} ...\n"
-            )
+            return
+        checkpoint = folder.path / f"{self.slug}.safetensors"
+        self.export(folder, checkpoint, None)
+        data = [f" --data {' '.join(args.data)}"] if getattr(args, "data", None) else []
+        data += [f" --ccp {args.ccp}"] if args.ccp else []
+        sys.stdout.write(
+            f"wrote {checkpoint}, with a validation score of {outcome.metrics['score']:.4f}; "
+            f"measure it with\n  python -m training evaluate {self.slug} --checkpoint "
+            f"{checkpoint}{''.join(data) or ' ...'}\n"
+        )
 
     def _resumed_recipe(self, args: argparse.Namespace, folder: RunFolder) -> Recipe:
-        """The run's own; one given again must be the same, else the end would be neither's."""
+        """The recipe of the run. A recipe on the command line must be the same."""
         recipe = parse_recipe(folder.describe()["recipe"], self.kind, str(folder.description))
         if args.set and not args.recipe:
             raise InvalidInputError("--set changes a new run's recipe; a resumed run keeps its own")
@@ -249,6 +246,6 @@ class Fitting(Generic[Recipe]):
             if differing:
                 raise InvalidInputError(
                     f"{args.recipe} differs from the run's recipe in {', '.join(differing)}; "
-                    "leave it out to continue the run as it was begun"
+                    "name no recipe to continue with the run's own"
                 )
         return self.with_options(recipe, args)

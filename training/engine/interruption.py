@@ -1,41 +1,31 @@
-"""SIGINT and SIGTERM as a wish that the loop grants after the step."""
+"""SIGINT and SIGTERM as requests that the training loop grants after the current step."""
 
 import signal
-from types import FrameType, TracebackType
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
 from typing import Any
 
 
-class Interruption:
-    """Inside the `with` block the first signal is only noted.
+@contextmanager
+def noted_signals() -> Iterator[list[signal.Signals]]:
+    """Note the first SIGINT or SIGTERM of the block in the list instead of acting on it.
 
-    After it SIGINT acts as it always did: somebody at a keyboard insists. Another SIGTERM changes
-    nothing, since a cluster's scheduler and torchrun may each send one for the same stop.
+    After it, SIGINT has its usual effect, for a person who presses Ctrl-C twice. Another SIGTERM is
+    ignored, since a cluster's scheduler and torchrun may both send one for the same stop.
     """
+    noted: list[signal.Signals] = []
+    before: dict[signal.Signals, Any] = {}
 
-    def __init__(self) -> None:
-        self.signal: signal.Signals | None = None
-        self._before: dict[signal.Signals, Any] = {}
+    def note(number: int, _frame: FrameType | None) -> None:
+        if not noted:
+            noted.append(signal.Signals(number))
+            signal.signal(signal.SIGINT, before[signal.SIGINT])
 
-    def __enter__(self) -> "Interruption":
-        for number in (signal.SIGINT, signal.SIGTERM):
-            self._before[number] = signal.signal(number, self._note)
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        for number, handler in self._before.items():
+    for number in (signal.SIGINT, signal.SIGTERM):
+        before[number] = signal.signal(number, note)
+    try:
+        yield noted
+    finally:
+        for number, handler in before.items():
             signal.signal(number, handler)
-
-    @property
-    def requested(self) -> bool:
-        """Whether a signal came."""
-        return self.signal is not None
-
-    def _note(self, number: int, _frame: FrameType | None) -> None:
-        if self.signal is None:
-            self.signal = signal.Signals(number)
-            signal.signal(signal.SIGINT, self._before[signal.SIGINT])

@@ -12,6 +12,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from model.errors import InvalidInputError
+from training.engine.curve_log import CurveLog
 from training.engine.distributed import (
     from_first,
     is_first,
@@ -20,9 +21,8 @@ from training.engine.distributed import (
     num_processes,
     rank,
 )
-from training.engine.interruption import Interruption
-from training.engine.logging import CurveLog
-from training.engine.progress import progress_bar, show
+from training.engine.interruption import noted_signals
+from training.engine.progress_bar import progress_bar, show
 from training.engine.run import RunFolder
 from training.engine.run_progress import RunProgress
 from training.engine.seeding import seed_step
@@ -124,7 +124,7 @@ def fit(
     finished = progress.is_over(*limits)
     interrupted = 0
     with (
-        Interruption() as interruption,
+        noted_signals() as noted,
         CurveLog(run.path, progress.step) if first else nullcontext() as curves,
         progress_bar(num_steps, progress.step, shown=first) as bar,
     ):
@@ -163,7 +163,7 @@ def fit(
                 logged_at, num_samples = time.perf_counter(), 0
                 since = time.process_time()
             finished = progress.is_over(*limits)
-            interrupted = largest(interruption.signal or 0)
+            interrupted = largest(noted[0] if noted else 0)
             over = finished or interrupted > 0
             if first and (over or step % routine.save_every == 0):
                 run.save_last({"task": task.state_dict(), **progress.as_state()})

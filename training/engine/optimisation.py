@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from model.errors import InvalidInputError
-from training.engine.muon import FEWEST_CHANNELS, Muon, mixes_channels
+from training.engine.muon import MIN_CHANNELS, Muon, mixes_channels
 from training.engine.precision import Precision
 
 
@@ -105,7 +105,7 @@ def make_optimisers(network: nn.Module, settings: Optimisation) -> dict[str, tor
         mixing = [p for p in parameters if mixes_channels(p)]
         if not mixing:
             raise InvalidInputError(
-                f"optimiser is 'muon', and no weight of this network mixes {FEWEST_CHANNELS} "
+                f"optimiser is 'muon', and no weight of this network mixes {MIN_CHANNELS} "
                 "channels or more"
             )
         made["muon"] = Muon(mixing, settings.learning_rate, settings.weight_decay)

@@ -1,4 +1,4 @@
-"""Which number format a network computes in on a device."""
+"""Chooses the device, and the number format that a network computes in."""
 
 import platform
 from pathlib import Path
@@ -14,13 +14,13 @@ Precision = Literal["auto", "fp32", "bf16", "fp16"]
 
 
 def autocast_dtype(precision: Precision, device: torch.device) -> torch.dtype | None:
-    """The type that autocast shall use; None for plain float32.
+    """The type that autocast uses; None for float32.
 
-    `auto` takes bfloat16 where the device is quick in it, float16 on older CUDA devices, float32
+    `auto` is bfloat16 where the device is fast in it, float16 on older CUDA devices, and float32
     elsewhere.
 
     Raises:
-        ValueError: float16 away from CUDA.
+        ValueError: float16 on another device than CUDA.
     """
     if precision == "fp32":
         return None
@@ -38,9 +38,9 @@ def autocast_dtype(precision: Precision, device: torch.device) -> torch.dtype | 
 
 
 def pick_device(name: str) -> torch.device:
-    """The device of that name; `auto` is CUDA where there is one, else the CPU.
+    """The device of a name; `auto` is a CUDA device if there is one, else the CPU.
 
-    Under torchrun `cuda` is the device with the number that this process has on its machine.
+    Under torchrun, `cuda` is the device with the process's local rank.
     """
     if name == "auto":
         name = "cuda" if torch.cuda.is_available() else "cpu"
@@ -50,31 +50,22 @@ def pick_device(name: str) -> torch.device:
 
 
 def check_device(name: str) -> None:
-    """See that this machine has a device, before any work is done for it.
+    """Check, before any other work, that torch can compute on a device.
 
     Raises:
-        InvalidInputError: It has not, or the name means nothing.
+        InvalidInputError: It cannot, or there is no device of that name.
     """
     try:
-        device = pick_device(name)
-    except RuntimeError:
-        device = torch.device("meta")  # computes nothing, so it is refused below
-    if device.type not in ("cpu", "cuda", "mps"):
-        raise InvalidInputError(f"device {name!r} is none of auto, cpu, cuda, cuda:N, mps")
-    num_devices = 1
-    if device.type == "cuda":
-        num_devices = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    elif device.type == "mps":
-        num_devices = int(torch.backends.mps.is_available())
-    if (device.index or 0) >= num_devices:
+        torch.zeros(1, device=pick_device(name)).item()
+    except (RuntimeError, AssertionError) as error:  # the latter from a torch without CUDA
         raise InvalidInputError(
-            f"device {name!r} is not here: torch finds {num_devices} {device.type} devices; "
-            "auto and cpu are always there"
-        )
+            f"device {name!r} is not available: torch finds {torch.cuda.device_count()} CUDA "
+            "devices; auto and cpu are always available, other names are cuda, cuda:N and mps"
+        ) from error
 
 
 def device_name(device: torch.device) -> str:
-    """What the maker calls it."""
+    """The product name of a device."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     cpuinfo = Path("/proc/cpuinfo")

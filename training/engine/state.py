@@ -1,7 +1,6 @@
-"""Training state in a safetensors file: nested containers of tensors and plain values.
+"""Stores a training state, nested containers of tensors and plain values, in a safetensors file.
 
-An interrupted run is continued from such a file. Nothing in it can execute, unlike in a pickle, and
-a digest tells a damaged file from a whole one.
+Unlike a pickle, the file holds no code. A digest detects damage.
 """
 
 import hashlib
@@ -20,24 +19,26 @@ from model.errors import CheckpointError
 from training.engine.atomic import StorageError, replacing
 
 FORMAT = "habitus-training-state-2"
-WITHOUT_DIGEST = "habitus-training-state-1"
-"""Of runs that were begun earlier; read, no longer written."""
 
 
 def save_state(path: Path, state: Mapping[str, Any], previous: Path | None = None) -> None:
-    """Write nested dicts, lists and tuples of tensors, numbers, texts and None, in one step.
+    """Write nested dicts, lists and tuples of tensors, numbers, texts and None, atomically.
 
     Args:
-        path: Where to.
-        state: What to write.
-        previous: Where what was at `path` goes.
+        path: The file.
+        state: Its content.
+        previous: The path that the file that was at `path` is moved to.
 
     Raises:
-        StorageError: The disk is full; what was at `path` before is still there.
+        StorageError: The disk is full; the file that was at `path` is still there.
     """
     tensors: dict[str, Tensor] = {}
     structure = json.dumps(_describe(dict(state), tensors))
-    metadata = {"format": FORMAT, "structure": structure, "sha256": _seal(structure, tensors)}
+    metadata = {
+        "format": FORMAT,
+        "structure": structure,
+        "sha256": _digest_of_all(structure, tensors),
+    }
     with replacing(path, previous) as temporary:
         try:
             save_file(tensors, temporary, metadata)
@@ -46,11 +47,11 @@ def save_state(path: Path, state: Mapping[str, Any], previous: Path | None = Non
 
 
 def load_state(path: Path) -> dict[str, Any]:
-    """What `save_state` wrote, on the CPU.
+    """Read what `save_state` wrote; tensors are on the CPU.
 
     Raises:
         FileNotFoundError: There is no such file.
-        CheckpointError: It is damaged, or something else.
+        CheckpointError: It is damaged, or not a training state.
     """
     if not path.is_file():
         raise FileNotFoundError(path)
@@ -63,21 +64,21 @@ def load_state(path: Path) -> dict[str, Any]:
             f"{path} is damaged, or not a safetensors file at all: {error}"
         ) from error
     kind, structure = metadata.get("format"), metadata.get("structure", "")
-    if kind not in (FORMAT, WITHOUT_DIGEST):
+    if kind != FORMAT:
         raise CheckpointError(f"{path} has the format {kind!r}; {FORMAT!r} is needed")
-    if kind == FORMAT and _seal(structure, tensors) != metadata.get("sha256"):
-        raise CheckpointError(f"{path} is damaged: its content does not have the digest in it")
+    if _digest_of_all(structure, tensors) != metadata.get("sha256"):
+        raise CheckpointError(f"{path} is damaged: its content does not match its digest")
     state: dict[str, Any] = _rebuild(json.loads(structure), tensors)
     return state
 
 
-def _seal(structure: str, tensors: Mapping[str, Tensor]) -> str:
+def _digest_of_all(structure: str, tensors: Mapping[str, Tensor]) -> str:
     """SHA-256 over everything in the file."""
     return hashlib.sha256(f"{digest(tensors)} {structure}".encode()).hexdigest()
 
 
 def _describe(value: Any, tensors: dict[str, Tensor]) -> Any:
-    """The value as JSON, with each tensor put aside under a number."""
+    """The value as JSON; each tensor is moved to `tensors` and replaced by its number."""
     if isinstance(value, Tensor):
         name = str(len(tensors))
         tensors[name] = value.detach().cpu().clone(memory_format=torch.contiguous_format)

@@ -9,8 +9,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from training.engine.averaging import WeightAverage
-from training.engine.batch_norm import synchronise_batch_norms
 from training.engine.distributed import from_first, num_processes
 from training.engine.optimisation import (
     Optimisation,
@@ -19,6 +17,7 @@ from training.engine.optimisation import (
     make_optimisers,
 )
 from training.engine.precision import autocast_dtype
+from training.engine.weight_average import WeightAverage
 
 Batch = TypeVar("Batch", bound=tuple[Tensor, ...])
 """A NamedTuple of tensors."""
@@ -30,26 +29,24 @@ class Task(Protocol[BatchContra]):
 
     def learn(self, batch: BatchContra) -> dict[str, Tensor]:
         """One step; what to log, as scalars that may still be on the device."""
-        ...
 
     def judge(self, batches: Iterable[BatchContra]) -> dict[str, float]:
         """Numbers on held-out data; `score` among them, higher is better."""
-        ...
 
     def state_dict(self) -> dict[str, Any]:
         """All that continuing needs."""
-        ...
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Continue from there."""
-        ...
 
 
 class SupervisedTask(Generic[Batch]):
     """One network, one objective, its optimisers, and the average of the weights.
 
-    Among several processes each learns from its share of a batch; gradients are their mean, batch
-    norms see everybody's share, and the weights stay the same in all of them.
+    Each of several processes learns from its share of a batch. Gradients are averaged over the
+    processes, so that all keep the same weights. Batch norms normalise by the whole batch on CUDA
+    devices. On CPUs, for which torch has no synchronised batch norm, they normalise by the
+    process's share, and the running statistics are those of the first process.
     """
 
     def __init__(
@@ -77,8 +74,8 @@ class SupervisedTask(Generic[Batch]):
         # Convolutions run up to half again as fast with the channels last in memory.
         self.network: nn.Module = network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = WeightAverage(self.network, optimisation.average_decay)
-        if num_processes() > 1:
-            self.network = synchronise_batch_norms(self.network, device)
+        if num_processes() > 1 and device.type == "cuda":
+            self.network = nn.SyncBatchNorm.convert_sync_batchnorm(self.network)
         self.shared = share(self.network, device)
         self.optimisers = make_optimisers(self.network, optimisation)
         self.objective = objective

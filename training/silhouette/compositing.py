@@ -14,7 +14,6 @@ from training.datasets.backgrounds import paint_over
 from training.datasets.bones import bone_mask
 from training.datasets.ccp_kaggle import LabelledPhotos
 from training.datasets.ccp_keypoints import CcpKeypoints
-from training.datasets.frame_index import FrameIndex
 from training.datasets.random_crops import (
     person_window,
     picture_size,
@@ -23,7 +22,8 @@ from training.datasets.random_crops import (
     resized_label,
     shrink,
 )
-from training.datasets.shader import read_pair_in
+from training.datasets.shader import read_pair
+from training.datasets.shader_frames import FrameIndex
 from training.engine.seeding import sample_generator
 from training.silhouette.recipe import Augmentation, DataRecipe
 
@@ -45,7 +45,7 @@ class RenderedPairs:
 
     def __getitem__(self, number: int) -> np.ndarray:
         """Decode one pair."""
-        dressed, naked = read_pair_in(*self.frames[number])
+        dressed, naked = read_pair(*self.frames[number])
         return shrink(np.concatenate([dressed, naked[..., 3:]], axis=-1), self.side)
 
 

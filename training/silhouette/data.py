@@ -18,10 +18,9 @@ from model.errors import InvalidInputError
 from model.silhouette.predictor import preprocess
 from training.datasets.ccp_kaggle import open_ccp
 from training.datasets.ccp_keypoints import STORED, CcpKeypoints
-from training.datasets.frame_index import FrameList
 from training.datasets.packed import PackedPictures, Pictures, evenly_spaced, pack_in_cache
 from training.datasets.photometry import vary
-from training.datasets.shader_scan import scan_shader
+from training.datasets.shader_frames import FrameList, list_frames
 from training.datasets.splits import VALIDATION_SEED, Split, subject_split
 from training.engine.batches import SampleKey
 from training.engine.seeding import sample_generator
@@ -57,12 +56,10 @@ def rendered_frames(recipe: DataRecipe, held_out: bool) -> FrameList:
     if not recipe.pairs:
         raise InvalidInputError("no rendered pairs: name their folder in data.pairs, or by --data")
     split = "validation" if held_out else "training"
-    chosen = []
-    for folder in recipe.pairs:
-        scan = scan_shader(Path(folder), Path(recipe.cache))
-        splits = [subject_split(key, recipe.validation_fraction) for key in scan.subjects.tolist()]
-        chosen.append((scan, np.array([one == split for one in splits])))
-    frames = FrameList.gather(chosen)
+    listings = [list_frames(Path(folder), Path(recipe.cache)) for folder in recipe.pairs]
+    frames = FrameList.gather(
+        listings, lambda key: subject_split(key, recipe.validation_fraction) == split
+    )
     if not len(frames):
         raise InvalidInputError(f"no {split} subject in {', '.join(recipe.pairs)}")
     return frames

@@ -5,9 +5,9 @@ from typing import Literal
 
 from model.silhouette.lite import LiteConfig
 from model.silhouette.network import HourglassConfig
-from training.engine.batches import Stage
-from training.engine.loop import Routine
-from training.engine.optimisation import Optimisation
+from training.datasets.photometry import Photometry
+from training.datasets.random_crops import CropSettings
+from training.engine.experiment import Experiment
 
 ON_THE_FLY = "synthetic"
 """Instead of a folder: people are rendered during training, each seen once."""
@@ -70,42 +70,22 @@ class DataRecipe:
 
 
 @dataclass(frozen=True)
-class Augmentation:
+class Augmentation(CropSettings, Photometry):
     """How far samples differ from the pictures they are made from."""
 
-    aspect: tuple[float, float] = (0.5, 1.7)
-    """Width over height of a picture."""
-    person_height: tuple[float, float] = (0.35, 0.98)
-    """Of a person who fits into the picture, over the picture's height."""
-    crop_probability: float = 0.25
-    """Of a person who does not fit: head or feet are cut."""
-    largest_height: float = 2.0
-    """Of such a person, over the picture's height."""
     whole_probability: float = 0.5
     """Of a photo that is shown whole or nearly so, in its own proportions."""
-    least_window: float = 0.5
-    """Smallest part of a photo that is shown, over the largest that fits."""
-    colour: float = 0.25
-    """Strength of changes of brightness, contrast, saturation and of each colour."""
-    grey_probability: float = 0.05
-    blur_probability: float = 0.3
-    noise_probability: float = 0.4
-    jpeg_probability: float = 0.3
 
 
-@dataclass(frozen=True)
-class SilhouetteRecipe:
-    """One experiment."""
+@dataclass(frozen=True, kw_only=True)
+class SilhouetteRecipe(Experiment):
+    """One experiment. For `lite`, `initial` may be a clothing checkpoint of the same widths."""
 
-    stages: tuple[Stage, ...]
-    """Progressive resolution: small pictures first. The last size is the checkpoint's."""
     data: DataRecipe = field(default_factory=DataRecipe)
     network: HourglassConfig = field(default_factory=HourglassConfig)
     lite: LiteConfig | None = None
     """Trained instead of the hourglass."""
     augmentation: Augmentation = field(default_factory=Augmentation)
-    optimisation: Optimisation = field(default_factory=Optimisation)
-    routine: Routine = field(default_factory=Routine)
     loss_mask: Literal["dressed", "naked"] = "dressed"
     """The mask n of the loss. With `naked`, as in the reference notebook, the target in cloth is 0
     and the decay is not learned."""
@@ -117,12 +97,6 @@ class SilhouetteRecipe:
     weights: Literal["none", "package"] = "none"
     """Initial weights where there is no `initial`: drawn from the seed; or, for `lite`, an encoder
     trained on ImageNet from an installed package."""
-    initial: str | None = None
-    """Checkpoint that the weights start from. For `lite` it may be one of a clothing network of the
-    same widths, whose last layer is left out."""
-    seed: int = 0
-    device: str = "auto"
-    """auto, cpu, cuda, cuda:1 ..."""
 
     def __post_init__(self) -> None:
         """Refuse settings that contradict each other.
@@ -131,8 +105,7 @@ class SilhouetteRecipe:
             ValueError: There is no stage, `outline_weight` is negative or has no map to apply to,
                 or `weights` is given without `lite` or together with `initial`.
         """
-        if not self.stages:
-            raise ValueError("at least one stage is needed")
+        super().__post_init__()
         weight = self.outline_weight
         if not weight >= 0:
             raise ValueError(f"outline_weight is {weight}; 0 or more is needed")

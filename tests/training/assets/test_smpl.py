@@ -105,7 +105,7 @@ def test_names_that_python_2_kept_as_bytes_are_read(tmp_path: Path, smpl: Body) 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"J_regressor": "objects"}, "J_regressor is kept as Python objects .* give the .pkl file"),
+        ({"J_regressor": "objects"}, "SMPL.npz holds Python objects .* give the .pkl file"),
         ({"kintree_table": np.zeros((2, 55))}, r"\(2, 55\), as that of SMPL-X; SMPL has 24 joints"),
         ({"v_template": None}, r"lacks v_template; .* it holds J, J_regressor, bs_style"),
     ],
@@ -131,10 +131,10 @@ def test_a_damaged_npz_is_refused(tmp_path: Path, smpl: Body) -> None:
     path = _npz(tmp_path / "SMPL.npz", smpl | {"J_regressor": smpl["J_regressor"].toarray()})
     whole = path.read_bytes()
     path.write_bytes(whole[:-40])
-    with pytest.raises(AssetError, match="damaged ZIP"):
+    with pytest.raises(AssetError, match="is a ZIP archive"):
         read_smpl_pickle(path)
     path.write_bytes(whole[:500] + bytes(200) + whole[700:])
-    with pytest.raises(AssetError, match="cannot be read"):
+    with pytest.raises(AssetError, match="damaged"):
         read_smpl_pickle(path)
 
 

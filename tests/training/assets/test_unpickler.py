@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import scipy.sparse
 
-from training.assets.stand_ins import PickledSparse
+from training.assets.pickled_types import PickledSparse
 from training.assets.unpickler import restricted_load
 
 ARRAYS = [

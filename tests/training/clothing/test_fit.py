@@ -274,7 +274,7 @@ def test_weights_that_cannot_be_downloaded_are_said_to_be_so(
 
 
 def test_data_are_packed_beforehand(fit: list[str], tmp_path: Path) -> None:
-    assert main([*fit, "--pack-only"]) == 0
+    assert main([*fit, "--prepare"]) == 0
     folders = sorted((tmp_path / "cache").iterdir())
     assert [folder.name.rpartition("-")[0] for folder in folders] == ["held-out-photos", "photos"]
     assert not (tmp_path / "run").exists()

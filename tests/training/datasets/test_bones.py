@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from model.skeletons import MEDIAPIPE_33_NAMES
-from training.datasets.bone_check import check_bones
 from training.datasets.bones import (
     BONES,
     SPINE,
@@ -12,6 +11,7 @@ from training.datasets.bones import (
     WIDTH_FRACTION,
     bone_line,
     bone_mask,
+    check_bones,
     visible_bones,
 )
 from training.datasets.ccp import ClothingCoParsing
@@ -121,5 +121,5 @@ def test_bones_of_real_photos_do_not_leave_the_person(shared_data: Path) -> None
     assert report.visible > 0.7 * 11 * 61
     # Most of it in one photo whose labels are wrong.
     assert report.background_pixels < 0.02 * report.pixels
-    assert len(report.bare) <= 2
-    assert "of a photo's pixels are known by its bones" in report.text()
+    assert len(report.without_bones) <= 2
+    assert "of a photo's pixels are on bones" in report.text()

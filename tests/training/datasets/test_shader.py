@@ -48,7 +48,7 @@ def test_missing_samples_are_tolerated(shader_folder: Path) -> None:
 
 
 def test_a_pair_comes_with_its_silhouettes(shader_folder: Path) -> None:
-    dressed, naked = read_pair(subject_of(shader_folder, "femaleBatch001/0000"), 0)
+    dressed, naked = read_pair(subject_of(shader_folder, "femaleBatch001/0000").folder, 0)
     assert dressed.shape == naked.shape == (48, 48, 4)
     inside_dressed, inside_naked = dressed[..., 3] > 0, naked[..., 3] > 0
     assert (inside_dressed & inside_naked).sum() == inside_naked.sum() < inside_dressed.sum()
@@ -68,7 +68,7 @@ def test_an_unusable_picture_is_refused(shader_folder: Path, spoil, message: str
     subject = subject_of(shader_folder, "femaleBatch001/0002")
     spoil(subject.folder / "naked" / "Image0001.png")
     with pytest.raises(InvalidInputError, match=message):
-        read_pair(subject, 1)
+        read_pair(subject.folder, 1)
 
 
 @pytest.mark.parametrize("key", ["shape", "betas"])
@@ -123,21 +123,21 @@ def test_a_truth_has_as_many_betas_as_its_file(shader_folder: Path, num_betas: i
 )
 def test_pictures_are_opened_by_the_names_that_were_listed(shader_folder: Path, name: str) -> None:
     subject = subject_of(shader_folder, "maleBatch002/0000")
-    expected = read_pair(subject, 0)
+    expected = read_pair(subject.folder, 0)
     for kind in ("dressed", "naked"):
         path = subject.folder / kind / "Image0000.png"
         path.rename(path.with_name(name))
     renamed = subject_of(shader_folder, "maleBatch002/0000")
     assert renamed.frames == (0, 1)
-    assert all(map(np.array_equal, read_pair(renamed, 0), expected))
+    assert all(map(np.array_equal, read_pair(renamed.folder, 0), expected))
 
 
 def test_of_two_pictures_of_a_frame_the_usual_name_counts(shader_folder: Path) -> None:
     subject = subject_of(shader_folder, "maleBatch002/0000")
-    expected = read_pair(subject, 0)
+    expected = read_pair(subject.folder, 0)
     for kind in ("dressed", "naked"):
         Image.new("RGBA", (8, 8)).save(subject.folder / kind / "Image0.png")
-    assert all(map(np.array_equal, read_pair(subject, 0), expected))
+    assert all(map(np.array_equal, read_pair(subject.folder, 0), expected))
 
 
 @pytest.mark.parametrize("name", ["GT0003.PKL", "gt3.pkl", "gt00003.pkl", "Gt.pkl"])

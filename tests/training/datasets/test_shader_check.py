@@ -115,7 +115,7 @@ def empty_shape(folder: Path) -> None:
     [
         (opaque, "frame 1: the dressed silhouette is the whole picture"),
         (swap, "outside of the dressed one; dressed and naked may be swapped"),
-        (shift, "frame 1: 100 % of the naked silhouette are outside of the dressed one\n"),
+        (shift, "frame 1: 100 % of the naked silhouette is outside of the dressed one\n"),
         (rename_batch, "maleBatch002 (copy): left out, since its name"),
         (empty_shape, "ground truth: "),
     ],

@@ -1,6 +1,5 @@
 """Two processes that share a batch train the network that one process trains."""
 
-import copy
 import csv
 import json
 import os
@@ -11,9 +10,7 @@ from typing import Any
 
 import pytest
 import torch
-from torch import nn
 
-from training.engine.batch_norm import synchronise_batch_norms
 from training.engine.batches import Stage, StagedBatches
 from training.engine.distributed import weighted_mean
 from training.engine.precision import pick_device
@@ -111,8 +108,8 @@ def test_a_shared_run_that_one_process_is_told_to_stop_goes_on_as_if_it_were_unb
         states = [load_state(run / f"{name}.safetensors") for run in (broken, unbroken)]
         torch.testing.assert_close(states[0], states[1], rtol=0, atol=0)
     assert losses(broken) == losses(unbroken)
-    # The first batch is that of one process, sample by sample, with the same weights.
-    assert losses(unbroken)[0] == pytest.approx(losses(alone)[0], abs=1e-5)
+    # Near, not equal: on CPUs each process's batch norms normalise by its own share.
+    assert losses(unbroken)[0] == pytest.approx(losses(alone)[0], rel=0.1)
     assert (unbroken / "silhouette.safetensors").exists()
     sessions = json.loads((broken / "run.json").read_text())["sessions"]
     assert [session["num_processes"] for session in sessions] == [2, 2]
@@ -138,32 +135,6 @@ def test_shares_make_up_the_batch_and_parts_of_shares_its_parts() -> None:
         half = len(batch) // 2
         firsts = {key.index for keys in found for key in keys[: half // 2]}
         assert firsts == {key.index for key in batch[:half]}
-
-
-def test_a_synchronised_batch_norm_alone_is_a_batch_norm() -> None:
-    torch.manual_seed(0)
-    network = nn.Sequential(nn.BatchNorm2d(3), nn.ReLU(), nn.BatchNorm2d(3, momentum=0.3)).double()
-    shared = synchronise_batch_norms(copy.deepcopy(network), CPU)
-    assert not any(type(module) is nn.BatchNorm2d for module in shared.modules())
-    assert list(shared.state_dict()) == list(network.state_dict())
-    for training in (True, True, False):
-        inputs = torch.randn(4, 3, 5, 6, dtype=torch.float64) * 3 + 7
-        outputs = []
-        for candidate in (network.train(training), shared.train(training)):
-            values = inputs.clone().requires_grad_()
-            found = candidate(values)
-            (found**3).sum().backward()
-            gradients = [parameter.grad for parameter in candidate.parameters()]
-            outputs.append([found, values.grad, gradients])
-        torch.testing.assert_close(outputs[0], outputs[1])
-    torch.testing.assert_close(shared.state_dict(), network.state_dict())
-
-
-def test_batch_norms_of_an_unknown_kind_are_refused() -> None:
-    with pytest.raises(ValueError, match="BatchNorm1d cannot be shared"):
-        synchronise_batch_norms(nn.Sequential(nn.BatchNorm1d(3)), CPU)
-    with pytest.raises(ValueError, match="needs weights, running statistics"):
-        synchronise_batch_norms(nn.BatchNorm2d(3, affine=False), CPU)
 
 
 def test_a_weighted_mean_is_over_what_counts() -> None:

@@ -11,17 +11,17 @@ from torch import Tensor, nn
 
 from model.errors import CheckpointError, InvalidInputError
 from training.engine.atomic import replacing
-from training.engine.averaging import WeightAverage
 from training.engine.batches import Stage, StagedBatches, check_shares, num_steps
-from training.engine.interruption import Interruption
+from training.engine.interruption import noted_signals
 from training.engine.loop import Outcome, Routine, fit
 from training.engine.optimisation import Optimisation, learning_rate_at, make_optimisers
 from training.engine.precision import autocast_dtype
-from training.engine.progress import progress_bar, show
+from training.engine.progress_bar import progress_bar, show
 from training.engine.run import RunFolder
 from training.engine.seeding import sample_generator, seed_step
 from training.engine.state import load_state, save_state
 from training.engine.tasks import SupervisedTask, split
+from training.engine.weight_average import WeightAverage
 
 CPU = torch.device("cpu")
 STEPS = 6
@@ -265,9 +265,9 @@ def interruptible() -> Iterator[None]:
 
 @pytest.mark.usefixtures("interruptible")
 def test_a_first_signal_is_noted_and_a_second_one_acts() -> None:
-    with Interruption() as interruption:
+    with noted_signals() as noted:
         os.kill(os.getpid(), signal.SIGINT)
-        assert interruption.requested
+        assert noted == [signal.SIGINT]
         with pytest.raises(KeyboardInterrupt):
             os.kill(os.getpid(), signal.SIGINT)
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler

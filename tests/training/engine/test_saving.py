@@ -7,11 +7,10 @@ from typing import Any
 
 import pytest
 import torch
-from safetensors.torch import save_file
 
 from model.errors import CheckpointError, InvalidInputError
 from training.engine.atomic import StorageError, leftovers, replacing, writing
-from training.engine.logging import CurveLog
+from training.engine.curve_log import CurveLog
 from training.engine.run import RunFolder
 from training.engine.state import load_state, save_state
 
@@ -51,16 +50,6 @@ def test_no_flipped_bit_and_no_lost_end_goes_unnoticed(tmp_path: Path) -> None:
         path.write_bytes(damaged if position % 4 else whole[:position])
         with pytest.raises(CheckpointError, match=r"state\.safetensors"):
             load_state(path)
-
-
-def test_a_state_from_before_there_were_digests_is_read(tmp_path: Path) -> None:
-    path = tmp_path / "state.safetensors"
-    structure = '{"items": [["step", 3], ["weights", {"tensor": "0"}]]}'
-    metadata = {"format": "habitus-training-state-1", "structure": structure}
-    save_file({"0": torch.arange(3.0)}, path, metadata)
-    state = load_state(path)
-    assert state["step"] == 3
-    assert state["weights"].tolist() == [0, 1, 2]
 
 
 @pytest.mark.parametrize("damage", [flip_a_bit, truncate, empty])

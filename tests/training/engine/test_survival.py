@@ -4,6 +4,8 @@ import csv
 import os
 import random
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -109,3 +111,17 @@ def test_a_disk_that_fills_up_while_saving_costs_nothing_that_was_saved(
     assert leftovers(states[0]) == []
     assert warm.run("train", folder=str(path), steps=STEPS) == 0
     assert_same_end(path, unbroken)
+
+
+def test_a_process_ends_though_its_batches_are_still_referred_to(repo_root: Path) -> None:
+    program = """
+import torch
+from torch.utils.data import TensorDataset
+from training.engine.batches import batch_loader
+
+keys = [[0, 1], [2, 3]]
+batches = iter(batch_loader(TensorDataset(torch.arange(4)), keys, 1, torch.device("cpu")))
+next(batches)
+"""
+    done = subprocess.run([sys.executable, "-c", program], cwd=repo_root, timeout=60, check=False)
+    assert done.returncode == 0

@@ -116,6 +116,10 @@ def learn(
     )
     with joined_processes(torch.device("cpu")):
         task = build(recipe)
+        for module in task.network.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                # By running statistics: on CPUs a process would normalise by its own share.
+                module.train = lambda _mode, norm=module: nn.Module.train(norm, False)
         curves = []
         for step in range(steps):
             batch = silhouettes(step, 32, torch.get_default_dtype())

@@ -1,5 +1,6 @@
 import dataclasses
 import logging
+import os
 import pickle
 from collections.abc import Callable
 from pathlib import Path
@@ -31,7 +32,8 @@ SIDE = 32
 
 def test_held_out_subjects_are_never_learned_from(recipe: SilhouetteRecipe) -> None:
     learned, held_out = (
-        set(rendered_frames(recipe.data, flag).folders.tolist()) for flag in (False, True)
+        set(map(os.fsdecode, rendered_frames(recipe.data, flag).rows["folder"].tolist()))
+        for flag in (False, True)
     )
     assert learned
     assert held_out

@@ -103,7 +103,9 @@ def test_a_training_goes_on_from_a_silhouette_checkpoint(
     reason="the extra `pretrained` is not installed",
 )
 def test_the_encoder_can_come_from_a_package() -> None:
-    recipe = SilhouetteRecipe(STAGES, lite=LiteConfig(2, SMALL.decoder_widths), weights="package")
+    recipe = SilhouetteRecipe(
+        stages=STAGES, lite=LiteConfig(2, SMALL.decoder_widths), weights="package"
+    )
     networks = (build(dataclasses.replace(recipe, seed=n, device="cpu")).network for n in (0, 1))
     one, other = (network.state_dict() for network in networks)
     for name, tensor in one.items():
@@ -123,7 +125,7 @@ def test_the_encoder_can_come_from_a_package() -> None:
 )
 def test_what_cannot_be_trained_is_refused(fields: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        SilhouetteRecipe(STAGES, **fields)  # type: ignore[arg-type]
+        SilhouetteRecipe(stages=STAGES, **fields)  # type: ignore[arg-type]
 
 
 def test_an_hourglass_does_not_start_from_a_lite_network(

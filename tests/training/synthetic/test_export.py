@@ -49,7 +49,7 @@ def test_the_reader_finds_what_was_rendered(folder: Path, synthesizer: Synthesiz
     assert truth.betas.shape == (10,)
     for number in subject.frames:
         frame = synthesizer.frame(person, (1, number), (48, 48))
-        dressed, naked = read_pair(subject, number)
+        dressed, naked = read_pair(subject.folder, number)
         np.testing.assert_array_equal(dressed, frame.dressed)
         np.testing.assert_array_equal(naked, frame.naked)
         np.testing.assert_allclose(truth.poses[number], frame.pose, atol=1e-6)

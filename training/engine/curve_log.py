@@ -1,4 +1,4 @@
-"""Curves of a run: CSV files for tables, TensorBoard events for looking on."""
+"""Writes the curves of a run to CSV files and to TensorBoard."""
 
 import csv
 from collections.abc import Mapping
@@ -7,14 +7,14 @@ from types import TracebackType
 
 from torch.utils.tensorboard import SummaryWriter
 
-from training.engine.atomic import replacing, writing
+from training.engine.atomic import write_text, writing
 
 
 class CurveLog:
     """Rows of numbers by step, one CSV file for each kind of row.
 
-    The columns are those of the first row. Continuing a run drops the rows that the lost steps
-    wrote, so that no step appears twice, and a row that was cut off while it was written.
+    The first row decides the columns. When a run is continued, the rows of lost steps and an
+    incomplete last row are removed, so that no step appears twice.
     """
 
     def __init__(self, folder: Path, first_step: int) -> None:
@@ -22,7 +22,7 @@ class CurveLog:
 
         Args:
             folder: Of the run.
-            first_step: Rows of later steps are dropped.
+            first_step: Rows of later steps are removed.
         """
         self.folder = folder
         self._columns: dict[str, list[str]] = {}
@@ -46,7 +46,9 @@ class CurveLog:
         row = {"step": step, **values}
         columns = self._columns.get(kind)
         with writing(path), path.open("a", newline="") as file:
-            writer = csv.DictWriter(file, columns or list(row), extrasaction="ignore")
+            writer = csv.DictWriter(
+                file, columns or list(row), extrasaction="ignore", lineterminator="\n"
+            )
             if columns is None:
                 writer.writeheader()
                 self._columns[kind] = list(row)
@@ -77,16 +79,12 @@ class CurveLog:
 
 
 def _cut(path: Path, last_step: int) -> list[str]:
-    """Keep the rows up to a step; the file's columns. Without a whole header the file goes."""
-    with path.open(newline="") as file:
-        reader = csv.DictReader(line for line in file if line.endswith("\n"))
-        columns = list(reader.fieldnames or [])
-        kept = [row for row in reader if int(row["step"]) <= last_step]
-    if not columns:
+    """Keep the rows up to a step. Returns the columns; a file without a whole header is removed."""
+    lines = [line for line in path.read_text().splitlines(keepends=True) if line.endswith("\n")]
+    if not lines:
         path.unlink()
-        return columns
-    with replacing(path) as temporary, temporary.open("w", newline="") as file:
-        writer = csv.DictWriter(file, columns)
-        writer.writeheader()
-        writer.writerows(kept)
-    return columns
+        return []
+    header, *rows = lines
+    kept = [row for row in rows if int(row.partition(",")[0]) <= last_step]
+    write_text(path, header + "".join(kept))
+    return header.rstrip("\n").split(",")

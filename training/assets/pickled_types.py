@@ -1,9 +1,9 @@
-"""What a foreign pickle may build: inert stand-ins for arrays, sparse matrices and chumpy objects.
+"""The types that the restricted unpickler builds instead of NumPy's, SciPy's and chumpy's own.
 
-A pickle names callables and hands them arguments of its own choice. The real ones cannot take that:
-`numpy.dtype.__setstate__` accepts flags that make plain bytes be followed as pointers,
-`numpy.empty` any size, a sparse matrix indices beyond its end. So the unpickler gives a pickle
-these classes instead; each checks what it is handed and can do nothing but hold it.
+A pickle calls functions with arguments of its choice. NumPy and SciPy do not check theirs:
+`numpy.dtype.__setstate__` takes flags that make NumPy follow plain bytes as pointers, `numpy.empty`
+takes any size, and a sparse matrix takes indices beyond its end. The classes here check their
+arguments and only hold them. `to_array` makes plain arrays of them.
 """
 
 import math
@@ -16,11 +16,14 @@ import scipy.sparse
 
 from model.errors import AssetError
 
+Array = np.ndarray[Any, np.dtype[Any]]
+
+_MAX_DEPTH = 8
 _DTYPE_CODE = re.compile(r"[<>=|]?(?:b1|[iu][1248]|f[248]|c(?:8|16)|[SU]\d{1,6}|O[48]?|\?)")
 
 
 class Reducer:
-    """A function that a pickle may call. Unlike a plain function it has no state to overwrite."""
+    """A function that a pickle may call. A pickle could overwrite a plain function's attributes."""
 
     __slots__ = ("_function",)
 
@@ -28,7 +31,7 @@ class Reducer:
         self._function = function
 
     def __call__(self, *args: object) -> object:
-        """Run the checked replacement of what the pickle asked for."""
+        """Call the checked replacement of the function that the pickle named."""
         return self._function(*args)
 
     def __setstate__(self, state: object) -> None:
@@ -36,7 +39,7 @@ class Reducer:
 
 
 class PickledDtype:
-    """`numpy.dtype`, reduced to a code of the list above and a byte order."""
+    """`numpy.dtype`: a code that `_DTYPE_CODE` allows, and a byte order."""
 
     def __init__(self, code: object, *_flags: object) -> None:
         if not isinstance(code, str) or not _DTYPE_CODE.fullmatch(code):
@@ -51,7 +54,7 @@ class PickledDtype:
 
 
 class PickledArray(np.ndarray[Any, np.dtype[Any]]):
-    """`numpy.ndarray`, empty until its state has been checked."""
+    """`numpy.ndarray`: empty until its state has been checked."""
 
     def __new__(cls) -> "PickledArray":  # noqa: D102
         return super().__new__(cls, (0,))
@@ -75,15 +78,13 @@ def reconstruct(subtype: object, *_empty: object) -> PickledArray:
     return PickledArray()
 
 
-def from_buffer(
-    values: object, dtype: object, shape: object, order: object
-) -> np.ndarray[Any, np.dtype[Any]]:
+def from_buffer(values: object, dtype: object, shape: object, order: object) -> Array:
     """`numpy.core.numeric._frombuffer`: an array out of a copy of its bytes."""
     kind = _dtype_of(dtype)
     if kind.hasobject or order not in ("C", "F"):
         raise AssetError(f"the pickle holds bytes as {kind} in order {order!r}; numbers only")
     raw = _checked_bytes(values, shape, kind)
-    flat: np.ndarray[Any, np.dtype[Any]] = np.frombuffer(raw, kind)
+    flat: Array = np.frombuffer(raw, kind)
     return flat.reshape(shape, order=order).copy()  # type: ignore[call-overload, no-any-return]
 
 
@@ -96,19 +97,19 @@ def scalar(dtype: object, value: object) -> object:
 
 
 def encode(text: object, encoding: object = "latin1", *rest: object) -> bytes:
-    """`_codecs.encode`: how protocols 0 to 2 spell bytes."""
+    """`_codecs.encode`: protocols 0 to 2 write bytes with it."""
     if not isinstance(text, str) or encoding not in ("latin1", "latin-1") or rest:
         raise AssetError("the pickle encodes something other than latin1 text")
     return text.encode("latin1")
 
 
 def no_bytes() -> bytes:
-    """`bytes()`: how protocols 0 to 2 spell no bytes; a size would allocate that many."""
+    """`bytes()`: protocols 0 to 2 write empty bytes with it. It takes no size to allocate."""
     return b""
 
 
 class Opaque:
-    """An object of another package, kept as the state that it was pickled with."""
+    """An object of another package, kept as its pickled attributes."""
 
     path: ClassVar[str] = "object"
     state: dict[str, Any]
@@ -125,14 +126,14 @@ class Opaque:
 
 
 class PickledChumpy(Opaque):
-    """A chumpy object; its number is in `x`, or in what it is an expression of."""
+    """A chumpy object: a number in `x`, or an expression of other chumpy objects."""
 
 
 class PickledSparse(Opaque):
     """A scipy.sparse matrix."""
 
-    def to_array(self) -> np.ndarray[Any, np.dtype[Any]]:
-        """Dense, after its indices have been checked.
+    def to_array(self) -> Array:
+        """The dense matrix, once the indices have been checked.
 
         Raises:
             AssetError: The parts do not make a matrix.
@@ -158,7 +159,7 @@ class PickledSparse(Opaque):
 
 
 def rebuild(cls: object, base: object, state: object) -> Opaque:
-    """`copyreg._reconstructor`: how protocols 0 and 1 spell a new object."""
+    """`copyreg._reconstructor`: protocols 0 and 1 make objects with it."""
     if not (isinstance(cls, type) and issubclass(cls, Opaque)) or base is not Opaque or state:
         raise AssetError(f"the pickle rebuilds {cls!r} from {base!r}; that is not needed")
     return cls()
@@ -183,3 +184,47 @@ def _checked_bytes(values: object, shape: object, dtype: np.dtype[Any]) -> bytes
     if not isinstance(raw, bytes | bytearray) or len(raw) != expected:
         raise AssetError(f"the pickle holds an array whose bytes do not fill {shape} of {dtype}")
     return bytes(raw)
+
+
+def to_array(value: object, name: str) -> Array:
+    """A dense array of numbers from an array, a list, a sparse matrix or a chumpy object.
+
+    Args:
+        value: From `restricted_load`.
+        name: The value's name in the file, for the message.
+
+    Raises:
+        AssetError: It is something else, or damaged.
+    """
+    try:
+        array = np.asarray(_unwrapped(value, name, 0))
+    except (TypeError, ValueError, LookupError) as error:
+        raise AssetError(f"{name} is not an array: {error}") from error
+    if array.dtype.kind not in "iuf":
+        raise AssetError(f"{name} holds {array.dtype}; an array of numbers is needed")
+    return array
+
+
+def _unwrapped(value: object, name: str, depth: int) -> object:
+    if isinstance(value, PickledSparse):
+        return value.to_array()
+    if not isinstance(value, PickledChumpy):
+        return value
+    if depth == _MAX_DEPTH:
+        raise AssetError(f"{name} is a chumpy expression of more than {_MAX_DEPTH} levels")
+    # `Ch` keeps a number in `x`; `Select` and `transpose` keep the object that they reorder in `a`.
+    state, kind = value.state, value.path.rsplit(".", 1)[-1]
+    if "x" in state:
+        return _unwrapped(state["x"], name, depth + 1)
+    if kind == "Select" and {"a", "idxs"} <= state.keys():
+        chosen = _inner(state, name, depth).ravel()[np.asarray(state["idxs"])]
+        return chosen.reshape(state.get("preferred_shape", chosen.shape))
+    if kind == "transpose" and "a" in state:
+        return _inner(state, name, depth).transpose(state.get("axes"))
+    raise AssetError(
+        f"{name} is a {value.path}; of chumpy's classes Ch, Select and transpose are understood"
+    )
+
+
+def _inner(state: dict[str, Any], name: str, depth: int) -> Array:
+    return np.asarray(_unwrapped(state["a"], name, depth + 1))

@@ -7,9 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from training.datasets.frame_index import FrameIndex, FrameList
 from training.datasets.shader import iter_subjects
-from training.datasets.shader_scan import ShaderScan, scan_shader
+from training.datasets.shader_frames import (
+    FrameIndex,
+    FrameList,
+    ShaderListing,
+    list_frames,
+)
 from training.silhouette.compositing import RenderedPairs
 from training.silhouette.data import load_pairs
 from training.silhouette.recipe import DataRecipe
@@ -53,29 +57,28 @@ def listings(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return seen
 
 
-def frames_of(scan: ShaderScan) -> list[tuple[str, int]]:
-    keys = scan.subjects[scan.subject_ids].tolist()
-    return list(zip(keys, scan.frames.tolist(), strict=True))
+def frames_of(listing: ShaderListing) -> list[tuple[str, int]]:
+    return [(key, frame) for key, frames in listing.frames.items() for frame in frames]
 
 
-def test_a_scan_finds_what_the_reader_lists(tree: Path, tmp_path: Path) -> None:
+def test_a_listing_finds_what_the_reader_lists(tree: Path, tmp_path: Path) -> None:
     expected = [(s.key, frame) for s in iter_subjects(tree) for frame in s.frames]
     assert len(expected) == NUM_SUBJECTS * (NUM_FRAMES - 1)
-    assert frames_of(scan_shader(tree, tmp_path)) == expected
-    assert frames_of(scan_shader(tree, tmp_path)) == expected
+    assert frames_of(list_frames(tree, tmp_path)) == expected
+    assert frames_of(list_frames(tree, tmp_path)) == expected
 
 
-def test_a_second_scan_lists_no_folder(
+def test_a_second_listing_lists_no_folder(
     tree: Path, tmp_path: Path, listings: list[str], caplog: pytest.LogCaptureFixture
 ) -> None:
-    first = scan_shader(tree, tmp_path)
+    first = list_frames(tree, tmp_path)
     # The root, two batches, and two folders of pictures for every subject.
     assert len(listings) >= 3 + 2 * NUM_SUBJECTS
     listings.clear()
     with caplog.at_level(logging.INFO):
-        again = scan_shader(tree, tmp_path)
+        again = list_frames(tree, tmp_path)
     assert listings == []
-    assert "scanned already, 980 frames" in caplog.text
+    assert "listed before and unchanged, 980 frames" in caplog.text
     assert frames_of(again) == frames_of(first)
 
 
@@ -94,9 +97,9 @@ def test_the_training_data_of_a_known_folder_is_found_without_listing(
 
 
 @pytest.mark.parametrize("change", ["a frame more", "a frame less", "a subject", "a batch"])
-def test_a_changed_folder_is_scanned_again(tmp_path: Path, change: str) -> None:
+def test_a_changed_folder_is_listed_again(tmp_path: Path, change: str) -> None:
     root = grow(tmp_path / "shader", 4)
-    before = frames_of(scan_shader(root, tmp_path / "cache"))
+    before = frames_of(list_frames(root, tmp_path / "cache"))
     subject = root / "maleBatch001" / "0000"
     if change == "a frame more":
         (subject / "naked" / "Image0007.png").touch()
@@ -107,19 +110,19 @@ def test_a_changed_folder_is_scanned_again(tmp_path: Path, change: str) -> None:
         for kind in ("dressed", "naked"):
             (root / home / "0040" / kind).mkdir(parents=True)
             (root / home / "0040" / kind / "Image0000.png").touch()
-    after = frames_of(scan_shader(root, tmp_path / "cache"))
+    after = frames_of(list_frames(root, tmp_path / "cache"))
     assert after == [(s.key, frame) for s in iter_subjects(root) for frame in s.frames]
     assert after != before
 
 
-def test_a_damaged_scan_is_made_again(
+def test_a_damaged_listing_is_made_again(
     tree: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    expected = frames_of(scan_shader(tree, tmp_path))
-    (file,) = tmp_path.glob("scan-*.npz")
+    expected = frames_of(list_frames(tree, tmp_path))
+    (file,) = tmp_path.glob("listing-*.json")
     file.write_bytes(file.read_bytes()[:300])
-    assert frames_of(scan_shader(tree, tmp_path)) == expected
-    assert "cannot be read and is made again" in caplog.text
+    assert frames_of(list_frames(tree, tmp_path)) == expected
+    assert "cannot be read; the folder is listed again" in caplog.text
 
 
 def test_what_a_worker_receives_does_not_grow_with_the_dataset(tmp_path: Path) -> None:
@@ -142,9 +145,8 @@ def test_what_a_worker_receives_does_not_grow_with_the_dataset(tmp_path: Path) -
 
 
 def test_an_index_says_which_frame_a_number_is(tree: Path, tmp_path: Path) -> None:
-    scan = scan_shader(tree, tmp_path)
-    wanted = np.array([int(key[-4:]) % 3 == 0 for key in scan.subjects.tolist()])
-    frames = FrameList.gather([(scan, wanted)])
+    listing = list_frames(tree, tmp_path)
+    frames = FrameList.gather([listing], lambda key: int(key[-4:]) % 3 == 0)
     expected = [
         (s.folder, frame) for s in iter_subjects(tree) if int(s.name) % 3 == 0 for frame in s.frames
     ]
@@ -154,14 +156,13 @@ def test_an_index_says_which_frame_a_number_is(tree: Path, tmp_path: Path) -> No
     assert travelled[5] == expected[5]
     chosen = frames.select(np.array([9, 3])).store(tmp_path)
     assert [chosen[0], chosen[1]] == [expected[9], expected[3]]
-    assert chosen.folder != index.folder
+    assert chosen.path != index.path
 
 
 def test_two_datasets_follow_each_other(tree: Path, tmp_path: Path) -> None:
     other = grow(tmp_path / "other", 3)
-    scans = [scan_shader(root, tmp_path / "cache") for root in (tree, other)]
-    everybody = [(scan, np.ones(len(scan.subjects), bool)) for scan in scans]
-    index = FrameList.gather(everybody).store(tmp_path / "cache")
+    listings = [list_frames(root, tmp_path / "cache") for root in (tree, other)]
+    index = FrameList.gather(listings, lambda _key: True).store(tmp_path / "cache")
     expected = [
         (s.folder, frame)
         for root in (tree, other)

@@ -1,4 +1,4 @@
-"""An exponential moving average of a network's weights: what is judged and kept."""
+"""The exponential moving average of a network's weights, which is validated and exported."""
 
 import copy
 
@@ -9,9 +9,8 @@ from torch import nn
 class WeightAverage:
     """A copy of a network that follows it slowly.
 
-    Batch norms' running statistics are averaged like weights, since they belong to them; counters
-    are copied. In the first steps the average follows more quickly, so that short runs are not
-    judged by their initial weights.
+    The running statistics of batch norms are averaged as weights are; counters are copied. In the
+    first steps the decay is smaller, so that initial weights do not dominate short runs.
     """
 
     def __init__(self, network: nn.Module, decay: float) -> None:
@@ -20,7 +19,7 @@ class WeightAverage:
 
     @torch.no_grad()
     def follow(self, network: nn.Module, step: int) -> None:
-        """Move towards `network`.
+        """Move the average towards `network`.
 
         Args:
             network: After the optimiser's step.
