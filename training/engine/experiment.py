@@ -1,4 +1,4 @@
-"""What every experiment has: its recipe's fields, and the header of its checkpoint."""
+"""The fields that all recipes have, and the header of a run's checkpoint."""
 
 from typing import Protocol, TypeVar
 
@@ -14,19 +14,19 @@ LICENCE = "Apache-2.0"
 
 
 class Experiment(Protocol):
-    """What every recipe says."""
+    """The fields of every recipe."""
 
     @property
     def stages(self) -> tuple[Stage, ...]:
-        """Sizes and batches."""
+        """Picture and batch sizes."""
 
     @property
     def routine(self) -> Routine:
-        """What happens when."""
+        """Intervals and limits."""
 
     @property
     def optimisation(self) -> Optimisation:
-        """How weights change."""
+        """Optimisers and learning rate."""
 
     @property
     def initial(self) -> str | None:
@@ -34,11 +34,11 @@ class Experiment(Protocol):
 
     @property
     def seed(self) -> int:
-        """Of everything random."""
+        """Of all random numbers."""
 
     @property
     def device(self) -> str:
-        """Where to compute."""
+        """To compute on."""
 
 
 Recipe = TypeVar("Recipe", bound=Experiment)
@@ -46,15 +46,15 @@ Batch = TypeVar("Batch", bound=tuple[Tensor, ...])
 
 
 def run_header(folder: RunFolder, data: str) -> CheckpointHeader:
-    """What the checkpoint of a run's best weights says of itself, its network left out.
+    """The header of a run's checkpoint, without architecture and config.
 
     Args:
         folder: Of the run.
-        data: What it learned from, in words.
+        data: The training data in words.
 
     Raises:
-        InvalidInputError: Nothing was judged yet.
-        CheckpointError: The lineage of what it started from is damaged.
+        InvalidInputError: There was no validation yet.
+        CheckpointError: The lineage of the initial checkpoint is damaged.
     """
     description, best = folder.describe(), folder.load_best()
     part = TrainingPart(

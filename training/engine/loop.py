@@ -1,4 +1,4 @@
-"""The loop: learn, judge, save, until the end or until somebody interrupts."""
+"""The training loop: learn, validate and save until the end or an interruption."""
 
 import logging
 import time
@@ -34,30 +34,30 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Routine:
-    """What happens every so many steps."""
+    """Intervals and limits of a run."""
 
     judge_every: int = 500
     save_every: int = 500
     log_every: int = 20
     num_workers: int = 1
-    """Processes that make samples; for each process of torchrun."""
+    """Processes that load samples, for each process of torchrun."""
     patience: int = 0
-    """Judgements without progress after which the run ends early; 0 never ends it."""
+    """Validations without progress after which the run ends early; 0 never ends it."""
     min_delta: float = 0.0
-    """By how much the score must rise to count as progress."""
+    """Smallest rise of the score that counts as progress."""
     processor_minutes: float = 0.0
-    """Processor time of this process after which the run ends, held-out judgement not counted; 0
-    sets no limit. Samples count where `num_workers` is 0."""
+    """Processor time of this process after which the run ends, without validation; 0 sets no limit.
+    It includes the samples if `num_workers` is 0."""
     max_gap: float = 0.0
-    """How far the judged loss may be above the learned one; as far or farther, a judgement counts
-    as one without progress, whatever its score. 0 sets no limit."""
+    """Largest difference between validation loss and training loss. With a larger one a validation
+    counts as one without progress, whatever its score. 0 sets no limit."""
 
     def __post_init__(self) -> None:
-        """Refuse intervals that never come.
+        """Check the ranges.
 
         Raises:
-            ValueError: An interval is not positive, something else is negative, or there would be
-                judgements without a learned loss to compare with.
+            ValueError: An interval is not positive, another number is negative, or there would be
+                validations without a training loss to compare with.
         """
         for name in ("judge_every", "save_every", "log_every"):
             if getattr(self, name) < 1:
@@ -68,7 +68,7 @@ class Routine:
         if self.max_gap and self.log_every > self.judge_every:
             raise ValueError(
                 f"log_every is {self.log_every}; with max_gap the loss must be logged at least "
-                f"every {self.judge_every} steps, before each judgement"
+                f"every {self.judge_every} steps, before each validation"
             )
 
 
@@ -77,14 +77,14 @@ class Outcome:
     """How a run ended."""
 
     step: int
-    """Steps done."""
+    """Number of steps done."""
     finished: bool
-    """By its last step, for lack of progress or at the end of its processor time; else it was
-    interrupted, and can be continued."""
+    """Whether it ended by itself: after the last step, for lack of progress, or at its time limit.
+    Otherwise it was interrupted, and can be continued."""
     metrics: dict[str, float]
-    """Of the best weights so far; in the first process."""
+    """Of the best weights so far, in the first process."""
     signal: Signals | None = None
-    """What interrupted it."""
+    """The signal that interrupted it."""
 
 
 def fit(
@@ -96,25 +96,24 @@ def fit(
     run: RunFolder,
     seed: int = 0,
 ) -> Outcome:
-    """Train until `num_steps`, from wherever the run's folder says it is.
+    """Train until `num_steps`, from the state in the run's folder if there is one.
 
-    Every process of torchrun comes here. The first one judges, writes and talks; all learn from
-    their shares of the batches, and stop after the same step.
+    Every process of torchrun calls this. All learn from their shares of the batches and stop after
+    the same step; the first one also validates, writes files and logs.
 
     Args:
-        task: Fresh; its state is read from the run's folder where there is one.
-        batches_from: This process's share of the batches of this and all later steps; the same for
-            the same step.
-        judging: The held-out batches, the same each time.
+        task: In its initial state.
+        batches_from: This process's share of the batches of a step and all later ones.
+        judging: The validation batches, the same each time.
         num_steps: Of the whole run.
-        routine: What happens when.
-        run: Where state and curves go.
-        seed: Of what is random while learning, such as dropout.
+        routine: Intervals and limits.
+        run: The folder of states and curves.
+        seed: Of random numbers in the network, such as dropout.
 
     Raises:
-        CheckpointError: What was saved to continue from is damaged.
+        CheckpointError: The saved state is damaged.
         InvalidInputError: Processes on several machines do not share the run's folder.
-        StorageError: The disk is full. What was saved before is whole.
+        StorageError: The disk is full. Earlier states are complete.
     """
     progress = _resume(task, run, num_steps)
     first = is_first()
@@ -175,10 +174,10 @@ def fit(
 
 
 def _resume(task: Task[Batch], run: RunFolder, num_steps: int) -> RunProgress:
-    """Bring the task to where the run was saved.
+    """Load the saved state into the task.
 
     Raises:
-        CheckpointError: What was saved is damaged.
+        CheckpointError: It is damaged.
         InvalidInputError: Another process finds another state.
     """
     progress = RunProgress()
@@ -186,7 +185,7 @@ def _resume(task: Task[Batch], run: RunFolder, num_steps: int) -> RunProgress:
         task.load_state_dict(state["task"])
         progress = RunProgress.from_state(state)
         logger.info("continuing after step %d of %d", progress.step, num_steps)
-    # Nobody writes before everybody has read.
+    # No process writes before all have read.
     if (furthest := largest(progress.step)) > progress.step:
         raise InvalidInputError(
             f"{run.path} is at step {progress.step} here and at step {furthest} for another "
@@ -196,14 +195,16 @@ def _resume(task: Task[Batch], run: RunFolder, num_steps: int) -> RunProgress:
 
 
 def _is_overfit(judged: dict[str, float], progress: RunProgress, max_gap: float) -> bool:
-    """Whether the judged loss is too far above the learned one; the same for all processes.
+    """Whether the validation loss is too far above the training loss; the same for all processes.
 
     Raises:
-        InvalidInputError: The task judges no loss.
+        InvalidInputError: The task's validation has no loss.
     """
     if is_first() and "loss" not in judged:
-        raise InvalidInputError("routine.max_gap cannot be kept to: this task judges no loss")
-    # A loss that is not a number is too far from any.
+        raise InvalidInputError(
+            "routine.max_gap needs a validation loss, which this task does not have"
+        )
+    # Written so that NaN is too far.
     return not progress.gap(from_first(judged.get("loss", 0.0))) < max_gap
 
 
@@ -214,7 +215,7 @@ def _report(progress: RunProgress, num_steps: int, finished: bool) -> None:
         )
     elif progress.step < num_steps:
         logger.info(
-            "ended after step %d of %d: %d judgements without progress, %.1f minutes of processor "
+            "ended after step %d of %d: %d validations without progress, %.1f minutes of processor "
             "time",
             progress.step,
             num_steps,

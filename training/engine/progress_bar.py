@@ -7,16 +7,16 @@ from typing import Any
 from tqdm import tqdm
 
 TERMINAL_SECONDS, FILE_SECONDS = 0.5, 60.0
-"""Least time between two states of the bar. In a file each one stays."""
+"""Shortest time between two updates. In a file, each update is a line."""
 
 
 def progress_bar(num_steps: int, step: int, shown: bool) -> "tqdm[Any]":
-    """Steps done, steps a second, and the time that is left.
+    """A bar with the steps done, steps a second, and the remaining time.
 
     Args:
         num_steps: Of the whole run.
-        step: Steps done before.
-        shown: Whether to draw it; of several processes one does.
+        step: Number of steps done before.
+        shown: Whether to draw it.
     """
     seconds = TERMINAL_SECONDS if sys.stderr.isatty() else FILE_SECONDS
     return tqdm(
@@ -31,7 +31,7 @@ def progress_bar(num_steps: int, step: int, shown: bool) -> "tqdm[Any]":
 
 
 def show(bar: "tqdm[Any]", values: Mapping[str, float]) -> None:
-    """Put loss and samples a second behind the bar when it is drawn next."""
+    """Show loss and samples a second beside the bar from its next update on."""
     shown = {"loss": "loss", "samples_per_second": "samples/s"}
     texts = {label: f"{values[name]:.4g}" for name, label in shown.items() if name in values}
     bar.set_postfix(texts, refresh=False)

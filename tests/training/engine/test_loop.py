@@ -157,7 +157,7 @@ def test_a_folder_holds_one_run(tmp_path: Path) -> None:
     assert RunFolder.open(tmp_path / "run").describe()["recipe"] == {"seed": 1}
     with pytest.raises(InvalidInputError, match="no run to continue"):
         RunFolder.open(tmp_path / "other")
-    with pytest.raises(InvalidInputError, match="no judged weights"):
+    with pytest.raises(InvalidInputError, match="no validated weights"):
         folder.load_best()
     folder.save_last({})
     with pytest.raises(InvalidInputError, match="already holds a run"):
