@@ -34,8 +34,7 @@ from model.clothing.labels import LABELS
 from model.clothing.predictor import ClothingPredictor, preprocess
 from model.errors import InvalidInputError
 from training.arguments import output_folder
-from training.datasets.ccp import ClothingCoParsing, photo_path
-from training.datasets.ccp_tags import TaggedPhotos
+from training.datasets.ccp import ClothingCoParsing, TaggedPhotos, photo_path
 from training.engine.atomic import replacing
 
 FEW = 5

@@ -1,12 +1,13 @@
 """The training loop: learn, validate and save until the end or an interruption."""
 
 import logging
+import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
 from signal import Signals
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from torch import Tensor
 from tqdm import tqdm
@@ -22,7 +23,6 @@ from training.engine.distributed import (
     rank,
 )
 from training.engine.interruption import noted_signals
-from training.engine.progress_bar import progress_bar, show
 from training.engine.run import RunFolder
 from training.engine.run_progress import RunProgress
 from training.engine.seeding import seed_step
@@ -30,6 +30,8 @@ from training.engine.tasks import Task
 
 Batch = TypeVar("Batch", bound=tuple[Tensor, ...])
 logger = logging.getLogger(__name__)
+TERMINAL_SECONDS, FILE_SECONDS = 0.5, 60.0
+"""Shortest time between two updates. In a file, each update is a line."""
 
 
 @dataclass(frozen=True)
@@ -226,3 +228,24 @@ def _report(progress: RunProgress, num_steps: int, finished: bool) -> None:
 
 def _sentence(values: dict[str, float]) -> str:
     return ", ".join(f"{name} {value:.4f}" for name, value in values.items())
+
+
+def progress_bar(num_steps: int, step: int, shown: bool) -> "tqdm[Any]":
+    """A bar with the steps done, of which `step` were done before, and the remaining time."""
+    seconds = TERMINAL_SECONDS if sys.stderr.isatty() else FILE_SECONDS
+    return tqdm(
+        total=num_steps,
+        initial=step,
+        desc="training",
+        unit="step",
+        mininterval=seconds,
+        maxinterval=max(10.0, seconds),
+        disable=not shown,
+    )
+
+
+def show(bar: "tqdm[Any]", values: Mapping[str, float]) -> None:
+    """Show loss and samples a second beside the bar from its next update on."""
+    shown = {"loss": "loss", "samples_per_second": "samples/s"}
+    texts = {label: f"{values[name]:.4g}" for name, label in shown.items() if name in values}
+    bar.set_postfix(texts, refresh=False)

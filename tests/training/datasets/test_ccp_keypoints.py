@@ -54,7 +54,11 @@ def test_a_photo_must_be_the_one_that_was_looked_at() -> None:
         ("visibility", lambda a: a + 1, "visibility is outside of 0 to 1"),
         ("visibility", lambda a: a[:2], r"visibility is float32 of \(2, 33\)"),
         ("landmarks", lambda a: a.astype(np.float64), "landmarks is float64"),
-        ("landmarks", lambda a: np.where(a > 0.8, np.inf, a), "landmarks of photo 9 are partly NaN"),
+        (
+            "landmarks",
+            lambda a: np.where(a > 0.8, np.inf, a),
+            "landmarks of photo 9 are partly NaN",
+        ),
         ("format", lambda a: "other-1", "has the format other-1"),
     ],
 )

@@ -13,10 +13,9 @@ from model.errors import CheckpointError, InvalidInputError
 from training.engine.atomic import replacing
 from training.engine.batches import Stage, StagedBatches, check_shares, num_steps
 from training.engine.interruption import noted_signals
-from training.engine.loop import Outcome, Routine, fit
+from training.engine.loop import Outcome, Routine, fit, progress_bar, show
 from training.engine.optimisation import Optimisation, learning_rate_at, make_optimisers
 from training.engine.precision import autocast_dtype
-from training.engine.progress_bar import progress_bar, show
 from training.engine.run import RunFolder
 from training.engine.seeding import sample_generator, seed_step
 from training.engine.state import load_state, save_state
