@@ -178,5 +178,5 @@ def test_a_file_that_is_no_landmarker_is_named(
     (tmp_path / "model.task").write_bytes(b"nothing of the kind")
     options = ["--ccp", str(ccp_folder), "--model", str(tmp_path / "model.task")]
     assert main(["data", "keypoints", *options, "--out", str(tmp_path / "points.npz")]) == 1
-    assert "model.task is no pose landmarker" in capsys.readouterr().err
+    assert "model.task is not a pose landmarker" in capsys.readouterr().err
     assert not (tmp_path / "points.npz").exists()
