@@ -95,10 +95,7 @@ def _header(headers: Sequence[CheckpointHeader], command: str) -> CheckpointHead
     """The training parts of all checkpoints, each once, then the averaging; no metrics."""
     parts = [part for header in headers for part in header.lineage]
     mean = TrainingPart(
-        recipe={
-            "command": command,
-            "average_of": [header.sha256 for header in headers],
-        },
+        recipe={"command": command, "average_of": [header.sha256 for header in headers]},
         commit=current_commit(),
         data=f"the mean of the weights of {len(headers)} checkpoints",
         steps=0,

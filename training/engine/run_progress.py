@@ -63,8 +63,7 @@ class RunProgress:
         """
         self.learned_sum, self.learned_count = 0.0, 0
         score = metrics["score"]
-        progress = score > self.reference + min_delta
-        if progress:
+        if progress := score > self.reference + min_delta:
             self.reference = score
         self.unimproved = 0 if progress and not overfits else self.unimproved + 1
         if score > self.best:
