@@ -14,7 +14,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from model.backend.occupancy import PROCESS
-from model.backend.openvino_library import OpenVinoRefusedError, load_openvino
+from model.backend.openvino_library import OpenVinoRefusedError, load_openvino, openvino_core
 from model.processors import count_threads
 
 PRECISIONS = {torch.float32: "f32", torch.bfloat16: "bf16"}
@@ -81,7 +81,7 @@ class _Streams:
     def __init__(self, model: Any, num_streams: int, threads_each: int, precision: str) -> None:
         openvino = load_openvino()
         try:
-            self._compiled = openvino.Core().compile_model(
+            self._compiled = openvino_core().compile_model(
                 model,
                 "CPU",
                 {
