@@ -16,6 +16,7 @@ from jaxtyping import UInt8
 from torch import Tensor, nn
 
 from model.backend.choice import narrow_formats, narrowest_faithful, on_device
+from model.backend.freed_memory import return_freed_memory
 from model.backend.occupancy import PROCESS
 from model.backend.trial_pictures import trial_pictures
 from model.checkpoint import (
@@ -82,6 +83,7 @@ class PicturePredictor(abc.ABC, Generic[NetworkT, ServedT, ResultT]):
             if dtype is None
             else run(dtype)
         )
+        return_freed_memory()
         self.input_size = input_size
         self.header = header
 
