@@ -34,6 +34,7 @@ SUMMARIES = {
     "compare": "train several networks alike",
     "average": "average the weights of checkpoints",
     "balance": "raise the probability of rarely predicted labels",
+    "export": "write a network for other runtimes",
     "figures": "draw",
 }
 

@@ -40,8 +40,9 @@ def openvino_core() -> Any:
     The CPU plugin of a core gives the thread that loads it a stack for signal handlers
     (`sigaltstack`), and unmaps that stack when it is destroyed. When two cores are destroyed in the
     order in which they were made, the second one restores the stack of the first, which is gone:
-    the next signal with a handler then ends the process with a segmentation fault. Source: OpenVINO,
-    `SigAltStackSetup` in `src/plugins/intel_cpu/src/sigstack_manager.cpp`.
+    the next signal with a handler then ends the process with a segmentation fault.
+
+    Source: OpenVINO, `SigAltStackSetup` in src/plugins/intel_cpu/src/sigstack_manager.cpp.
 
     Raises:
         OpenVinoRefusedError: It is not installed.

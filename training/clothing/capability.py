@@ -18,6 +18,7 @@ CAPABILITY = Capability(
         "balance": Command(
             "training.clothing.balance", "raise the probability of rarely predicted labels"
         ),
+        "export": Command("training.clothing.export:EXPORT", "write the network as an ONNX model"),
         "figures": Command("training.clothing.figures", "garments in a photo, curves of a run"),
     },
     data={
