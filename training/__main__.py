@@ -35,6 +35,7 @@ SUMMARIES = {
     "compare": "train several networks alike",
     "average": "average the weights of checkpoints",
     "balance": "raise the probability of rare labels",
+    "export": "write a network for other runtimes",
     "figures": "draw",
 }
 
