@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from training.clothing.export import EXPORT as CLOTHING
-from training.silhouette.export import EXPORT as SILHOUETTE
 
+from training.clothing.evaluate import EXPORT as CLOTHING
 from training.engine.export import Export
+from training.silhouette.evaluate import EXPORT as SILHOUETTE
 
 onnxruntime = pytest.importorskip("onnxruntime")
 EXPORTS = {"silhouette": SILHOUETTE, "clothing": CLOTHING}
