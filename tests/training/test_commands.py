@@ -374,3 +374,16 @@ def test_a_worker_s_error_is_told_without_its_traceback(
     command = ["fit", "silhouette", "--recipe", str(recipe), "--data", str(shader_folder)]
     line = failed(capsys, [*command, "--out", "run"])
     assert "a picture with an alpha channel is needed" in line
+
+
+def test_data_can_be_prepared_without_a_run(
+    places: dict[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    smoke = str(RECIPES / "silhouette" / "smoke.toml")
+    command = ["fit", "silhouette", smoke, "--data", places["shader"], "--out", "run"]
+    cache = tmp_path / "cache"
+    options = ["--set", f"data.cache={cache}", "data.validation_fraction=0.5"]
+    assert main([*command, *options, "--prepare"]) == 0
+    assert "without --prepare" in capsys.readouterr().out
+    assert list(cache.glob("pairs-*/pixels.bin"))
+    assert not (tmp_path / "run").exists()
