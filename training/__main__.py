@@ -26,6 +26,7 @@ SHARED: dict[str, dict[str, Command]] = {
         "photos": Command("training.silhouette.measure_photos", "measure maps on everyday photos"),
     },
     "figures": {
+        "run": Command("training.reporting.curves", "curves of a run"),
         "synthetic": Command("training.synthetic.figures", "contact sheet of synthetic people"),
         "photo-labels": Command("training.datasets.photo_label_sheet", "contact sheet of labels"),
     },
@@ -38,7 +39,7 @@ SUMMARIES = {
     "evaluate": "measure a checkpoint on held-out data",
     "compare": "train several networks alike",
     "average": "average the weights of checkpoints",
-    "balance": "raise the probability of rarely predicted labels",
+    "balance": "raise the probability of rare labels",
     "figures": "draw",
 }
 

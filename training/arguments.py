@@ -52,6 +52,13 @@ def device(text: str) -> str:
     return text
 
 
+def add_ccp(parser: argparse.ArgumentParser, required: bool = False) -> None:
+    """Add the option that names the photos of Clothing Co-Parsing."""
+    parser.add_argument(
+        "--ccp", type=Path, required=required, metavar="DIR", help="folder of Clothing Co-Parsing"
+    )
+
+
 def _check_folder(folder: Path) -> None:
     """See that files can be put into a folder, or into the nearest one above that is there."""
     nearest = next(path for path in (folder, *folder.absolute().parents) if os.path.lexists(path))

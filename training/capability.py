@@ -2,9 +2,9 @@
 
 import argparse
 import importlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol, cast
+from typing import NamedTuple, Protocol, cast
 
 
 class Leaf(Protocol):
@@ -15,6 +15,13 @@ class Leaf(Protocol):
 
     def run(self, args: argparse.Namespace, /) -> int:
         """Do the work; the exit status."""
+
+
+class Functions(NamedTuple):
+    """A command of a module that has several."""
+
+    configure: Callable[[argparse.ArgumentParser], None]
+    run: Callable[[argparse.Namespace], int]
 
 
 @dataclass(frozen=True)

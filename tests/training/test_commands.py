@@ -107,6 +107,7 @@ def places(
         "shader": str(shader_folder),
         "ccp": str(ccp_folder),
         "recipes": str(RECIPES),
+        "silhouettes": str(RECIPES / "silhouette"),
         **checkpoints,
         **{name: str(tmp_path / name) for name in ("photo.png", "file", "folder", "new")},
     }
@@ -209,7 +210,7 @@ def test_a_device_of_a_recipe_that_is_not_there_is_refused_before_a_run_is_made(
     recipe.write_text(f'device = "cuda:99"\n{smoke}')
     data = ["--data", places["shader"], "--ccp", places["ccp"]]
     for command in ("fit silhouette", "compare silhouette"):
-        arguments = [*command.split(), str(recipe), *data, "--out", "run"]
+        arguments = [*command.split(), "--recipe", str(recipe), *data, "--out", "run"]
         assert "'cuda:99' is not here" in failed(capsys, arguments)
     assert not (tmp_path / "run").exists()
 
@@ -220,29 +221,28 @@ def test_a_device_of_a_recipe_that_is_not_there_is_refused_before_a_run_is_made(
         "assets smpl --from {folder} --out {new}",
         "data synth --body {folder} --out {new}",
         "data check {file}",
-        "data prepare clothing --ccp {file} --cache {new}",
         "data tagged --ccp {file} --out {new}",
         "data keypoints --ccp {file} --model {file}",
         "data keypoints --ccp {ccp} --model {folder}",
         "data label-photos --photos {file} --model {file} --out {new}",
         "data label-photos --photos {ccp}/photos --model {folder} --out {new}",
-        "fit silhouette {folder} --out {new}",
-        "fit silhouette {recipes}/silhouette/smoke.toml --data {file} --out {new}",
-        "fit clothing {folder} --out {new}",
-        "fit clothing {recipes}/clothing/smoke.toml --ccp {file} --out {new}",
+        "fit silhouette --recipe {folder} --out {new}",
+        "fit silhouette --recipe {recipes}/silhouette/smoke.toml --data {file} --out {new}",
+        "fit clothing --recipe {folder} --out {new}",
+        "fit clothing --recipe {recipes}/clothing/smoke.toml --ccp {file} --out {new}",
         "balance clothing --checkpoint {folder} --ccp {ccp} --out {new}",
         "balance clothing --checkpoint {clothing} --ccp {file} --out {new}",
-        "average silhouette {folder} {folder} --out {new}",
+        "average silhouette --checkpoint {folder} {folder} --out {new}",
         "evaluate silhouette --checkpoint {folder} --data {shader}",
         "evaluate silhouette --checkpoint {silhouette} --data {file}",
         "evaluate silhouette --checkpoint {silhouette} --ccp {file}",
         "evaluate clothing --checkpoint {folder} --ccp {ccp}",
         "evaluate clothing --checkpoint {clothing} --ccp {file}",
         "evaluate body --data {shader} --predictions {folder} --out {new}",
-        "compare silhouette {folder} --ccp {ccp} --out {new}",
-        "compare silhouette {recipes}/silhouette/smoke.toml --ccp {ccp} --data {file} --out {new}",
-        "compare clothing {folder} --ccp {ccp} --out {new}",
-        "compare clothing {recipes}/clothing/smoke.toml --ccp {file} --out {new}",
+        "compare silhouette --recipe {folder} --ccp {ccp} --out {new}",
+        "compare silhouette --recipe {silhouettes}/smoke.toml --data {file} --out {new}",
+        "compare clothing --recipe {folder} --ccp {ccp} --out {new}",
+        "compare clothing --recipe {recipes}/clothing/smoke.toml --ccp {file} --out {new}",
         "figures silhouette --image {photo.png} --checkpoint {folder} --out {new}",
         "figures clothing --image {photo.png} --checkpoint {folder} --out {new}",
         "figures body --betas 1 --asset {folder} --out {new}",
@@ -275,13 +275,13 @@ MEASURE = "evaluate silhouette --checkpoint {silhouette} --data {shader} --all-s
 WRITING = {
     "data check {shader} --json {new}": "new",
     "figures body --betas 1 --asset {body} --out {new}": "new",
-    "average silhouette {silhouette} {silhouette} --out {new}": "new",
-    "figures clothing --image {photo.png} --checkpoint {clothing} --out {new}": "new",
+    "average silhouette --checkpoint {silhouette} {silhouette} --out {new}": "new",
+    "figures clothing --image {photo.png} --checkpoint {clothing} --out {folder}": "folder",
     "figures silhouette --image {photo.png} --checkpoint {silhouette} --out {folder}": "folder",
     MEASURE + " --json {new}": "new",
     MEASURE + " --out {folder}": "folder",
     "evaluate body --data {shader} --predictions p.json --asset {body} --out {folder}": "folder",
-    "fit silhouette {recipes}/silhouette/smoke.toml --data {shader} --out {folder}": "folder",
+    "fit silhouette --recipe {silhouettes}/smoke.toml --data {shader} --out {folder}": "folder",
 }
 
 
@@ -370,13 +370,12 @@ def test_a_worker_s_error_is_told_without_its_traceback(
     smoke = (RECIPES / "silhouette" / "smoke.toml").read_text()
     recipe = tmp_path / "recipe.toml"
     recipe.write_text(
-        smoke.replace("[data]", "[data]\npack_pairs = false\nvalidation_fraction = 0.5").replace(
+        smoke.replace("[data]", "[data]\nmax_packed_gb = 0.0\nvalidation_fraction = 0.5").replace(
             "[routine]", "[routine]\nnum_workers = 1"
         )
     )
     for path in shader_folder.rglob("dressed/*.png"):
         Image.fromarray(np.zeros((48, 48, 3), np.uint8)).save(path)
-    line = failed(
-        capsys, ["fit", "silhouette", str(recipe), "--data", str(shader_folder), "--out", "run"]
-    )
+    command = ["fit", "silhouette", "--recipe", str(recipe), "--data", str(shader_folder)]
+    line = failed(capsys, [*command, "--out", "run"])
     assert "a picture with an alpha channel is needed" in line

@@ -10,18 +10,19 @@ CAPABILITY = Capability(
             "training.clothing.evaluate:EVALUATION", "measure a clothing checkpoint"
         ),
         "compare": Command(
-            "training.clothing.compare:COMPARISON", "train networks alike, in one table"
+            "training.clothing.task:COMPARISON", "train networks alike, in one table"
         ),
         "average": Command(
             "training.clothing.task:AVERAGING", "average the weights of checkpoints"
         ),
         "balance": Command(
-            "training.clothing.balance", "raise the probability of rarely predicted labels"
+            "training.clothing.label_factors:BALANCE", "raise the probability of rare labels"
         ),
-        "figures": Command("training.clothing.figures", "garments in a photo, curves of a run"),
+        "figures": Command("training.clothing.evaluate:FIGURES", "garments in a photo"),
     },
     data={
-        "prepare": Command("training.clothing.sources", "pack photos for quick reading"),
-        "tagged": Command("training.clothing.tagged", "label the pixels of CCP's tagged photos"),
+        "tagged": Command(
+            "training.clothing.label_factors:TAGGED", "label the pixels of CCP's tagged photos"
+        ),
     },
 )

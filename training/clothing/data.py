@@ -1,36 +1,111 @@
-"""Samples of the clothing networks: photos with a label for every pixel.
+"""Samples of the clothing networks, from photos with a label for every pixel.
 
-B batch, S height of the samples, W their width, H W a photo's size.
+N photos, B batch, S height of the samples, W their width, H W a photo's size.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torch.utils.data import Dataset
+from torch.utils.data import ConcatDataset, Dataset
 from torchvision.transforms import InterpolationMode
 from torchvision.transforms.v2 import functional as transforms
 
-from model.clothing.labels import GROUP_OF, GROUPED
+from model.clothing.labels import GROUP_OF, GROUPED, LABELS
+from model.errors import InvalidInputError
 from model.image import FILL, Letterbox, bytes_to_floats, image_to_tensor
-from training.clothing.recipe import Augmentation
-from training.datasets.packed import PackedPictures
+from training.clothing.recipe import Augmentation, DataRecipe
+from training.datasets.ccp_kaggle import LabelledPhotos, open_ccp
+from training.datasets.evaluation_pictures import file_stamp
+from training.datasets.packed import PackedPictures, Pictures, pack_in_cache
 from training.datasets.photometry import vary
+from training.datasets.random_crops import shrink
+from training.datasets.splits import Split
 from training.engine.batches import SampleKey
 from training.engine.seeding import sample_generator
 
+PHOTO_VERSION = 1
+"""Raised when items of `PhotosToPack` change, so that photos are packed again."""
 UNKNOWN = 255
 """The label of pixels outside of the photo; the loss leaves them out."""
-WIDTH_MULTIPLE = 32
-GREY = round(FILL * 255)
+WIDTH_MULTIPLE, GREY = 32, round(FILL * 255)
+
+
+@dataclass(frozen=True)
+class PhotosToPack(Dataset[np.ndarray]):
+    """Photos as (H, W, 4) uint8: RGB and the label's id."""
+
+    dataset: LabelledPhotos
+    numbers: tuple[int, ...]
+    side: int
+    """Longer side at most, in pixels."""
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def __getitem__(self, place: int) -> np.ndarray:
+        """Decode one photo; the number alone pairs it with its labels."""
+        photo = self.dataset.read(self.numbers[place])
+        return shrink(np.dstack([photo.image, photo.labels]), self.side, num_labels=1)
+
+    def stamps(self) -> list[object]:
+        """Other ones mean that a photo or its labels may have changed."""
+        changed = [file_stamp(self.dataset.labels_path(number)) for number in self.numbers]
+        return [self.dataset.root.resolve(), self.side, *self.numbers, *changed]
+
+
+def open_photos(root: Path | str | None) -> LabelledPhotos:
+    """Clothing Co-Parsing in its own layout or in that of the Kaggle re-pack.
+
+    Raises:
+        FileNotFoundError: The folder is not there.
+        InvalidInputError: None is named, or its labels are not those of the networks.
+    """
+    if root is None:
+        raise InvalidInputError("no photos: name their folder in data.photos, or by --ccp")
+    dataset = open_ccp(Path(root))
+    if dataset.label_names != LABELS:
+        raise InvalidInputError(
+            f"{root} has {len(dataset.label_names)} labels "
+            f"({', '.join(dataset.label_names[:4])} ...); the 59 of Clothing Co-Parsing are needed"
+        )
+    return dataset
+
+
+def load_photos(recipe: DataRecipe, held_out: bool) -> PackedPictures:
+    """The photos to learn from, or the held-out ones to choose by.
+
+    Raises:
+        FileNotFoundError: The folder is not there.
+        InvalidInputError: It holds no such photos, or one of them cannot be read.
+    """
+    dataset = open_photos(recipe.photos)
+    split: Split = "validation" if held_out else "training"
+    numbers = dataset.numbers_of(split)
+    if not numbers:
+        raise InvalidInputError(f"no {split} photo in {recipe.photos}")
+    photos = [PhotosToPack(dataset, numbers, recipe.photo_side)]
+    if recipe.tagged is not None and not held_out:
+        tagged = open_photos(recipe.tagged)
+        photos.append(PhotosToPack(tagged, tagged.numbers, recipe.photo_side))
+    joined: ConcatDataset[np.ndarray] = ConcatDataset(photos)
+    parts = [PHOTO_VERSION, *(part for selection in photos for part in selection.stamps())]
+    return pack_in_cache(joined, recipe.cache, "held-out photos" if held_out else "photos", parts)
+
+
+def count_labels(photos: Pictures) -> np.ndarray:
+    """(N, 59) int64 pixels of each label in each photo."""
+    return np.array(
+        [np.bincount(photos[n][..., 3].ravel(), minlength=len(LABELS)) for n in range(len(photos))]
+    )
 
 
 class ClothingBatch(NamedTuple):
-    """Samples behind one another, or one of them without the first axis."""
+    """A batch of samples, or one sample without the first axis."""
 
     images: Tensor
     """(B, 3, S, W) in [0, 1]."""
@@ -58,16 +133,16 @@ class TrainingSamples(Dataset[ClothingBatch]):
         rng = sample_generator(self.seed, key.index)
         chosen = self.photos[place_of(key.index, self.repeats, self.seed)]
         layers = torch.from_numpy(np.array(chosen)).permute(2, 0, 1)
-        size = sample_size(key.image_size)
-        image, labels = place_at_random(layers[:3], layers[3:], size, rng, self.augmentation)
-        varied = vary(image.permute(1, 2, 0).contiguous().numpy(), rng, self.augmentation)
+        size, settings = sample_size(key.image_size), self.augmentation
+        image, labels = place_at_random(layers[:3], layers[3:], size, rng, settings)
+        varied = vary(image.permute(1, 2, 0).contiguous().numpy(), rng, settings)
         return ClothingBatch(image_to_tensor(varied)[0], labels[0])
 
 
 def place_of(index: int, repeats: np.ndarray, seed: int) -> int:
     """Which photo a sample is made from: all of them in turn, each turn in another order.
 
-    In a turn a photo comes as often as it repeats, rounded down or up by chance.
+    A photo's repeats are rounded down or up by chance.
 
     Args:
         index: Number of the sample since the start of the run.
@@ -76,8 +151,7 @@ def place_of(index: int, repeats: np.ndarray, seed: int) -> int:
     """
     length = round(float(repeats.sum()))
     turn, place = divmod(index, length)
-    # A third number: no sample has the same generator.
-    rng = np.random.default_rng((seed, turn, 1))
+    rng = np.random.default_rng((seed, turn, 1))  # no sample has this generator
     number = rng.permutation(length)[place]
     # Systematic sampling: points at equal distances, on the photos laid end to end.
     ends = np.cumsum(repeats)
@@ -88,23 +162,24 @@ def place_of(index: int, repeats: np.ndarray, seed: int) -> int:
 def photo_repeats(label_pixels: np.ndarray, threshold: float) -> np.ndarray:
     """(N,) float64: how often each photo comes while one with common groups alone comes once.
 
-    With f the share of photos that have a group, it asks for sqrt(threshold / f) times each; a
-    photo comes as often as the rarest of its groups asks, and at least once.
-
-    Source: repeat factor sampling (Gupta, Dollar, Girshick, LVIS, CVPR 2019, section 4.1), here by
-    groups instead of fine labels: of some of those there are but one or two photos.
+    A group in a share f of the photos asks for sqrt(threshold / f) times each; a photo comes as
+    often as the rarest of its groups asks, and at least once. Source: repeat factor sampling
+    (Gupta et al., LVIS, CVPR 2019, section 4.1), by groups instead of fine labels.
 
     Args:
         label_pixels: (N, 59) pixels of each fine label in each photo.
         threshold: Groups that are in a larger share of the photos are common; 0 repeats nothing.
     """
-    there = np.zeros((len(label_pixels), len(GROUPED)), bool)
-    photos, labels = np.nonzero(label_pixels)
-    there[photos, GROUP_OF[labels]] = True
+    there = groups_in(label_pixels)
     shares = np.maximum(there.sum(0), 1) / len(there)
     asked = np.sqrt(threshold / shares)
     repeats: np.ndarray = np.maximum(1.0, (there * asked).max(1))
     return repeats
+
+
+def groups_in(label_pixels: np.ndarray) -> np.ndarray:
+    """(N, G) bool, which groups are in each photo, from (N, 59) pixels of each fine label."""
+    return np.stack([label_pixels[:, n == GROUP_OF].any(1) for n in range(len(GROUPED))], axis=1)
 
 
 def place_at_random(
@@ -114,39 +189,29 @@ def place_at_random(
     rng: np.random.Generator,
     settings: Augmentation,
 ) -> tuple[Tensor, Tensor]:
-    """A part of a photo, turned and mirrored by chance, and its labels alike.
+    """A part of a photo and its labels, rotated and mirrored by chance.
 
     Args:
         image: (3, H, W) uint8.
         labels: (1, H, W) uint8.
         size: (height, width) of the sample.
         rng: Of this sample.
-        settings: How far to go.
+        settings: Strength of the augmentation.
     """
     top, left, height, width = _random_window(image.shape[-2:], size, rng, settings)
+    below, behind = top + height - image.shape[-2], left + width - image.shape[-1]
     angle = float(rng.uniform(-settings.rotation_deg, settings.rotation_deg))
     mirrored = rng.random() < settings.flip_probability
 
-    def placed(layer: Tensor, method: InterpolationMode, fill: float) -> Tensor:
-        layer, (row, column) = _with_border(layer, (top, left, height, width), fill)
-        part: Tensor = transforms.resized_crop(
-            # The label at each new pixel's centre: torchvision's own way with masks takes the
-            # one at its corner, half a pixel off.
-            layer,
-            row,
-            column,
-            height,
-            width,
-            list(size),
-            interpolation=method,
-            antialias=method is InterpolationMode.BILINEAR,
-        )
+    def placed(layer: Tensor, method: InterpolationMode, fill: int) -> Tensor:
+        # Negative padding crops.
+        part: Tensor = F.pad(layer, (-left, behind, -top, below), value=fill)
+        smooth = method is InterpolationMode.BILINEAR
+        part = transforms.resize(part, list(size), interpolation=method, antialias=smooth)
         if mirrored:
             part = transforms.horizontal_flip(part)
         if angle:
-            turning = method
-            if method is InterpolationMode.NEAREST_EXACT:
-                turning = InterpolationMode.NEAREST
+            turning = method if smooth else InterpolationMode.NEAREST
             part = transforms.rotate(part, angle, interpolation=turning, fill=fill)
         return part
 
@@ -171,21 +236,8 @@ def _random_window(
     return top, left, height, width
 
 
-def _with_border(
-    layer: Tensor, window: tuple[int, int, int, int], fill: float
-) -> tuple[Tensor, tuple[int, int]]:
-    """The layer, larger where the window reaches over it, and where the window is in it."""
-    top, left, height, width = window
-    above, before = max(0, -top), max(0, -left)
-    below = max(0, top + height - layer.shape[-2])
-    behind = max(0, left + width - layer.shape[-1])
-    if above or before or below or behind:
-        layer = transforms.pad(layer, [before, above, behind, below], fill=fill)
-    return layer, (top + above, left + before)
-
-
 @dataclass(frozen=True)
-class ValidationSamples:
+class ValidationSamples(Dataset[ClothingBatch]):
     """Held-out photos, whole and unchanged."""
 
     photos: PackedPictures
@@ -202,12 +254,6 @@ class ValidationSamples:
         letterbox = Letterbox.fit(source, sample_size(self.height))
         image = letterbox.apply(bytes_to_floats(layers[..., :3]))[0]
         return ClothingBatch(image, letterbox_labels(layers[..., 3], letterbox))
-
-    def batches(self, batch_size: int) -> Iterator[ClothingBatch]:
-        """All of them, in order."""
-        for first in range(0, len(self), batch_size):
-            samples = [self[i] for i in range(first, min(first + batch_size, len(self)))]
-            yield ClothingBatch(*(torch.stack(layer) for layer in zip(*samples, strict=True)))
 
 
 def letterbox_labels(labels: Tensor, letterbox: Letterbox) -> Tensor:

@@ -1,132 +1,36 @@
-"""What `python -m training evaluate clothing` measures: photos with a label for every pixel.
+"""What clothing networks are measured on: photos with a label for every pixel, at their own size.
 
-Labels are compared at the photo's own size. The baseline labels every pixel null.
+The baseline labels every pixel null.
 """
 
 import argparse
-import dataclasses
-import shlex
-from collections.abc import Callable
+import functools
+import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-import torch
 from matplotlib.figure import Figure
-from PIL import Image
+from matplotlib.patches import Patch
+from PIL import Image, ImageDraw
 from tqdm import tqdm
 
-from model.clothing.labels import FINE, GROUP_OF, GROUPED, SCHEMES
-from model.clothing.network import ClothingConfig, ClothingNetwork
+from model.clothing.labels import GROUP_OF, GROUPED, LABELS, SCHEMES, LabelScheme
 from model.clothing.predictor import ARCHITECTURE, ClothingPredictor, ClothingSegmentation
-from model.errors import InvalidInputError
-from training.clothing.figures import confusion_chart, worst_sheet
-from training.clothing.metrics import Confusion, PhotoScore, TrainingPhotos, total
-from training.clothing.recipe import DataRecipe
-from training.clothing.report import (
-    clothing_card,
-    clothing_report,
-    confusions,
-    headline,
-    photo_csv,
-    report_text,
-)
-from training.clothing.sources import LabelledDataset, open_photos
+from training.arguments import add_ccp
+from training.clothing import report
+from training.clothing.data import open_photos
+from training.clothing.metrics import PhotoScore, score_photo
 from training.datasets.ccp import CcpPhoto
-from training.datasets.evaluation_pictures import file_stamp
-from training.datasets.splits import Split
-from training.reporting.cost import giga_flops
-from training.reporting.evaluation import Evaluation, Found, Report
-from training.reporting.scoring import SampleSet
-from training.reporting.tables import csv_text
+from training.datasets.ccp_kaggle import LabelledPhotos
+from training.datasets.evaluation_pictures import LabelledStreetPhotos
+from training.reporting.contact_sheet import CAPTION_HEIGHT
+from training.reporting.evaluation import Evaluation
+from training.reporting.photo_figures import Drawing, PhotoFigures
+from training.reporting.scoring import SampleSet, WorstSheet
 
-
-class EvaluationPhotos:
-    """Photos of a split, whole."""
-
-    def __init__(self, dataset: LabelledDataset, split: Split, limit: int | None = None) -> None:
-        """List them.
-
-        Args:
-            dataset: With the labels of `model.clothing.labels`.
-            split: Of the photos.
-            limit: So many at most, the first ones.
-
-        Raises:
-            InvalidInputError: The split has no photo.
-        """
-        self.dataset = dataset
-        self.numbers = dataset.numbers_of(split)[:limit]
-        if not self.numbers:
-            raise InvalidInputError(f"no {split} photo in {dataset.root}")
-
-    def __len__(self) -> int:
-        return len(self.numbers)
-
-    def key(self, index: int) -> str:
-        """The photo's number."""
-        return f"{self.numbers[index]:04d}"
-
-    def stamp(self, index: int) -> str:
-        """Size and time of the labels' file."""
-        return file_stamp(self.dataset.labels_path(self.numbers[index]))
-
-    def __getitem__(self, index: int) -> CcpPhoto:
-        """Decode one photo and its labels."""
-        return self.dataset.read(self.numbers[index])
-
-
-def labelled_photos(photos: EvaluationPhotos) -> SampleSet[CcpPhoto]:
-    """Photos whose labels are compared with the predicted ones."""
-
-    def score(photo: CcpPhoto, found: ClothingSegmentation) -> PhotoScore:
-        groups = GROUP_OF[photo.labels]
-        return PhotoScore(
-            Confusion.of(photo.labels, found.fine, len(FINE)),
-            Confusion.of(groups, found.grouped, len(GROUPED)),
-        )
-
-    return SampleSet("photos", "street photos", photos, score, PhotoScore.from_json)
-
-
-def count_training_photos(dataset: LabelledDataset) -> TrainingPhotos:
-    """In how many of the photos to learn from each label occurs."""
-    numbers = dataset.numbers_of("training")
-    fine, grouped = np.zeros(len(FINE), np.int64), np.zeros(len(GROUPED), np.int64)
-    for number in tqdm(numbers, desc="labels to learn from", unit="photo"):
-        counts = np.bincount(dataset.read(number).labels.ravel(), minlength=len(FINE))
-        there = np.flatnonzero(counts)
-        fine[there] += 1
-        grouped[np.unique(GROUP_OF[there])] += 1
-    return TrainingPhotos(len(numbers), fine, grouped)
-
-
-def cost(predictor: ClothingPredictor) -> dict[str, Any]:
-    """Size of a predictor's network as it is served, without what only training needs.
-
-    Args:
-        predictor: From a checkpoint.
-
-    Returns:
-        `parameters`; `giga_macs`, multiply-adds in 10^9 for one photo at `input_size`.
-    """
-    assert predictor.header is not None
-    config = ClothingConfig.from_json(predictor.header.config["network"])
-    # Nothing is computed on this device: operations are counted from shapes alone.
-    with torch.device("meta"):
-        network = ClothingNetwork(dataclasses.replace(config, auxiliary=False))
-    return {
-        "parameters": sum(parameter.numel() for parameter in network.parameters()),
-        "giga_macs": giga_flops(network, predictor.input_size) / 2,
-        "input_size": predictor.input_size,
-    }
-
-
-def configure_data(parser: argparse.ArgumentParser) -> None:
-    """The option that names what is measured on."""
-    parser.add_argument(
-        "--ccp", type=Path, required=True, metavar="DIR", help="folder of Clothing Co-Parsing"
-    )
+ENTRY_WIDTH = 110
+"""Of a label in a legend, in pixels."""
 
 
 def sample_sets(
@@ -134,59 +38,140 @@ def sample_sets(
     predictor: ClothingPredictor,  # noqa: ARG001
 ) -> list[SampleSet[Any]]:
     """The photos of the split."""
-    dataset = open_photos(DataRecipe(photos=str(args.ccp)))
-    return [labelled_photos(EvaluationPhotos(dataset, args.split, args.limit))]
+    dataset = open_photos(args.ccp)
+    return [labelled_photos(LabelledStreetPhotos(dataset, args.split), dataset)]
 
 
-def report(predictor: ClothingPredictor, found: Found) -> Report:
-    """Numbers of the photos, and what the network costs."""
-    photos: EvaluationPhotos = found["photos"].sample_set.samples  # type: ignore[assignment]
-    training = count_training_photos(photos.dataset)
-    return clothing_report(found["photos"].scored, training) | {"cost": cost(predictor)}
+def labelled_photos(photos: LabelledStreetPhotos, dataset: LabelledPhotos) -> SampleSet[CcpPhoto]:
+    """Photos whose labels are compared with the predicted ones.
+
+    Args:
+        photos: To measure on.
+        dataset: Whose training photos tell which labels are frequent.
+    """
+
+    def panels(photo: CcpPhoto, found: ClothingSegmentation) -> tuple[np.ndarray, ...]:
+        return photo.image, GROUPED.decode(GROUP_OF[photo.labels]), GROUPED.decode(found.grouped)
+
+    return SampleSet(
+        "photos",
+        "street photos",
+        photos,
+        PhotoScore,
+        lambda photo, found: score_photo(photo.labels, found),
+        lambda scored: report.clothing_report(scored, training_labels(dataset)),
+        WorstSheet(
+            lambda score: score.grouped_mean_iou,
+            lambda one: f"{one.key}: mean IoU {one.score.grouped_mean_iou:.2f}",
+            panels,
+            functools.partial(with_legend, scheme=GROUPED),
+        ),
+    )
 
 
-def tables(report: Report, found: Found) -> dict[str, str]:
-    """A row for each photo, and for each label."""
-    labels = {name: csv_text(report[f"{name}_labels"]) for name in SCHEMES}
-    return {"photos": photo_csv(found["photos"].scored)} | labels
+def training_labels(dataset: LabelledPhotos) -> np.ndarray:
+    """(N, 59) pixels of each fine label in each photo that is learned from."""
+    numbers = tqdm(dataset.numbers_of("training"), desc="labels learned from", unit="photo")
+    labels = (dataset.read(number).labels.ravel() for number in numbers)
+    return np.array([np.bincount(one, minlength=len(LABELS)) for one in labels])
 
 
-def charts(report: Report, found: Found) -> dict[str, Figure]:  # noqa: ARG001
-    """Confusion matrices."""
-    scored = found["photos"].scored
-    return {
-        f"confusion_{name}": confusion_chart(total(confusions(scored, name)), scheme.labels)
-        for name, scheme in SCHEMES.items()
-    }
-
-
-def worst(predictor: ClothingPredictor, found: Found) -> dict[str, Callable[[], Image.Image]]:
-    """Contact sheet of the worst photos."""
-    return {"worst": lambda: worst_sheet(predictor, found["photos"])}
-
-
-def command(args: argparse.Namespace) -> str:
-    """What to type for the same numbers."""
-    words = ["--checkpoint", str(args.checkpoint), "--ccp", str(args.ccp)]
-    words += [] if args.limit is None else ["--limit", str(args.limit)]
-    return f"python -m training evaluate clothing {shlex.join(words)}"
+def with_legend(picture: Image.Image, scheme: LabelScheme) -> Image.Image:
+    """The picture, and below it the labels with their colours."""
+    in_row = max(1, picture.width // ENTRY_WIDTH)
+    height = CAPTION_HEIGHT + 4
+    num_rows = -(-len(scheme) // in_row)
+    sheet = Image.new("RGB", (picture.width, picture.height + num_rows * height + 4), "white")
+    sheet.paste(picture)
+    draw = ImageDraw.Draw(sheet)
+    for number, label in enumerate(scheme.labels):
+        row, column = divmod(number, in_row)
+        left, top = column * ENTRY_WIDTH + 4, picture.height + row * height + 4
+        colour = tuple(scheme.colours[number].tolist())
+        draw.rectangle((left, top, left + 12, top + 12), fill=colour, outline="black")
+        draw.text((left + 18, top), label, fill="black")
+    return sheet
 
 
 EVALUATION = Evaluation(
     slug="clothing",
     architectures=(ARCHITECTURE,),
-    version=1,
+    version=2,
     batch_size=4,
     load=ClothingPredictor.from_checkpoint,
-    configure_data=configure_data,
-    check=lambda args: None,  # noqa: ARG005
+    configure_data=functools.partial(add_ccp, required=True),
     sample_sets=sample_sets,
-    report=report,
-    text=report_text,
-    tables=tables,
-    charts=charts,
-    worst=worst,
-    header_metrics=headline,
-    card=clothing_card,
-    command=command,
+    tables=report.tables,
+    charts=report.charts,
+    card=Path(__file__).with_name("card.md"),
+    csv_parts=("fine_labels", "grouped_labels"),
 )
+
+
+class FoundLabel(NamedTuple):
+    """A label that is somewhere in a photo."""
+
+    label: str
+    colour: tuple[float, float, float]
+    """RGB in [0, 1]."""
+    area: float
+    """Share of the photo's pixels."""
+    score: float
+    """Mean probability over its pixels."""
+
+    def __str__(self) -> str:
+        """For a legend."""
+        return f"{self.label} {100 * self.area:.1f} % ({self.score:.2f})"
+
+
+def labels_found(ids: np.ndarray, scores: np.ndarray, scheme: LabelScheme) -> list[FoundLabel]:
+    """Every label but null that some pixel has, the largest first.
+
+    Args:
+        ids: (H, W) uint8.
+        scores: (H, W) float32, the probability of each pixel's label.
+        scheme: Names and colours.
+    """
+    areas = np.bincount(ids.ravel())
+    sums = np.bincount(ids.ravel(), scores.ravel())
+    found = []
+    for n in np.flatnonzero(areas[1:]) + 1:
+        red, green, blue = (scheme.colours[n] / 255).tolist()
+        area, score = areas[n] / ids.size, sums[n] / areas[n]
+        found.append(FoundLabel(scheme.labels[n], (red, green, blue), float(area), float(score)))
+    return sorted(found, key=lambda one: -one.area)
+
+
+def configure_drawing(parser: argparse.ArgumentParser) -> None:
+    """The option that only figures of clothing have."""
+    parser.add_argument(
+        "--scheme", choices=sorted(SCHEMES), default="grouped", help="(%(default)s)"
+    )
+
+
+def draw(
+    args: argparse.Namespace, image: np.ndarray, result: ClothingSegmentation
+) -> dict[str, Drawing]:
+    """Side by side: the photo, its labels in their colours, and what the colours mean."""
+    ids, scores = (getattr(result, f"{args.scheme}{part}") for part in ("", "_score"))
+    scheme = SCHEMES[args.scheme]
+    found = labels_found(ids, scores, scheme)
+    for one in found:
+        sys.stdout.write(f"{one}\n")
+    height = 4 * image.shape[0] / image.shape[1] + 0.4
+    figure = Figure(figsize=(11, max(height, 0.4 + 0.25 * len(found))), layout="constrained")
+    panels = figure.subplots(1, 3)
+    for axes in panels:
+        axes.set_axis_off()
+    for axes, title, picture in zip(
+        panels, ("photo", scheme.name), (image, scheme.decode(ids)), strict=False
+    ):
+        axes.imshow(picture)
+        axes.set_title(title)
+    patches = [Patch(facecolor=one.colour, edgecolor="black", label=str(one)) for one in found]
+    title = "found: area (mean score)"
+    panels[2].legend(handles=patches, loc="upper left", frameon=False, title=title)
+    return {"figure.png": figure}
+
+
+FIGURES = PhotoFigures("clothing", ClothingPredictor.from_checkpoint, configure_drawing, draw)

@@ -9,8 +9,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from model.clothing.labels import FINE, GROUP_OF, GROUPED
+from model.clothing.predictor import ClothingSegmentation
+from training.reporting.partial_results import Integers
 from training.reporting.standard_error import bootstrap_standard_errors
 
+NETWORK, ALL_NULL = "network", "all null"
 FREQUENT = 50
 """A label in so many photos to learn from, or more, can be expected to be learned."""
 
@@ -19,8 +23,13 @@ FREQUENT = 50
 class Confusion:
     """Pixels by true label (row) and predicted label (column)."""
 
-    counts: np.ndarray
-    """(C, C) int64."""
+    counts: Integers
+    """(C, C)."""
+
+    @classmethod
+    def empty(cls, num_labels: int) -> "Confusion":
+        """Of no pixel."""
+        return cls(np.zeros((num_labels, num_labels), np.int64))
 
     @classmethod
     def of(cls, truth: np.ndarray, predicted: np.ndarray, num_labels: int) -> "Confusion":
@@ -34,19 +43,6 @@ class Confusion:
         pairs = truth.astype(np.uint16).ravel() * num_labels + predicted.astype(np.uint16).ravel()
         counts = np.bincount(pairs, minlength=num_labels**2)
         return cls(counts.reshape(num_labels, num_labels))
-
-    def as_json(self) -> list[list[int] | int]:
-        """C, then place and number of the counts that are not zero; `from_json` reads them."""
-        places = np.flatnonzero(self.counts)
-        return [len(self.counts), places.tolist(), self.counts.ravel()[places].tolist()]
-
-    @classmethod
-    def from_json(cls, content: list[Any]) -> "Confusion":
-        """What `as_json` gave."""
-        num_labels, places, counts = content
-        whole = np.zeros(num_labels**2, np.int64)
-        whole[places] = counts
-        return cls(whole.reshape(num_labels, num_labels))
 
     def __add__(self, other: "Confusion") -> "Confusion":
         """Of both together."""
@@ -115,30 +111,32 @@ class Confusion:
         )
 
 
-class TrainingPhotos(NamedTuple):
-    """What there is to learn from."""
-
-    num_photos: int
-    fine: np.ndarray
-    """(59,) photos that have each label."""
-    grouped: np.ndarray
-    """Likewise of the groups."""
-
-
 class PhotoScore(NamedTuple):
-    """Pixels of one photo by true and predicted label."""
+    """Of one photo."""
 
     fine: Confusion
     grouped: Confusion
+    pixel_accuracy: float
+    """Of the fine labels, as the next one."""
+    foreground_accuracy: float
+    grouped_mean_iou: float
+    """Over the groups in the photo."""
+    grouped_label_f1: float
+    """See `LabelsFound`."""
 
-    def as_json(self) -> dict[str, Any]:
-        """Plain lists; `from_json` reads them."""
-        return {"fine": self.fine.as_json(), "grouped": self.grouped.as_json()}
 
-    @classmethod
-    def from_json(cls, content: dict[str, Any]) -> "PhotoScore":
-        """What `as_json` gave."""
-        return cls(Confusion.from_json(content["fine"]), Confusion.from_json(content["grouped"]))
+def score_photo(labels: np.ndarray, found: ClothingSegmentation) -> PhotoScore:
+    """Compare a prediction with the labels, (H, W) fine ids."""
+    fine = Confusion.of(labels, found.fine, len(FINE))
+    grouped = Confusion.of(GROUP_OF[labels], found.grouped, len(GROUPED))
+    return PhotoScore(
+        fine,
+        grouped,
+        fine.pixel_accuracy(),
+        fine.foreground_accuracy(),
+        grouped.mean_iou(),
+        grouped.labels_found().f1,
+    )
 
 
 def score_of(fine: Confusion, grouped: Confusion) -> float:

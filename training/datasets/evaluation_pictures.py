@@ -14,7 +14,8 @@ from scipy.spatial.transform import Rotation
 
 from model.errors import InvalidInputError
 from model.silhouette.confidence import silhouette_mask
-from training.datasets.ccp import CcpPhoto, ClothingCoParsing
+from training.datasets.ccp import CcpPhoto
+from training.datasets.ccp_kaggle import LabelledPhotos
 from training.datasets.people import PersonPhoto, PersonPhotos
 from training.datasets.shader import ShaderSubject, iter_subjects, picture_path, read_pair
 from training.datasets.shader_truth import read_truth, truth_path
@@ -158,7 +159,7 @@ class SyntheticPeople:
 class LabelledStreetPhotos:
     """Photos of Clothing Co-Parsing that are kept out of training."""
 
-    def __init__(self, dataset: ClothingCoParsing, split: Split) -> None:
+    def __init__(self, dataset: LabelledPhotos, split: Split) -> None:
         """List those of a split.
 
         Raises:

@@ -1,6 +1,7 @@
 """Pictures of any sizes in one memory-mapped file: read at memory's speed, never held whole."""
 
 import fcntl
+import hashlib
 import json
 import logging
 import math
@@ -11,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from tqdm import tqdm
@@ -22,6 +23,14 @@ logger = logging.getLogger(__name__)
 Item = TypeVar("Item")
 _PORTION = 64
 """Pictures between two states that an interrupted packing goes on from."""
+
+
+class Pictures(Protocol):
+    """Arrays (H, W, C) of uint8 by number."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, number: int, /) -> np.ndarray: ...
 
 
 class PackedPictures:
@@ -54,6 +63,25 @@ class PackedPictures:
 
     def __getstate__(self) -> dict[str, Any]:
         return {"folder": self.folder, "_pixels": None, "_places": None}
+
+
+def pack_in_cache(
+    pictures: Pictures, cache: str, name: str, parts: Sequence[object]
+) -> PackedPictures:
+    """Pack pictures into a folder of the cache that no other selection of pictures uses.
+
+    Args:
+        pictures: Each is read once, unless the folder already holds the same ones.
+        cache: Folder of all packed pictures.
+        name: In a word or two, for the folder's name and the progress bar.
+        parts: All that the pictures depend on.
+
+    Raises:
+        StorageError: The disk has not enough room.
+    """
+    fingerprint = hashlib.sha256("\n".join(map(str, parts)).encode()).hexdigest()
+    folder = Path(cache) / f"{name.replace(' ', '-')}-{fingerprint[:12]}"
+    return pack(len(pictures), pictures.__getitem__, folder, fingerprint, f"packing {name}")
 
 
 def pack(

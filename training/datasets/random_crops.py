@@ -109,6 +109,24 @@ def person_window(
     return box, place
 
 
+def shrink(picture: np.ndarray, side: int, num_labels: int = 0) -> np.ndarray:
+    """(h, w, C) at most `side` pixels on the longer side, each channel on its own.
+
+    Args:
+        picture: (H, W, C) uint8, scaled with antialiasing.
+        side: In pixels.
+        num_labels: So many of the last channels hold labels; they become the label at each new
+            pixel's centre.
+    """
+    height, width, num_channels = picture.shape
+    scale = side / max(height, width)
+    if scale >= 1:
+        return np.ascontiguousarray(picture)
+    size, box = (max(1, round(height * scale)), max(1, round(width * scale))), (0, 0, width, height)
+    methods = [resized] * (num_channels - num_labels) + [resized_label] * num_labels
+    return np.stack([m(picture[..., n], size, box) for n, m in enumerate(methods)], axis=-1)
+
+
 def resized(layer: np.ndarray, size: tuple[int, int], box: Box) -> np.ndarray:
     """A part of a picture at another size, with antialiasing."""
     return _resample(layer, size, box, Image.Resampling.BILINEAR)

@@ -43,7 +43,12 @@ class Averaging:
         parser.formatter_class = argparse.RawDescriptionHelpFormatter
         parser.description = __doc__
         parser.add_argument(
-            "checkpoints", nargs="+", type=Path, help="two or more, in the order they were made in"
+            "--checkpoint",
+            type=Path,
+            nargs="+",
+            required=True,
+            metavar="FILE",
+            help="two or more, in the order they were made in",
         )
         parser.add_argument(
             "--out", type=output_file, required=True, metavar="FILE", help="where to write it"
@@ -51,21 +56,21 @@ class Averaging:
 
     def run(self, args: argparse.Namespace) -> int:
         """Read them, average them, write the mean."""
-        if len(args.checkpoints) < 2:
+        if len(args.checkpoint) < 2:
             raise InvalidInputError("two or more checkpoints are needed for a mean")
         headers: list[CheckpointHeader] = []
         weights: list[dict[str, Tensor]] = []
-        for path in args.checkpoints:
+        for path in args.checkpoint:
             header, tensors = load_checkpoint(path, *self.architectures)
             first = headers[0] if headers else header
             if (header.architecture, header.config) != (first.architecture, first.config):
-                raise InvalidInputError(f"{path} holds another network than {args.checkpoints[0]}")
+                raise InvalidInputError(f"{path} holds another network than {args.checkpoint[0]}")
             if header.licence != first.licence:
-                raise InvalidInputError(f"{path} has another licence than {args.checkpoints[0]}")
+                raise InvalidInputError(f"{path} has another licence than {args.checkpoint[0]}")
             headers.append(header)
             weights.append(tensors)
-        names = " ".join(map(str, args.checkpoints))
-        command = f"python -m training average {self.slug} {names} --out {args.out}"
+        names = " ".join(map(str, args.checkpoint))
+        command = f"python -m training average {self.slug} --checkpoint {names} --out {args.out}"
         save_checkpoint(args.out, mean_of(weights), _header(headers, command))
         sys.stdout.write(
             f"wrote {args.out}; measure it with\n"

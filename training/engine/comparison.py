@@ -13,7 +13,7 @@ import json
 import logging
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, NamedTuple
 
@@ -26,7 +26,10 @@ from training.engine.atomic import write_text
 from training.engine.comparison_runs import competitors, train_alike, trained_text, within_budget
 from training.engine.experiment import Recipe
 from training.engine.fitting import Fitting
+from training.engine.precision import pick_device
 from training.recipe import load_recipe
+from training.reporting.cost import network_cost
+from training.reporting.evaluation import Evaluation
 from training.reporting.tables import markdown, with_error
 
 
@@ -37,8 +40,8 @@ class Measured(NamedTuple):
     """By the names of `Comparison.metrics`."""
     cost: dict[str, str]
     """Columns of the table by their heads; the same for every seed."""
-    baselines: dict[str, dict[str, float]]
-    """Metrics of what needs no network, by name; a metric may be missing."""
+    baseline: dict[str, float]
+    """Metrics of what needs no network; NaN where it has none."""
 
 
 @dataclass(frozen=True)
@@ -46,26 +49,31 @@ class Comparison(Generic[Recipe]):
     """What differs between capabilities."""
 
     fitting: Fitting[Recipe]
+    evaluation: Evaluation
     variants: Mapping[str, Sequence[str]]
     """Networks by name: `key=value` overrides of the recipe `comparison.toml`."""
     seeds: tuple[int, ...]
     """When none is named."""
-    metrics: Mapping[str, str]
-    """Heads of the table's columns."""
-    configure_measuring: Callable[[argparse.ArgumentParser], None]
+    metrics: Mapping[str, tuple[str, str]]
+    """By name: the place in the report, keys joined by dots, and the head of the table's column."""
+    baseline: str
+    """Replaces `network` in the places of the baseline's metrics."""
+    configure_measuring: Callable[[argparse.ArgumentParser], None] = lambda parser: None  # noqa: ARG005
     """Options of what networks are measured on."""
-    measure: Callable[[Path, argparse.Namespace], Measured]
-    """A checkpoint, on the test split."""
+    measured_on: Mapping[str, Any] = field(default_factory=dict)
+    """Options of `evaluate` that `compare` does not have."""
 
     def configure(self, parser: argparse.ArgumentParser) -> None:
         """Options that all comparisons have."""
         parser.formatter_class = argparse.RawDescriptionHelpFormatter
         parser.description = __doc__
         parser.add_argument(
-            "recipes",
-            nargs="*",
+            "--recipe",
             type=Path,
-            help=f"TOML files (the networks {', '.join(self.variants)}, trained by "
+            nargs="+",
+            default=[],
+            metavar="TOML",
+            help=f"what to train (the networks {', '.join(self.variants)}, by "
             f"training/recipes/{self.fitting.slug}/comparison.toml)",
         )
         seeds = " ".join(map(str, self.seeds))
@@ -87,7 +95,7 @@ class Comparison(Generic[Recipe]):
             help="processor minutes of learning after which each run ends (the recipes' own)",
         )
         parser.add_argument(
-            "--also",
+            "--checkpoint",
             type=Path,
             nargs="+",
             default=[],
@@ -101,6 +109,9 @@ class Comparison(Generic[Recipe]):
             help="(%(default)s)",
         )
         parser.add_argument("--device", type=device, help="auto, cpu, cuda, cuda:1 ...")
+        parser.add_argument(
+            "--limit", type=at_least(1), metavar="N", help="measure on so many pictures at most"
+        )
         self.fitting.configure_data(parser)
         self.configure_measuring(parser)
 
@@ -111,11 +122,9 @@ class Comparison(Generic[Recipe]):
             0, or 128 plus the signal when interrupted.
         """
         logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
-        named = _by_name([*args.recipes, *args.also])
-        recipes = {
-            name: self._recipe(p, (), args) for name, p in named.items() if p in args.recipes
-        }
-        if not args.recipes:
+        named = _by_name([*args.recipe, *args.checkpoint])
+        recipes = {name: self._recipe(p, (), args) for name, p in named.items() if p in args.recipe}
+        if not args.recipe:
             base = self.fitting.default.with_name("comparison.toml")
             recipes = {name: self._recipe(base, o, args) for name, o in self.variants.items()}
         chosen = competitors(recipes, args.seeds, args.out)
@@ -129,7 +138,7 @@ class Comparison(Generic[Recipe]):
             row = {"network": one.name, "seed": one.seed, "trained": trained_text(one)}
             found[one.name] = self._measured(path, f"{one.name}-{one.seed}", args)
             rows.append(row | found[one.name].metrics)
-        for path in args.also:
+        for path in args.checkpoint:
             found[path.stem] = self._measured(path, path.stem, args)
             rows.append({"network": path.stem, "trained": "-"} | found[path.stem].metrics)
         runs = pd.DataFrame(rows)
@@ -146,6 +155,7 @@ class Comparison(Generic[Recipe]):
             runs: Columns `network`, `trained` and the metrics.
             found: One of the runs of each network, for costs and baselines.
         """
+        heads = [head for _, head in self.metrics.values()]
         first = next(iter(found.values()))
         rows = []
         for name, group in runs.groupby("network", sort=False):
@@ -155,10 +165,9 @@ class Comparison(Generic[Recipe]):
             ]
             cost = found[str(name)].cost.values()
             rows.append([str(name), group.trained.iloc[0], *cells, *cost])
-        for name, metrics in first.baselines.items():
-            cells = [with_error(metrics.get(metric), None) for metric in self.metrics]
-            rows.append([name, "-", *cells, *("-" for _ in first.cost)])
-        return markdown(["network", "trained", *self.metrics.values(), *first.cost], rows)
+        cells = [with_error(first.baseline.get(metric), None) for metric in self.metrics]
+        rows.append([self.baseline, "-", *cells, *("-" for _ in first.cost)])
+        return markdown(["network", "trained", *heads, *first.cost], rows)
 
     def _recipe(self, path: Path, overrides: Sequence[str], args: argparse.Namespace) -> Recipe:
         recipe = load_recipe(path, self.fitting.kind, overrides)
@@ -172,13 +181,42 @@ class Comparison(Generic[Recipe]):
         if cache.exists() and (kept := json.loads(cache.read_text()))["stamp"] == stamp:
             return Measured(**kept["found"])
         sys.stderr.write(f"measuring {path}\n")
-        found = self.measure(path, args)
+        found = self._measure(path, args)
         content = {"stamp": stamp, "found": found._asdict()}
         write_text(cache, json.dumps(content, indent=2) + "\n")
         return found
 
+    def _measure(self, path: Path, args: argparse.Namespace) -> Measured:
+        predictor = self.evaluation.load(path, pick_device(args.device or "auto"))
+        options = argparse.Namespace(**vars(args) | {"split": "test"} | dict(self.measured_on))
+        sets = self.evaluation.sample_sets(options, predictor)
+        report = self.evaluation.report(self.evaluation.measure(predictor, sets, limit=args.limit))
+        cost = network_cost(predictor)
+        return Measured(
+            metrics={name: _number(report, place) for name, (place, _) in self.metrics.items()},
+            cost={
+                "parameters (M)": f"{cost['parameters'] / 1e6:.2f}",
+                f"GFLOP at {cost['input_size']} px": f"{cost['giga_flops']:.2f}",
+            },
+            baseline={
+                name: _number(report, place.replace("network", self.baseline))
+                for name, (place, _) in self.metrics.items()
+                if "network" in place
+            },
+        )
 
-_TRAINING = {"command", "what", "recipes", "seeds", "steps", "minutes", "also", "out", "device"}
+
+def _number(report: Mapping[str, Any], place: str) -> float:
+    """NaN where the report has no such number."""
+    found: Any = report
+    for key in place.split("."):
+        found = found.get(key, {})
+    return float(found) if isinstance(found, int | float) else float("nan")
+
+
+_TRAINING = {
+    *("command", "what", "recipe", "seeds", "steps", "minutes", "checkpoint", "out", "device")
+}
 """Arguments that do not change how a checkpoint is measured."""
 
 

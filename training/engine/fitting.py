@@ -74,10 +74,10 @@ class Fitting(Generic[Recipe]):
     def configure(self, parser: argparse.ArgumentParser) -> None:
         """Options that all capabilities have."""
         parser.add_argument(
-            "recipe",
-            nargs="?",
+            "--recipe",
             type=Path,
-            help=f"a TOML file (training/recipes/{self.slug}/{self.default.name})",
+            metavar="TOML",
+            help=f"what to train (training/recipes/{self.slug}/{self.default.name})",
         )
         parser.add_argument(
             "--set",
@@ -108,6 +108,9 @@ class Fitting(Generic[Recipe]):
             metavar="PIXELS",
             help="with --export: the side that pictures are letterboxed to (the last stage's)",
         )
+        parser.add_argument(
+            "--pack-only", action="store_true", help="read, check and pack the data, no training"
+        )
         self.configure_data(parser)
 
     def with_options(self, recipe: Recipe, args: argparse.Namespace) -> Recipe:
@@ -131,6 +134,9 @@ class Fitting(Generic[Recipe]):
         else:
             recipe = load_recipe(args.recipe or self.default, self.kind, args.set)
             recipe = self.with_options(recipe, args)
+        if args.pack_only:
+            self.prepare(recipe)
+            return 0
         check_device(recipe.device)
         with joined_processes(pick_device(recipe.device)):
             if not is_first():

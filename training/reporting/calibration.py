@@ -9,9 +9,16 @@ a target of p. On pixels with a target of 0 or 1 both definitions are the same.
 H W a picture's size, M bins.
 """
 
+import itertools
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from matplotlib.figure import Figure
+
+from training.reporting.partial_results import Floats, Integers
+from training.reporting.tables import Table, number
 
 NUM_BINS = 15
 
@@ -20,11 +27,11 @@ NUM_BINS = 15
 class Reliability:
     """Pixels by predicted confidence. Tables of several pictures may be added up."""
 
-    counts: np.ndarray
+    counts: Integers
     """(M,) pixels whose prediction falls into each bin."""
-    predicted: np.ndarray
+    predicted: Floats
     """(M,) sum of their predictions."""
-    target: np.ndarray
+    target: Floats
     """(M,) sum of their targets."""
 
     @classmethod
@@ -76,12 +83,44 @@ class Reliability:
             for index, count in enumerate(self.counts)
         ]
 
-    def as_json(self) -> list[list[float]]:
-        """Three lists; `from_json` reads them."""
-        return [self.counts.tolist(), self.predicted.tolist(), self.target.tolist()]
 
-    @classmethod
-    def from_json(cls, content: list[list[float]]) -> "Reliability":
-        """What `as_json` gave."""
-        counts, predicted, target = content
-        return cls(np.array(counts, np.int64), np.array(predicted), np.array(target))
+def reliability_table(tables: Mapping[str, Mapping[str, Any]]) -> Table:
+    """A row for each bin of confidence, columns for each table.
+
+    Args:
+        tables: `ece` and `bins` by title.
+    """
+    heads = ("pixels", "mean confidence", "mean target")
+    errors = ", ".join(f"{title} {number(table['ece'])}" for title, table in tables.items())
+    rows = []
+    for bins in zip(*(table["bins"] for table in tables.values()), strict=True):
+        cells = [
+            (f"{one['pixels']:,}", number(one["mean_confidence"]), number(one["mean_target"]))
+            for one in bins
+        ]
+        limits = f"{bins[0]['above']:.2f} to {bins[0]['up_to']:.2f}"
+        rows.append([limits, *itertools.chain(*cells)])
+    head = [f"{title}, {words}" for title in tables for words in heads]
+    return Table(f"Expected calibration error: {errors}", ["confidence", *head], rows)
+
+
+def reliability_chart(tables: Mapping[str, Mapping[str, Any]]) -> Figure:
+    """Mean target over confidence, above how many pixels each bin holds; a column for each table.
+
+    Source: Guo et al., figure 1.
+
+    Args:
+        tables: `ece` and `bins` by title.
+    """
+    figure = Figure(figsize=(4.5 * len(tables), 5.5), layout="constrained")
+    panels = figure.subplots(2, len(tables), sharex=True, squeeze=False, height_ratios=[3, 1])
+    for (title, table), upper, lower in zip(tables.items(), *panels, strict=True):
+        lefts = [row["above"] for row in table["bins"]]
+        heights = [row["mean_target"] or 0.0 for row in table["bins"]]
+        place: dict[str, Any] = {"width": 1 / NUM_BINS, "align": "edge", "edgecolor": "white"}
+        upper.bar(lefts, heights, color="#b63679", **place)
+        upper.plot([0, 1], [0, 1], color="black", linestyle="--", linewidth=1)
+        upper.set(title=f"{title}, ECE {number(table['ece'])}", ylabel="mean target", ylim=(0, 1))
+        lower.bar(lefts, [row["pixels"] for row in table["bins"]], color="#9aa0a6", **place)
+        lower.set(yscale="symlog", ylabel="pixels", xlabel="predicted confidence")
+    return figure

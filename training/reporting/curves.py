@@ -1,5 +1,7 @@
 """The curves of a run as a figure."""
 
+import argparse
+import sys
 from pathlib import Path
 
 import pandas as pd
@@ -7,6 +9,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from model.errors import InvalidInputError
+from training.arguments import output_file
+from training.engine.atomic import replacing
 
 LOSS = "loss"
 
@@ -54,3 +58,18 @@ def _rows(path: Path) -> pd.DataFrame:
     if rows.empty or "step" not in rows:
         raise InvalidInputError(f"{path} holds no row with a step")
     return rows
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Options of `python -m training figures run`."""
+    parser.add_argument("--run", type=Path, required=True, metavar="DIR", help="a run's folder")
+    parser.add_argument("--out", type=output_file, required=True, metavar="PNG", help="the figure")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Draw the curves."""
+    figure = curves_figure(args.run)
+    with replacing(args.out) as temporary:
+        figure.savefig(temporary, format="png", dpi=120)
+    sys.stdout.write(f"wrote {args.out}\n")
+    return 0

@@ -10,9 +10,9 @@ pictures that have changed since, are not used.
 """
 
 import argparse
-import functools
 import hashlib
 import json
+import shlex
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,7 +21,6 @@ from typing import Any, NamedTuple, Protocol
 
 import torch
 from matplotlib.figure import Figure
-from PIL import Image
 
 from model.checkpoint import CheckpointHeader
 from model.errors import InvalidInputError
@@ -29,10 +28,11 @@ from training.arguments import at_least, device, output_file, output_folder
 from training.datasets.packed import evenly_spaced
 from training.engine.atomic import replacing, write_text
 from training.engine.precision import pick_device
+from training.reporting.cost import cost_text, network_cost
 from training.reporting.partial_results import WHOLE, PartialResults, Shard
-from training.reporting.record import record
-from training.reporting.scoring import Predictor, SampleSet, Scored
-from training.reporting.tables import without_nan
+from training.reporting.record import card_text, record
+from training.reporting.scoring import Predictor, SampleSet, Scored, flat_row
+from training.reporting.tables import Table, csv_text, without_nan
 
 
 class LoadedPredictor(Predictor, Protocol):
@@ -70,26 +70,18 @@ class Evaluation:
     """A `LoadedPredictor` from a checkpoint."""
     configure_data: Callable[[argparse.ArgumentParser], None]
     """Options that name what is measured on."""
-    check: Callable[[argparse.Namespace], None]
-    """Refuses what cannot be done before anything is measured."""
     sample_sets: Callable[[argparse.Namespace, Any], list[SampleSet[Any]]]
     """What the command line names, for a predictor."""
-    report: Callable[[Any, Found], Report]
-    """Numbers of a predictor's scores."""
-    text: Callable[[Report], str]
-    """The report for the terminal."""
-    tables: Callable[[Report, Found], dict[str, str]]
-    """CSV by the file's stem."""
-    charts: Callable[[Report, Found], dict[str, Figure]]
-    """Likewise."""
-    worst: Callable[[Any, Found], dict[str, Callable[[], Image.Image]]]
-    """Contact sheets likewise, drawn when called; the last one is shown on the card."""
-    header_metrics: Callable[[Report], Report]
-    """What the checkpoint's header keeps of the report."""
-    card: Callable[..., str]
-    """Called with header, name of the contact sheet, `report`, `measured_by` and `note`."""
-    command: Callable[[argparse.Namespace], str]
-    """What to type for the same numbers."""
+    tables: Callable[[Report], Mapping[str, Table]]
+    """Of a report, by the fields of the card that they go into."""
+    charts: Callable[[Report, Found], Mapping[str, Figure]]
+    """By the stems of their files."""
+    card: Path
+    """Markdown whose fields in braces are the tables and those of `card_text`."""
+    check: Callable[[argparse.Namespace], None] = lambda args: None  # noqa: ARG005
+    """Refuses what cannot be done before anything is measured."""
+    csv_parts: tuple[str, ...] = ()
+    """Lists of the report that are written as CSV too; the checkpoint's header leaves them out."""
 
     def configure(self, parser: argparse.ArgumentParser) -> None:
         """Options that all capabilities have."""
@@ -132,7 +124,7 @@ class Evaluation:
 
     def run(self, args: argparse.Namespace) -> int:
         """Measure; print the tables and write what was asked for."""
-        self._check(args)
+        self._refuse_contradictions(args)
         predictor = self.load(args.checkpoint, pick_device(args.device))
         sets = self.sample_sets(args, predictor)
         _announce(args, sets)
@@ -141,25 +133,29 @@ class Evaluation:
         if args.shard is not None:
             sys.stdout.write(f"part {shard.number} of {shard.total} is in {args.out}\n")
             return 0
-        names = {"checkpoint": args.checkpoint.name, "split": args.split}
-        report = without_nan(names | self.report(predictor, found))
-        sys.stdout.write(self.text(report))
+        report: Report = {"checkpoint": args.checkpoint.name, "split": args.split}
+        report |= {"cost": network_cost(predictor)} | self.report(found)
+        tables = self.tables(report).values()
+        sys.stdout.write("\n".join(table.text() for table in tables if table.on_terminal))
+        sys.stdout.write(f"\n{cost_text(report['cost'])}\n")
         for path in filter(None, (args.json, args.out and args.out / "report.json")):
             write_text(path, json.dumps(report, indent=2) + "\n")
-        sheets = self.worst(predictor, found) if args.out is not None or args.record else {}
         if args.out is not None:
-            self._write(args.out, report, found, sheets)
+            self._write(args.out, predictor, report, found)
             sys.stderr.write(f"tables, charts and the worst pictures are in {args.out}\n")
         if args.record:
-            card = functools.partial(
-                self.card, report=report, measured_by=self.command(args), note=args.note
-            )
-            *_, shown = sheets.values()
-            record(args.checkpoint, self.architectures, self.header_metrics(report), shown(), card)
+            self._record(args, predictor, report, found)
             sys.stderr.write(f"the card is {args.checkpoint.with_suffix('.md')}\n")
         elif args.out is None:
             sys.stderr.write("--out DIR writes tables and charts; --record writes the card\n")
         return 0
+
+    def report(self, found: Found) -> Report:
+        """Numbers of all sets; None where a number is not defined."""
+        whole: Report = {}
+        for one in found.values():
+            whole |= one.sample_set.report(one.scored)
+        return dict(without_nan(whole))
 
     def measure(
         self,
@@ -191,7 +187,7 @@ class Evaluation:
                 found[one.name] = Measured(one, one.scores(chosen, results))
         return found
 
-    def _check(self, args: argparse.Namespace) -> None:
+    def _refuse_contradictions(self, args: argparse.Namespace) -> None:
         self.check(args)
         if args.record and args.split != "test":
             raise InvalidInputError(
@@ -203,20 +199,35 @@ class Evaluation:
             raise InvalidInputError("--shard measures a part; --json and --record need the whole")
 
     def _write(
-        self,
-        folder: Path,
-        report: Report,
-        found: Found,
-        sheets: Mapping[str, Callable[[], Image.Image]],
+        self, folder: Path, predictor: LoadedPredictor, report: Report, found: Found
     ) -> None:
-        for stem, text in self.tables(report, found).items():
-            write_text(folder / f"{stem}.csv", text)
-        for stem, draw in sheets.items():
-            with replacing(folder / f"{stem}.png") as temporary:
-                draw().save(temporary)
+        rows = {stem: report[stem] for stem in self.csv_parts}
+        for name, one in found.items():
+            rows[name] = [{"key": s.key} | flat_row(s.score) for s in one.scored]
+        for stem, content in rows.items():
+            write_text(folder / f"{stem}.csv", csv_text(without_nan(content)))
+        for name, one in found.items():
+            if one.sample_set.sheet is not None:
+                with replacing(folder / f"worst_{name}.png") as temporary:
+                    one.sample_set.worst_sheet(predictor, one.scored).save(temporary)
         for stem, chart in self.charts(report, found).items():
             with replacing(folder / f"{stem}.png") as temporary:
                 chart.savefig(temporary, dpi=120)
+
+    def _record(
+        self, args: argparse.Namespace, predictor: LoadedPredictor, report: Report, found: Found
+    ) -> None:
+        left_out = ("checkpoint", *self.csv_parts)
+        metrics = {name: value for name, value in report.items() if name not in left_out}
+        tables = {name: table.markdown() for name, table in self.tables(report).items()}
+
+        def write_card(header: CheckpointHeader, picture: str) -> str:
+            fields = tables | {"measured_by": _command(args), "cost": cost_text(report["cost"])}
+            return card_text(self.card, header, picture, args.note, fields)
+
+        photos, scored = found["photos"]
+        sheet = photos.worst_sheet(predictor, scored)
+        record(args.checkpoint, self.architectures, metrics, sheet, write_card)
 
     def _fingerprint(self, predictor: LoadedPredictor) -> str:
         """Tells checkpoints apart, and what they are measured by."""
@@ -224,6 +235,23 @@ class Evaluation:
         parts = {"tensors": predictor.header.sha256, "config": predictor.header.config}
         text = json.dumps(parts | {"version": self.version}, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _command(args: argparse.Namespace) -> str:
+    """What to type for the same numbers: the options that decide them."""
+    words = ["evaluate", args.what]
+    for name, value in vars(args).items():
+        if name in _OUTPUT or value is None or value is False or value == []:
+            continue
+        values = value if isinstance(value, list) else [] if value is True else [value]
+        words += [f"--{name.replace('_', '-')}", *map(str, values)]
+    return f"python -m training {shlex.join(words)}"
+
+
+_OUTPUT = {
+    *("command", "what", "split", "out", "shard", "json", "record", "note", "batch_size", "device")
+}
+"""Arguments that do not change the numbers of the test split."""
 
 
 def _announce(args: argparse.Namespace, sets: Sequence[SampleSet[Any]]) -> None:

@@ -1,8 +1,11 @@
 """Values in [0, 1], counted to a thousandth: small, mergeable, and enough for medians and areas."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
+
+from training.reporting.partial_results import Integers
 
 LEVELS = 1000
 """Steps between 0 and 1, so that no number of pictures fills the memory."""
@@ -12,41 +15,25 @@ LEVELS = 1000
 class Histogram:
     """How often each value occurs; values that do not occur take no room."""
 
-    levels: np.ndarray
+    levels: Integers
     """(n,) thousandths that occur, ascending."""
-    counts: np.ndarray
+    counts: Integers
     """(n,) how often."""
 
     @classmethod
     def of(cls, values: np.ndarray) -> "Histogram":
         """Count values in [0, 1]."""
-        return cls.from_histogram(histogram(values))
-
-    @classmethod
-    def from_histogram(cls, counted: np.ndarray) -> "Histogram":
-        """From counts of every thousandth."""
+        counted = histogram(values)
         levels = np.flatnonzero(counted)
-        return cls(levels.astype(np.uint16), counted[levels].astype(np.int64))
+        return cls(levels, counted[levels])
 
-    def histogram(self) -> np.ndarray:
-        """(LEVELS + 1,) counts of every thousandth."""
-        counted = np.zeros(LEVELS + 1)
-        self.add_to(counted)
-        return counted
 
-    def add_to(self, total: np.ndarray) -> None:
-        """Add to counts of every thousandth, in place."""
-        total[self.levels] += self.counts
-
-    def as_json(self) -> list[list[int]]:
-        """Two lists; `from_json` reads them."""
-        return [self.levels.tolist(), self.counts.tolist()]
-
-    @classmethod
-    def from_json(cls, content: list[list[int]]) -> "Histogram":
-        """What `as_json` gave."""
-        levels, counts = content
-        return cls(np.array(levels, np.uint16), np.array(counts, np.int64))
+def total(histograms: Iterable[Histogram]) -> np.ndarray:
+    """(LEVELS + 1,) counts of every thousandth, over all of them."""
+    counted = np.zeros(LEVELS + 1)
+    for one in histograms:
+        counted[one.levels] += one.counts
+    return counted
 
 
 def histogram(values: np.ndarray) -> np.ndarray:

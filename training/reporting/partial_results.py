@@ -10,10 +10,18 @@ reads the rows of all parts in the folder and appends to the file of its own par
 import argparse
 import json
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
+
+import numpy as np
+from pydantic import PlainSerializer, PlainValidator
 
 from model.errors import InvalidInputError
 from training.engine.atomic import writing
+
+_AS_LIST = PlainSerializer(lambda array: array.tolist())
+Integers = Annotated[np.ndarray, PlainValidator(lambda v: np.asarray(v, np.int64)), _AS_LIST]
+Floats = Annotated[np.ndarray, PlainValidator(lambda v: np.asarray(v, np.float64)), _AS_LIST]
+"""Fields of scores: arrays that are lists in a row."""
 
 
 class Shard(NamedTuple):
@@ -54,7 +62,7 @@ class PartialResults:
         Raises:
             InvalidInputError: A file is damaged elsewhere than in its last line.
         """
-        self._rows: dict[str, tuple[str, dict[str, Any]]] = {}
+        self._rows: dict[str, tuple[str, Any]] = {}
         self.path: Path | None = None
         if folder is None:
             return
@@ -64,12 +72,12 @@ class PartialResults:
         self.path = folder / f"{kind}.{shard.number}-of-{shard.total}.jsonl"
         _cut_torn_line(self.path)
 
-    def get(self, key: str, stamp: str) -> dict[str, Any] | None:
+    def get(self, key: str, stamp: str) -> Any | None:
         """A picture's score; None where it has none, or the picture has changed since."""
         found = self._rows.get(key)
         return found[1] if found is not None and found[0] == stamp else None
 
-    def append(self, key: str, stamp: str, score: dict[str, Any]) -> None:
+    def append(self, key: str, stamp: str, score: Any) -> None:
         """Keep a score; it is on disk when this returns.
 
         Raises:

@@ -1,5 +1,6 @@
 """Puts a report into a checkpoint's header, its card beside it, and the picture that it shows."""
 
+import collections
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -12,38 +13,64 @@ from training.engine.atomic import replacing, write_text
 from training.reporting.contact_sheet import jpeg_within
 from training.reporting.tables import markdown
 
-WriteCard = Callable[[CheckpointHeader, str], str]
-"""The card from the header with the report in it and the name of the picture beside the card."""
-
 
 def record(
     path: Path,
     architectures: Sequence[str],
-    report: Mapping[str, Any],
+    metrics: Mapping[str, Any],
     worst: Image.Image,
-    write_card: WriteCard,
+    write_card: Callable[[CheckpointHeader, str], str],
 ) -> None:
     """Write all three; the tensors stay as they are.
 
     Args:
         path: The checkpoint.
         architectures: Those that it may hold.
-        report: Takes the place of the header's metrics.
+        metrics: Replace those of the header.
         worst: Contact sheet of the worst pictures.
-        write_card: Puts the card into words.
+        write_card: The card, from the header with the metrics in it and the name of the picture.
 
     Raises:
         FileNotFoundError: There is no such checkpoint.
         CheckpointError: It is damaged, or of another architecture.
     """
     header, tensors = load_checkpoint(path, *architectures)
-    metrics = {name: value for name, value in report.items() if name != "checkpoint"}
-    header = dataclasses.replace(header, metrics=metrics)
+    header = dataclasses.replace(header, metrics=dict(metrics))
     save_checkpoint(path, tensors, header)
     picture = path.with_name(f"{path.stem}_worst.jpg")
     with replacing(picture) as temporary:
         temporary.write_bytes(jpeg_within(worst))
     write_text(path.with_suffix(".md"), write_card(header, picture.name))
+
+
+def card_text(
+    template: Path,
+    header: CheckpointHeader,
+    picture: str,
+    note: str,
+    fields: Mapping[str, str],
+) -> str:
+    """A card as Markdown.
+
+    Args:
+        template: Markdown with fields in braces; one without a value becomes "Not measured."
+        header: Of the checkpoint.
+        picture: Name of the contact sheet beside the card.
+        note: A caution about the results, or nothing.
+        fields: All others.
+    """
+    settings = ", ".join(f"{key} {value}" for key, value in header.config["network"].items())
+    common = {
+        "spdx": header.licence.lower(),
+        "licence": header.licence,
+        "network": f"`{header.architecture}` ({settings})",
+        "input_size": header.config["input_size"],
+        "lineage": lineage_markdown(header.lineage),
+        "note": f"\n{note}\n" if note else "",
+        "picture": picture,
+    }
+    filled = collections.defaultdict(lambda: "Not measured.", common | dict(fields))
+    return template.read_text().format_map(filled)
 
 
 def lineage_markdown(lineage: Sequence[TrainingPart]) -> str:

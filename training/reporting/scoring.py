@@ -1,13 +1,17 @@
 """From held-out samples to a score for each: batches, resumed where an earlier run stopped."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 import numpy as np
+from PIL import Image
+from pydantic import TypeAdapter
 from tqdm import tqdm
 
 from model.errors import InvalidInputError
+from training.reporting.contact_sheet import Tile, contact_sheet
 from training.reporting.partial_results import PartialResults
 from training.reporting.read_ahead import read_ahead
 
@@ -18,13 +22,6 @@ class Pictured(Protocol):
     @property
     def image(self) -> np.ndarray:
         """(H, W, 3) uint8 RGB."""
-
-
-class Score(Protocol):
-    """One that can be kept."""
-
-    def as_json(self) -> dict[str, Any]:
-        """Plain lists and numbers."""
 
 
 class Predictor(Protocol):
@@ -60,18 +57,50 @@ class Scored(NamedTuple):
     score: Any
 
 
+def flat_row(score: Any, prefix: str = "") -> dict[str, Any]:
+    """A score's numbers by name; those of an inner NamedTuple with the outer name before theirs."""
+    row: dict[str, Any] = {}
+    for name, value in score._asdict().items():
+        if isinstance(value, tuple):
+            row |= flat_row(value, f"{prefix}{name}_")
+        elif value is None or isinstance(value, str | int | float):
+            row[prefix + name] = value
+    return row
+
+
+class WorstSheet(NamedTuple):
+    """Which samples of a set its contact sheet shows, and how."""
+
+    quality: Callable[[Any], float]
+    """Of a score; the lowest are shown. NaN is not ranked."""
+    caption: Callable[[Scored], str]
+    panels: Callable[[Any, Any], tuple[np.ndarray, ...]]
+    """Pictures of a sample and its prediction, each (H, W, 3) uint8."""
+    finish: Callable[[Image.Image], Image.Image] = lambda sheet: sheet
+    """What else the sheet needs, such as a legend."""
+
+    def worst(self, scored: Sequence[Scored], most: int = 10) -> list[Scored]:
+        """The lowest first."""
+        qualities = [self.quality(one.score) for one in scored]
+        ranked = [place for place, quality in enumerate(qualities) if math.isfinite(quality)]
+        return [scored[place] for place in sorted(ranked, key=qualities.__getitem__)[:most]]
+
+
 @dataclass(frozen=True)
 class SampleSet(Generic[Item]):
-    """Samples of one kind, and how a prediction for one of them is scored."""
+    """Samples of one kind, and what is reported of them."""
 
     name: str
     """Stem of its files."""
     description: str
     samples: Samples[Item]
-    score: Callable[[Item, Any], Score]
+    kind: type
+    """Of the scores: a NamedTuple of plain values and of types like `Histogram`."""
+    score: Callable[[Item, Any], Any]
     """The score of an item's prediction."""
-    read_score: Callable[[dict[str, Any]], Any]
-    """A score from what its `as_json` gave."""
+    report: Callable[[Sequence[Scored]], dict[str, Any]]
+    """Numbers over all of them."""
+    sheet: WorstSheet | None = None
 
     def measure(
         self,
@@ -91,6 +120,7 @@ class SampleSet(Generic[Item]):
             batch_size: Samples that the predictor is given at a time.
         """
         samples = self.samples
+        scores: TypeAdapter[Any] = TypeAdapter(self.kind)
         stamps = {index: samples.stamp(index) for index in indices}
         missing = [i for i in indices if results.get(samples.key(i), stamps[i]) is None]
         batches = [missing[i : i + batch_size] for i in range(0, len(missing), batch_size)]
@@ -100,8 +130,8 @@ class SampleSet(Generic[Item]):
             for batch, items in zip(batches, items_of, strict=True):
                 predictions = predictor.predict_batch([item.image for item in items])
                 for index, item, prediction in zip(batch, items, predictions, strict=True):
-                    found = self.score(item, prediction).as_json()
-                    results.append(samples.key(index), stamps[index], found)
+                    content = scores.dump_python(self.score(item, prediction), mode="json")
+                    results.append(samples.key(index), stamps[index], content)
                     bar.update()
 
     def scores(self, indices: Sequence[int], results: PartialResults) -> list[Scored]:
@@ -111,10 +141,21 @@ class SampleSet(Generic[Item]):
             InvalidInputError: A sample has changed since.
         """
         found = []
+        scores: TypeAdapter[Any] = TypeAdapter(self.kind)
         for index in indices:
             key = self.samples.key(index)
             content = results.get(key, self.samples.stamp(index))
             if content is None:
                 raise InvalidInputError(f"{key} changed while it was measured; run it again")
-            found.append(Scored(index, key, self.read_score(content)))
+            found.append(Scored(index, key, scores.validate_python(content)))
         return found
+
+    def worst_sheet(self, predictor: Predictor, scored: Sequence[Scored]) -> Image.Image:
+        """Contact sheet of the samples with the lowest scores."""
+        assert self.sheet is not None
+        tiles = []
+        for one in self.sheet.worst(scored):
+            item = self.samples[one.number]
+            (prediction,) = predictor.predict_batch([item.image])
+            tiles.append(Tile(self.sheet.caption(one), self.sheet.panels(item, prediction)))
+        return self.sheet.finish(contact_sheet(tiles))

@@ -4,7 +4,25 @@ import csv
 import io
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
+
+
+class Table(NamedTuple):
+    """A table of a report, for the terminal and the card."""
+
+    title: str
+    """A line above it."""
+    head: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    on_terminal: bool = True
+
+    def markdown(self) -> str:
+        """For the card."""
+        return f"{self.title}.\n\n{markdown(self.head, self.rows)}"
+
+    def text(self) -> str:
+        """For the terminal."""
+        return "\n".join([self.title, *aligned(self.head, self.rows)]) + "\n"
 
 
 def number(value: float | None, digits: int = 3) -> str:

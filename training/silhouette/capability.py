@@ -10,11 +10,11 @@ CAPABILITY = Capability(
             "training.silhouette.evaluate:EVALUATION", "measure a silhouette checkpoint"
         ),
         "compare": Command(
-            "training.silhouette.compare:COMPARISON", "train networks alike, in one table"
+            "training.silhouette.task:COMPARISON", "train networks alike, in one table"
         ),
         "average": Command(
             "training.silhouette.task:AVERAGING", "average the weights of checkpoints"
         ),
-        "figures": Command("training.silhouette.figures", "confidence map of a photo"),
+        "figures": Command("training.silhouette.evaluate:FIGURES", "confidence map of a photo"),
     },
 )

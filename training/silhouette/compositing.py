@@ -1,4 +1,4 @@
-"""Pictures of people with what is known of them: rendered on a street, rendered, photographed.
+"""Rendered people and street photos, and the scenes that are composed of them.
 
 H W the picture's size.
 """
@@ -10,24 +10,75 @@ import numpy as np
 
 from model.image import MINIMUM_SIDE
 from model.silhouette.confidence import alpha_mask, sigma_for, silhouette_confidence
+from training.datasets.backgrounds import paint_over
+from training.datasets.bones import bone_mask
+from training.datasets.ccp_kaggle import LabelledPhotos
+from training.datasets.ccp_keypoints import CcpKeypoints
+from training.datasets.frame_index import FrameIndex
 from training.datasets.random_crops import (
     person_window,
     picture_size,
     random_window,
     resized,
     resized_label,
+    shrink,
 )
-from training.silhouette.recipe import Augmentation
-from training.silhouette.sources import BACKGROUND, BONE, SKIN
+from training.datasets.shader import read_pair_in
+from training.engine.seeding import sample_generator
+from training.silhouette.recipe import Augmentation, DataRecipe
+
+UNKNOWN, BACKGROUND, SKIN, BONE = 0, 1, 2, 3
+"""What is known of a photo's pixel: nothing; that it shows no body; that it is labelled as skin;
+that a bone lies behind it, whatever is worn there."""
 
 
 @dataclass(frozen=True)
-class BodyWeights:
-    """What pixels of a photo count that are known to be body; background counts 1."""
+class RenderedPairs:
+    """Rendered people as (H, W, 5) uint8: dressed RGBA and the naked alpha."""
 
-    skin: float
-    bone: float = 0.0
-    """0 leaves bones unknown."""
+    frames: FrameIndex
+    side: int
+    """Longer side at most, in pixels."""
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+    def __getitem__(self, number: int) -> np.ndarray:
+        """Decode one pair."""
+        dressed, naked = read_pair_in(*self.frames[number])
+        return shrink(np.concatenate([dressed, naked[..., 3:]], axis=-1), self.side)
+
+
+@dataclass(frozen=True)
+class StreetPhotos:
+    """Photos as (H, W, 7) uint8: RGB, what is known of a pixel, RGB without the person."""
+
+    dataset: LabelledPhotos
+    numbers: tuple[int, ...]
+    side: int
+    """Longer side at most, in pixels."""
+    keypoints: CcpKeypoints | None = None
+    """Where they are given, pixels on bones are known."""
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def __getitem__(self, number: int) -> np.ndarray:
+        """Decode one photo and paint its person over."""
+        photo = self.dataset.read(self.numbers[number])
+        labels = [photo.labels == self.dataset.label_id(name) for name in ("skin", "null")]
+        layers = np.dstack([photo.image, *(layer * np.uint8(255) for layer in labels)])
+        small = shrink(layers, self.side)
+        image, skin, background = np.ascontiguousarray(small[..., :3]), small[..., 3], small[..., 4]
+        known = np.full(skin.shape, UNKNOWN, np.uint8)
+        # A pixel that mixes two labels is known to be neither.
+        known[skin > 250] = SKIN
+        known[background > 250] = BACKGROUND
+        if self.keypoints is not None:
+            pose = self.keypoints.pose(self.numbers[number], photo.labels.shape)
+            known[bone_mask(pose, background > 0) & (known == UNKNOWN)] = BONE
+        rng = sample_generator(0, self.numbers[number])
+        return np.dstack([image, known, paint_over(image, background < 255, rng)])
 
 
 @dataclass(frozen=True)
@@ -41,72 +92,70 @@ class Scene:
     dressed: np.ndarray
     """(H, W) bool; all True where it is not known."""
     naked: np.ndarray
-    """(H, W) bool; of a photo, all that is known to be body and counts."""
+    """(H, W) bool; of a photo, all that is known to be body and has a weight."""
     weight: np.ndarray
     """(H, W) float32; 0 where the truth is not known."""
+    is_photo: bool
 
     def mirrored(self) -> "Scene":
         """Left and right exchanged."""
-        return Scene(
-            *(
-                np.ascontiguousarray(layer[:, ::-1])
-                for layer in (self.image, self.confidence, self.dressed, self.naked, self.weight)
-            )
+        image, confidence, dressed, naked, weight = (
+            np.ascontiguousarray(layer[:, ::-1])
+            for layer in (self.image, self.confidence, self.dressed, self.naked, self.weight)
         )
+        return Scene(image, confidence, dressed, naked, weight, self.is_photo)
 
 
 def photo_scene(
-    photo: np.ndarray,
-    side: int,
-    rng: np.random.Generator,
-    settings: Augmentation,
-    weights: BodyWeights,
+    photo: np.ndarray, side: int, rng: np.random.Generator, settings: Augmentation, data: DataRecipe
 ) -> Scene:
-    """A part of a street photo: what is known of its pixels, as far as it counts.
+    """A part of a street photo.
 
     Args:
         photo: (H, W, 7), an item of `StreetPhotos`.
         side: Longer side of the scene.
         rng: Of this sample.
-        settings: How far to go.
-        weights: Of what is known to be body.
+        settings: Strength of the augmentation.
+        data: Weights of skin and bones.
     """
     source = (photo.shape[0], photo.shape[1])
     if rng.random() < settings.whole_probability:
         scale = side / max(source)
-        size = (
-            max(MINIMUM_SIDE, round(source[0] * scale)),
-            max(MINIMUM_SIDE, round(source[1] * scale)),
-        )
+        height, width = (max(MINIMUM_SIDE, round(length * scale)) for length in source)
+        size = (height, width)
         settings = dataclasses.replace(settings, least_window=0.85)
     else:
         size = picture_size(side, rng, settings)
     box = random_window(source, size, rng, settings)
     image = resized(photo[..., :3], size, box)
-    return known_scene(image, resized_label(photo[..., 3], size, box), weights)
+    known = resized_label(photo[..., 3], size, box)
+    return known_scene(image, known, data.skin_weight, data.bone_weight)
 
 
-def known_scene(image: np.ndarray, known: np.ndarray, weights: BodyWeights) -> Scene:
-    """The truth of a photo out of what is known of each pixel.
+def known_scene(
+    image: np.ndarray, known: np.ndarray, skin_weight: float, bone_weight: float = 0.0
+) -> Scene:
+    """A photo whose truth is known at some pixels.
 
     Args:
         image: (H, W, 3) uint8.
         known: (H, W) of UNKNOWN, BACKGROUND, SKIN, BONE.
-        weights: Of what is known to be body.
+        skin_weight: Of a pixel of skin; one of background has 1.
+        bone_weight: Of a pixel on a bone; 0 leaves bones unknown.
     """
     body = known == SKIN
     weight = (known == BACKGROUND).astype(np.float32)
-    weight[body] = weights.skin
-    if weights.bone:
-        weight[known == BONE] = weights.bone
+    weight[body] = skin_weight
+    if bone_weight:
+        weight[known == BONE] = bone_weight
         body |= known == BONE
-    return Scene(image, body.astype(np.float32), np.ones_like(body), body, weight)
+    return Scene(image, body.astype(np.float32), np.ones_like(body), body, weight, is_photo=True)
 
 
 def empty_scene(
     photo: np.ndarray, side: int, rng: np.random.Generator, settings: Augmentation
 ) -> Scene:
-    """A street without its person: the map is zero."""
+    """A street whose person is painted over: the map is zero."""
     size = picture_size(side, rng, settings)
     box = random_window((photo.shape[0], photo.shape[1]), size, rng, settings)
     nobody = np.zeros(size, bool)
@@ -114,24 +163,26 @@ def empty_scene(
 
 
 def rendered_scene(image: np.ndarray, dressed: np.ndarray, naked: np.ndarray) -> Scene:
-    """The truth of a picture whose silhouettes are known.
+    """A picture whose silhouettes are known.
 
-    Sigma follows the picture's own longer side, as it does when a checkpoint is measured.
+    Sigma is a share of the picture's own longer side, as in the evaluation.
     """
     confidence = np.zeros(dressed.shape, np.float32)
     person = dressed | naked
     if person.any():
-        # Beyond the person the map is zero anyway, and the transform costs by the pixel.
+        # The map is zero beyond the person, and the distance transform costs by the pixel.
         rows, columns = np.flatnonzero(person.any(1)), np.flatnonzero(person.any(0))
         part = np.s_[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
         confidence[part] = silhouette_confidence(
             naked[part], dressed[part], sigma_for((image.shape[0], image.shape[1]))
         )
-    return Scene(image, confidence, dressed, naked, np.ones(dressed.shape, np.float32))
+    return Scene(
+        image, confidence, dressed, naked, np.ones(dressed.shape, np.float32), is_photo=False
+    )
 
 
 def whole_scene(pair: np.ndarray) -> Scene:
-    """A rendered picture, every pixel as it was rendered.
+    """A rendered picture as it was rendered.
 
     Args:
         pair: (H, W, 5), an item of `RenderedPairs`.
@@ -143,13 +194,13 @@ def whole_scene(pair: np.ndarray) -> Scene:
 def own_background_scene(
     pair: np.ndarray, side: int, rng: np.random.Generator, settings: Augmentation
 ) -> Scene:
-    """A part of a rendered picture as it was rendered.
+    """A part of a rendered picture, before its own background.
 
     Args:
         pair: (H, W, 5), an item of `RenderedPairs`.
         side: Longer side of the scene.
         rng: Of this sample.
-        settings: How far to go.
+        settings: Strength of the augmentation.
     """
     size = picture_size(side, rng, settings)
     box = random_window((pair.shape[0], pair.shape[1]), size, rng, settings)
@@ -166,20 +217,19 @@ def street_scene(
 ) -> Scene:
     """A rendered person before a street whose own person is painted over.
 
-    The person takes on some of the street's light and colour.
+    The person's colours are moved towards the light of the street.
 
     Args:
         pair: (H, W, 5), an item of `RenderedPairs`.
         photo: (H, W, 7), an item of `StreetPhotos`.
         side: Longer side of the scene.
         rng: Of this sample.
-        settings: How far to go.
+        settings: Strength of the augmentation.
     """
     size = picture_size(side, rng, settings)
     window = random_window((photo.shape[0], photo.shape[1]), size, rng, settings)
     street = resized(photo[..., 4:7], size, window).astype(np.float32)
-    box, place = person_window(pair[..., 3], size, rng, settings)
-    left, top, right, bottom = place
+    box, (left, top, right, bottom) = person_window(pair[..., 3], size, rng, settings)
     inner = (bottom - top, right - left)
     # RGBA, so that colours outside of the silhouette do not bleed in.
     cut = resized(pair[..., :4], inner, box)
@@ -195,7 +245,7 @@ def street_scene(
 
 
 def _light(cut: np.ndarray, behind: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Gains of the three colours that bring a person part of the way to the light around."""
+    """(3,) gains that move a person's mean colour part of the way to that of the background."""
     inside = cut[alpha_mask(cut[..., 3])][:, :3]
     if not len(inside):
         return np.ones(3, np.float32)

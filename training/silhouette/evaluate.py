@@ -1,55 +1,58 @@
-"""What `python -m training evaluate silhouette` measures: rendered people, street photos, masks."""
+"""What silhouette networks are measured on: rendered people, labelled photos, photos with masks."""
 
 import argparse
-import functools
-import shlex
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from matplotlib import colormaps
 from matplotlib.figure import Figure
 from PIL import Image
 
 from model.errors import InvalidInputError
-from model.silhouette.predictor import (
-    ARCHITECTURES,
-    SilhouettePredictor,
+from model.silhouette.confidence import (
+    sigma_for,
+    silhouette_confidence,
+    silhouette_mask,
+    weight_image,
 )
-from training.arguments import at_least
-from training.datasets.ccp import ClothingCoParsing
+from model.silhouette.predictor import ARCHITECTURES, SilhouetteConfidence, SilhouettePredictor
+from training.arguments import add_ccp, at_least
+from training.datasets.ccp import CcpPhoto
+from training.datasets.ccp_kaggle import LabelledPhotos, open_ccp
 from training.datasets.evaluation_pictures import (
     LabelledStreetPhotos,
     PhotosWithMasks,
     RenderedFolders,
+    RenderedPicture,
     SyntheticPeople,
     SyntheticSettings,
 )
-from training.datasets.people import PersonPhotos
+from training.datasets.people import PersonPhoto, PersonPhotos
+from training.datasets.shader import read_rgba
 from training.datasets.splits import TEST_SEED, VALIDATION_SEED
-from training.reporting.evaluation import Evaluation, Found, Report
-from training.reporting.scoring import SampleSet, Scored
-from training.reporting.tables import csv_text
-from training.silhouette import summary
-from training.silhouette.figures import (
-    errors_by_bin_chart,
-    photo_sheet,
-    reliability_chart,
-    rendered_sheet,
+from training.reporting.evaluation import Evaluation
+from training.reporting.photo_figures import Drawing, PhotoFigures
+from training.reporting.scoring import SampleSet, Scored, WorstSheet
+from training.silhouette import report
+from training.silhouette.metrics import (
+    GARMENTS,
+    MaskScore,
+    PhotoScore,
+    RenderedScore,
+    score_mask,
+    score_photo,
+    score_rendered,
 )
-from training.silhouette.photo_metrics import (
-    person_report,
-)
-from training.silhouette.recipe import DataRecipe
-from training.silhouette.report import people_text, photo_text, rendered_text, silhouette_card
-from training.silhouette.summary import photos_with_masks, rendered_people, street_photos
+from training.silhouette.recipe import ON_THE_FLY, DataRecipe
 
-SYNTHETIC = "synthetic"
-"""The word that stands for rendering people as they are needed; ./synthetic is a folder."""
 _SYNTHETIC_OPTIONS = {
     "subjects": ("num_subjects", "people"),
     "frames": ("num_frames", "pictures of each"),
     "size": ("size", "side of the pictures in pixels"),
 }
+_OTHER, _GARMENT, _SKIN = (110, 110, 110), (70, 130, 220), (250, 190, 120)
+"""Colours of labels on the sheet of the worst photos; the background is black."""
 
 
 def configure_data(parser: argparse.ArgumentParser) -> None:
@@ -59,77 +62,71 @@ def configure_data(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         default=[],
         metavar="DIR",
-        help=f"SHADER-layout folders, or the word `{SYNTHETIC}`: people are rendered as needed",
+        help=f"folders in the SHADER layout, or the word `{ON_THE_FLY}`: people are rendered as "
+        "needed",
     )
-    parser.add_argument("--ccp", type=Path, metavar="DIR", help="folder of Clothing Co-Parsing")
-    parser.add_argument(
-        "--people",
-        type=Path,
-        metavar="DIR",
-        help="photos of people from elsewhere with masks: photos/*.jpg, masks/*.png",
-    )
+    add_ccp(parser)
+    add_people(parser)
     parser.add_argument(
         "--all-subjects",
         action="store_true",
         help="measure on every subject, for folders that were not trained on",
     )
-    group = parser.add_argument_group(f"with --data {SYNTHETIC}")
+    group = parser.add_argument_group(f"with --data {ON_THE_FLY}")
     for option, (name, words) in _SYNTHETIC_OPTIONS.items():
-        default = getattr(SyntheticSettings(), name)
-        group.add_argument(
-            f"--{option}",
-            type=at_least(16 if option == "size" else 1),
-            metavar="N",
-            help=f"{words} ({default})",
-        )
+        least = 16 if option == "size" else 1
+        words += f" ({getattr(SyntheticSettings(), name)})"
+        group.add_argument(f"--{option}", type=at_least(least), metavar="N", help=words)
+
+
+def add_people(parser: argparse.ArgumentParser) -> None:
+    """Add the option that names photos with masks."""
+    parser.add_argument(
+        "--people",
+        type=Path,
+        metavar="DIR",
+        help="photos of people with masks: photos/*.jpg, masks/*.png",
+    )
 
 
 def check(args: argparse.Namespace) -> None:
-    """Refuse what cannot be done before anything is measured.
+    """Refuse options that contradict each other before anything is measured.
 
     Raises:
-        InvalidInputError: Options are missing or contradict each other.
+        InvalidInputError: They do, or some are missing.
     """
     if not args.data and args.ccp is None and args.people is None:
         raise InvalidInputError("nothing to measure on: give --data, --ccp or --people")
     if args.record and not (args.data and args.ccp is not None):
         raise InvalidInputError("--record needs both --data and --ccp: the card shows both")
-    if SYNTHETIC in args.data and len(args.data) > 1:
+    if ON_THE_FLY in args.data and len(args.data) > 1:
         raise InvalidInputError(
-            f"--data takes folders or the word {SYNTHETIC!r}, not both; "
-            f"a folder of that name is ./{SYNTHETIC}"
+            f"--data takes folders or the word {ON_THE_FLY!r}, not both; "
+            f"a folder of that name is ./{ON_THE_FLY}"
         )
     given = [f"--{o}" for o in _SYNTHETIC_OPTIONS if getattr(args, o) is not None]
-    if given and args.data != [SYNTHETIC]:
-        raise InvalidInputError(f"{', '.join(given)} go with --data {SYNTHETIC} only")
+    if given and args.data != [ON_THE_FLY]:
+        raise InvalidInputError(f"{', '.join(given)} go with --data {ON_THE_FLY} only")
 
 
 def sample_sets(args: argparse.Namespace, predictor: SilhouettePredictor) -> list[SampleSet[Any]]:
     """What the command line names."""
     sets: list[SampleSet[Any]] = []
-    if args.data:
-        sets.append(rendered_people(_people(args, predictor)))
+    if args.data == [ON_THE_FLY]:
+        options = {name: getattr(args, option) for option, (name, _) in _SYNTHETIC_OPTIONS.items()}
+        given = {name: value for name, value in options.items() if value is not None}
+        seed = TEST_SEED if args.split == "test" else VALIDATION_SEED
+        sets.append(rendered_people(SyntheticPeople(SyntheticSettings(seed=seed, **given))))
+    elif args.data:
+        fraction = None if args.all_subjects else _held_out_fraction(predictor)
+        folders = [Path(folder) for folder in args.data]
+        sets.append(rendered_people(RenderedFolders(folders, fraction, args.split)))
     if args.ccp is not None:
-        photos = LabelledStreetPhotos(ClothingCoParsing.open(args.ccp), args.split)
-        sets.append(street_photos(photos))
+        dataset = open_ccp(args.ccp)
+        sets.append(street_photos(LabelledStreetPhotos(dataset, args.split), dataset))
     if args.people is not None:
         sets.append(photos_with_masks(PhotosWithMasks(PersonPhotos.open(args.people))))
     return sets
-
-
-def _people(
-    args: argparse.Namespace, predictor: SilhouettePredictor
-) -> RenderedFolders | SyntheticPeople:
-    if args.data == [SYNTHETIC]:
-        given = {
-            name: getattr(args, option)
-            for option, (name, _) in _SYNTHETIC_OPTIONS.items()
-            if getattr(args, option) is not None
-        }
-        seed = TEST_SEED if args.split == "test" else VALIDATION_SEED
-        return SyntheticPeople(SyntheticSettings(seed=seed, **given))
-    fraction = None if args.all_subjects else _held_out_fraction(predictor)
-    return RenderedFolders([Path(folder) for folder in args.data], fraction, args.split)
 
 
 def _held_out_fraction(predictor: SilhouettePredictor) -> float:
@@ -141,84 +138,126 @@ def _held_out_fraction(predictor: SilhouettePredictor) -> float:
     return DataRecipe().validation_fraction
 
 
-def report(predictor: SilhouettePredictor, found: Found) -> Report:  # noqa: ARG001
-    """Numbers of every set that was measured."""
-    whole: Report = {}
-    if "rendered" in found:
-        whole |= summary.rendered_report(found["rendered"].scored)
-    if "photos" in found:
-        whole |= summary.photo_report(found["photos"].scored)
-    if "people" in found:
-        whole |= {"people": person_report([one.score for one in found["people"].scored])}
-    return whole
+def rendered_people(people: RenderedFolders | SyntheticPeople) -> SampleSet[RenderedPicture]:
+    """Rendered people, whose true silhouettes are known."""
+
+    def panels(picture: RenderedPicture, found: SilhouetteConfidence) -> tuple[np.ndarray, ...]:
+        sigma = sigma_for((picture.naked.shape[0], picture.naked.shape[1]))
+        target = silhouette_confidence(picture.naked, picture.dressed, sigma)
+        return picture.image, _in_colour(target), _in_colour(found.confidence)
+
+    return SampleSet(
+        "rendered",
+        "pictures of rendered people",
+        people,
+        RenderedScore,
+        lambda picture, found: score_rendered(
+            found.confidence, picture.dressed, picture.naked, picture.azimuth_deg
+        ),
+        report.rendered_report,
+        WorstSheet(
+            lambda score: score.iou_body.network,
+            lambda one: (
+                f"{'/'.join(one.key.split('/')[-3:])}: IoU {one.score.iou_body.network:.3f}"
+            ),
+            panels,
+        ),
+    )
 
 
-def text(report: Report) -> str:
-    """For the terminal."""
-    parts = {"rendered": rendered_text, "photos": photo_text, "people": people_text}
-    return "".join(write(report) for name, write in parts.items() if name in report)
+def street_photos(photos: LabelledStreetPhotos, dataset: LabelledPhotos) -> SampleSet[CcpPhoto]:
+    """Photos with a label for every pixel."""
+    skin, null = dataset.label_id("skin"), dataset.label_id("null")
+    garments = [n for n, name in enumerate(dataset.label_names) if name in GARMENTS]
+    colours = np.full((len(dataset.label_names), 3), _OTHER, np.uint8)
+    colours[garments], colours[skin], colours[null] = _GARMENT, _SKIN, 0
+
+    def score(photo: CcpPhoto, found: SilhouetteConfidence) -> PhotoScore:
+        worn = np.isin(photo.labels, garments)
+        return score_photo(found.confidence, photo.labels == skin, photo.labels == null, worn)
+
+    def caption(one: Scored) -> str:
+        return f"{one.key}: skin {one.score.skin:.2f}, background {one.score.background:.2f}"
+
+    sheet = WorstSheet(
+        lambda score: score.skin - score.background,
+        caption,
+        lambda photo, found: (photo.image, colours[photo.labels], _in_colour(found.confidence)),
+    )
+    return SampleSet(
+        "photos",
+        "street photos",
+        photos,
+        PhotoScore,
+        score,
+        report.photo_report,
+        sheet,
+    )
 
 
-def tables(report: Report, found: Found) -> dict[str, str]:  # noqa: ARG001
-    """A row for each picture."""
-    write: dict[str, Callable[[list[Scored]], str]] = {
-        "rendered": summary.rendered_csv,
-        "photos": summary.photo_csv,
-        "people": lambda scored: csv_text([{"photo": s.key} | s.score.as_json() for s in scored]),
-    }
-    return {name: write[name](measured.scored) for name, measured in found.items()}
+def photos_with_masks(photos: PhotosWithMasks) -> SampleSet[PersonPhoto]:
+    """Photos with a mask of the dressed person."""
+    return SampleSet(
+        "people",
+        "photos with masks of the person",
+        photos,
+        MaskScore,
+        lambda photo, found: score_mask(found.confidence, photo.mask),
+        report.mask_report,
+    )
 
 
-def charts(report: Report, found: Found) -> dict[str, Figure]:
-    """Of rendered people."""
-    if "rendered" not in found:
-        return {}
-    return {
-        "reliability": reliability_chart(report["calibration"]),
-        "breakdown": errors_by_bin_chart(report),
-    }
-
-
-def worst(predictor: SilhouettePredictor, found: Found) -> dict[str, Callable[[], Image.Image]]:
-    """Contact sheets of the worst rendered people and street photos."""
-    draw: dict[str, Callable[[Any, Any], Image.Image]] = {
-        "rendered": rendered_sheet,
-        "photos": photo_sheet,
-    }
-    return {
-        f"worst_{name}": functools.partial(draw[name], predictor, found[name])
-        for name in draw
-        if name in found
-    }
-
-
-def command(args: argparse.Namespace) -> str:
-    """What to type for the same numbers."""
-    words = ["--data", *args.data]
-    words += ["--all-subjects"] if args.all_subjects else []
-    for option in (*_SYNTHETIC_OPTIONS, "limit"):
-        value = getattr(args, option)
-        words += [] if value is None else [f"--{option}", str(value)]
-    words += ["--ccp", str(args.ccp)]
-    words += [] if args.people is None else ["--people", str(args.people)]
-    return f"python -m training evaluate silhouette {shlex.join(words)}"
+def _in_colour(values: np.ndarray) -> np.ndarray:
+    colours: np.ndarray = (colormaps["magma"](values)[..., :3] * 255).astype(np.uint8)
+    return colours
 
 
 EVALUATION = Evaluation(
     slug="silhouette",
     architectures=ARCHITECTURES,
-    version=2,
+    version=3,
     batch_size=16,
     load=SilhouettePredictor.from_checkpoint,
     configure_data=configure_data,
     check=check,
     sample_sets=sample_sets,
-    report=report,
-    text=text,
-    tables=tables,
-    charts=charts,
-    worst=worst,
-    header_metrics=lambda report: report,
-    card=silhouette_card,
-    command=command,
+    tables=report.tables,
+    charts=report.charts,
+    card=Path(__file__).with_name("card.md"),
 )
+
+
+def configure_drawing(parser: argparse.ArgumentParser) -> None:
+    """The option that only figures of silhouettes have."""
+    parser.add_argument(
+        "--truth",
+        type=Path,
+        metavar="PNG",
+        help="the naked RGBA picture of a rendered pair; --image is then its dressed RGBA picture",
+    )
+
+
+def draw(
+    args: argparse.Namespace, image: np.ndarray, found: SilhouetteConfidence
+) -> dict[str, Drawing]:
+    """The map, the photo weighted by it, and both beside the true map where that is known."""
+    panels = {"dressed": image}
+    if args.truth is not None:
+        naked, dressed = read_rgba(args.truth), read_rgba(args.image)
+        sigma = sigma_for((naked.shape[0], naked.shape[1]))
+        panels["true confidence"] = silhouette_confidence(silhouette_mask(naked), dressed, sigma)
+    panels["predicted confidence"] = found.confidence
+    figure = Figure(figsize=(4 * len(panels), 4 * image.shape[0] / image.shape[1] + 0.4))
+    for axes, (title, panel) in zip(figure.subplots(1, len(panels)), panels.items(), strict=True):
+        axes.imshow(panel, cmap="magma", vmin=0, vmax=1)
+        axes.set_title(title)
+        axes.set_axis_off()
+    weighted = (weight_image(image, found.confidence) * 255 + 0.5).astype(np.uint8)
+    return {
+        "conf_pred.npy": found.confidence,
+        "weighted.png": Image.fromarray(weighted),
+        "figure.png": figure,
+    }
+
+
+FIGURES = PhotoFigures("silhouette", SilhouettePredictor.from_checkpoint, configure_drawing, draw)

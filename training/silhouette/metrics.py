@@ -1,23 +1,31 @@
-"""How good the confidence map of a rendered person is, whose truth is known everywhere.
+"""How good confidence maps are: of rendered people, of labelled photos, of photos with masks.
 
-Beside the network stand two baselines that know the true silhouettes, which the network does not.
-One calls the whole dressed silhouette 1. The other has the body exactly, and in all cloth the one
-value that is best for the pictures that are summed up: their cloth's median target.
+Two baselines know the true silhouettes of rendered people: one is 1 on the dressed silhouette; the
+other is 1 on the body and has one value in all cloth, the best for the pictures that are summed up
+(their cloth's median target). With masks the baseline is 1 everywhere.
+
+In Clothing Co-Parsing `skin` is body and `null` is not; the person is all that is not `null`. The
+true map of a garment is lower near its outer edge than in its middle.
 
 H W a picture's size.
 """
 
-from collections.abc import Iterable
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from scipy.ndimage import distance_transform_edt
 
 from model.silhouette.confidence import sigma_for, silhouette_confidence
 from training.reporting.calibration import Reliability
-from training.reporting.histograms import LEVELS, Histogram, absolute_error, median
+from training.reporting.histograms import Histogram, absolute_error, median, total
 
 NETWORK, DRESSED, CONSTANT = "network", "dressed silhouette", "body and a constant in cloth"
+WHOLE = "whole picture"
+GARMENTS = ("skirt", "dress", "coat")
+"""Labels of clothes that hang or stand off the body."""
+MIDDLE_SHARE = 0.25
+"""The deepest part of a garment that counts as its middle."""
 
 
 class Regions(NamedTuple):
@@ -28,31 +36,29 @@ class Regions(NamedTuple):
     cloth: float
     """Dressed and not body."""
     band: float
-    """Near the body's outline, on either side of it; see `boundary_band`."""
+    """Near the body's outline, see `boundary_band`."""
 
 
 class Ious(NamedTuple):
-    """Intersection over union of what each map has above a half with one truth."""
+    """IoU with one truth of the network's map above 0.5, the dressed silhouette and the body."""
 
     network: float
     dressed: float
-    """Of the dressed silhouette as the map."""
     body: float
-    """Of the body as the map."""
 
 
 class RenderedScore(NamedTuple):
-    """One picture's part in the sums, and what it is sorted by."""
+    """Of one rendered picture."""
 
     pixels: Regions
-    network: Regions
-    """Sums of absolute errors."""
-    dressed: Regions
+    mae: Regions
+    """Mean absolute errors; NaN in a region without a pixel."""
+    mae_dressed: Regions
     """Likewise, of the dressed silhouette as the map."""
     iou_body: Ious
     """With the body."""
     iou_target: Ious
-    """With what the target has above a half, which reaches a little into cloth."""
+    """With what the target has above 0.5, which includes a little cloth."""
     cloth_targets: Histogram
     band_targets: Histogram
     """Of the cloth inside the band."""
@@ -62,37 +68,13 @@ class RenderedScore(NamedTuple):
     looseness: float | None
     """(dressed area - naked area) / naked area; None without a body in the picture."""
     azimuth_deg: float | None
-    """See `training.datasets.evaluation_pictures.azimuth_deg`; None where it is not known."""
-
-    def as_json(self) -> dict[str, Any]:
-        """Plain lists and numbers; `from_json` reads them."""
-        return {
-            name: value.as_json() if isinstance(value, Histogram | Reliability) else value
-            for name, value in self._asdict().items()
-        }
-
-    @classmethod
-    def from_json(cls, content: dict[str, Any]) -> "RenderedScore":
-        """What `as_json` gave."""
-        return cls(
-            pixels=Regions(*content["pixels"]),
-            network=Regions(*content["network"]),
-            dressed=Regions(*content["dressed"]),
-            iou_body=Ious(*content["iou_body"]),
-            iou_target=Ious(*content["iou_target"]),
-            cloth_targets=Histogram.from_json(content["cloth_targets"]),
-            band_targets=Histogram.from_json(content["band_targets"]),
-            reliability=Reliability.from_json(content["reliability"]),
-            cloth_reliability=Reliability.from_json(content["cloth_reliability"]),
-            looseness=content["looseness"],
-            azimuth_deg=content["azimuth_deg"],
-        )
+    """0 faces the camera, 180 shows the back; None where it is not known."""
 
 
 def score_rendered(
     predicted: np.ndarray, dressed: np.ndarray, naked: np.ndarray, azimuth_deg: float | None
 ) -> RenderedScore:
-    """Compare a map with the truth that the two silhouettes define.
+    """Compare a map with the one that the two silhouettes define.
 
     Args:
         predicted: (H, W) in [0, 1].
@@ -108,15 +90,14 @@ def score_rendered(
     def ious(truth: np.ndarray) -> Ious:
         return Ious(*(iou(found, truth) for found in (predicted > 0.5, dressed, naked)))
 
-    def sums(values: np.ndarray) -> Regions:
-        picture = float(values.sum(dtype=np.float64))
-        cloth_sum = float(values[cloth].sum(dtype=np.float64))
-        return Regions(picture, cloth_sum, float(values[band].sum(dtype=np.float64)))
+    def mae(found: np.ndarray) -> Regions:
+        errors = np.abs(found - target)
+        return Regions(*(_mean(errors, region) for region in (~cloth | cloth, cloth, band)))
 
     return RenderedScore(
-        pixels=sums(np.ones(size)),
-        network=sums(np.abs(predicted - target)),
-        dressed=sums(np.abs(dressed - target)),
+        pixels=Regions(target.size, int(cloth.sum()), int(band.sum())),
+        mae=mae(predicted),
+        mae_dressed=mae(dressed),
         iou_body=ious(naked),
         iou_target=ious(target > 0.5),
         cloth_targets=Histogram.of(target[cloth]),
@@ -131,10 +112,8 @@ def score_rendered(
 def boundary_band(naked: np.ndarray) -> np.ndarray:
     """(H, W) bool: pixels within one sigma of the body's outline, inside it or outside.
 
-    That is 4 pixels in a picture of 256 (`sigma_for`), so the band is the same at any resolution;
-    in one of less than 64 it is a pixel on either side. A pixel's distance is that to the nearest
-    pixel on the outline's other side, which is 1 at the outline. The picture's own edge is no
-    outline.
+    That is 4 pixels in a picture of 256 (`sigma_for`), and at least one. A pixel's distance is that
+    to the nearest pixel on the outline's other side. The picture's own edge is no outline.
 
     Args:
         naked: (H, W) bool.
@@ -145,62 +124,9 @@ def boundary_band(naked: np.ndarray) -> np.ndarray:
     return distance <= max(1.0, sigma_for((naked.shape[0], naked.shape[1])))
 
 
-class RenderedTotals:
-    """Errors and IoUs over pictures: the network's, and the two baselines'."""
-
-    def __init__(self) -> None:
-        self.num_pictures = 0
-        self._pixels = np.zeros(3)
-        self._errors = {NETWORK: np.zeros(3), DRESSED: np.zeros(3)}
-        self._ious = np.zeros((2, 3))
-        self._cloth_targets = np.zeros(LEVELS + 1)
-        self._band_targets = np.zeros(LEVELS + 1)
-
-    def add(self, score: RenderedScore) -> None:
-        """One picture more."""
-        self.num_pictures += 1
-        self._pixels += score.pixels
-        self._errors[NETWORK] += score.network
-        self._errors[DRESSED] += score.dressed
-        self._ious += (score.iou_body, score.iou_target)
-        score.cloth_targets.add_to(self._cloth_targets)
-        score.band_targets.add_to(self._band_targets)
-
-    def summary(self) -> dict[str, dict[str, float]]:
-        """Mean absolute errors over all pixels, cloth pixels and the band's; mean IoU of pictures.
-
-        `iou_body` is with the body, `iou_target` with what the target has above a half.
-        """
-        means = self._ious / max(1, self.num_pictures)
-        network, dressed, body = (means[:, column] for column in range(3))
-        constant = median(self._cloth_targets)
-        in_cloth = absolute_error(self._cloth_targets, constant)
-        in_band = absolute_error(self._band_targets, constant)
-        rows = {
-            NETWORK: self._row(self._errors[NETWORK], network),
-            DRESSED: self._row(self._errors[DRESSED], dressed),
-            CONSTANT: self._row(
-                np.array([in_cloth, in_cloth, in_band]), dressed if constant > 0.5 else body
-            ),
-        }
-        rows[CONSTANT]["constant"] = constant
-        return rows
-
-    def _row(self, errors: np.ndarray, ious: np.ndarray) -> dict[str, float]:
-        means = Regions(*(errors / np.maximum(1, self._pixels)).tolist())
-        return {
-            "mae": means.picture,
-            "mae_cloth": means.cloth,
-            "mae_band": means.band,
-            "iou_body": float(ious[0]),
-            "iou_target": float(ious[1]),
-        }
-
-
-def cloth_ratio(summary: dict[str, dict[str, float]]) -> float:
-    """The network's error in cloth over the better baseline's; NaN where a baseline has none."""
-    baseline = min(summary[DRESSED]["mae_cloth"], summary[CONSTANT]["mae_cloth"])
-    return summary[NETWORK]["mae_cloth"] / baseline if baseline else float("nan")
+def _mean(values: np.ndarray, where: np.ndarray) -> float:
+    """NaN where there is nothing."""
+    return float(values[where].mean(dtype=np.float64)) if where.any() else float("nan")
 
 
 def iou(one: np.ndarray, other: np.ndarray) -> float:
@@ -209,57 +135,135 @@ def iou(one: np.ndarray, other: np.ndarray) -> float:
     return int((one & other).sum()) / union if union else 1.0
 
 
-LOOSENESS = (("tight", 0.15), ("close", 0.25), ("loose", 0.45), ("wide", float("inf")))
-"""Upper bounds of (dressed area - naked area) / naked area.
+def summarise_rendered(scores: Sequence[RenderedScore]) -> dict[str, dict[str, float]]:
+    """Of the network and both baselines.
 
-Fixed, so that tables of different data can be compared; close to the quartiles of `data synth`.
-"""
-VIEWS = (("front", 30.0), ("three-quarter", 60.0), ("side", 120.0), ("back", 180.0))
-"""Upper bounds of the angle in degrees; `back` holds what is turned away by more than 120."""
-
-
-def looseness_name(score: RenderedScore) -> str | None:
-    """Its bin, the upper bound not included."""
-    if score.looseness is None:
-        return None
-    return next(name for name, bound in LOOSENESS if score.looseness < bound)
-
-
-def view_name(score: RenderedScore) -> str | None:
-    """Its bin, the upper bound included."""
-    if score.azimuth_deg is None:
-        return None
-    return next(name for name, bound in VIEWS if score.azimuth_deg <= bound)
-
-
-class BinnedTotals:
-    """Totals of each bin."""
-
-    def __init__(self) -> None:
-        self._by_looseness = {name: RenderedTotals() for name, _ in LOOSENESS}
-        self._by_view = {name: RenderedTotals() for name, _ in VIEWS}
-
-    def add(self, score: RenderedScore) -> None:
-        """One picture more; what is not known of it puts it into no bin."""
-        if name := looseness_name(score):
-            self._by_looseness[name].add(score)
-        if name := view_name(score):
-            self._by_view[name].add(score)
-
-    def by_looseness(self) -> list[dict[str, Any]]:
-        """A row for each bin with pictures; each has its own best constant as baseline."""
-        return _rows(self._by_looseness.items())
-
-    def by_view(self) -> list[dict[str, Any]]:
-        """Likewise."""
-        return _rows(self._by_view.items())
-
-
-def _rows(totals: Iterable[tuple[str, RenderedTotals]]) -> list[dict[str, Any]]:
-    rows = []
-    for name, total in totals:
-        if total.num_pictures:
-            summary = total.summary()
-            row = {"name": name, "pictures": total.num_pictures, "scores": summary}
-            rows.append(row | {"cloth_ratio": cloth_ratio(summary)})
+    Returns:
+        `mae`, `mae_cloth`, `mae_band`: mean absolute errors over all pixels, those of cloth and
+        those of the band; `iou_body`, `iou_target`: means over pictures.
+    """
+    pixels = np.array([score.pixels for score in scores])
+    ious = np.mean([(score.iou_body, score.iou_target) for score in scores], 0)
+    in_cloth, in_band = (
+        total(getattr(score, name) for score in scores)
+        for name in ("cloth_targets", "band_targets")
+    )
+    constant = median(in_cloth)
+    cloth, band = (absolute_error(targets, constant) for targets in (in_cloth, in_band))
+    sums = {
+        NETWORK: np.nansum([score.mae for score in scores] * pixels, 0),
+        DRESSED: np.nansum([score.mae_dressed for score in scores] * pixels, 0),
+        CONSTANT: np.array([cloth, cloth, band]),
+    }
+    columns = (0, 1, 1 if constant > 0.5 else 2)
+    names = ("mae", "mae_cloth", "mae_band", "iou_body", "iou_target")
+    rows = {}
+    for (who, errors), column in zip(sums.items(), columns, strict=True):
+        means = errors / np.maximum(1, pixels.sum(0))
+        rows[who] = dict(zip(names, [*means.tolist(), *ious[:, column].tolist()], strict=True))
+    rows[CONSTANT]["constant"] = constant
     return rows
+
+
+def cloth_ratio(summary: dict[str, dict[str, float]]) -> float:
+    """The network's error in cloth over the better baseline's; NaN where a baseline has none."""
+    baseline = min(summary[DRESSED]["mae_cloth"], summary[CONSTANT]["mae_cloth"])
+    return summary[NETWORK]["mae_cloth"] / baseline if baseline else float("nan")
+
+
+class PhotoScore(NamedTuple):
+    """Of one labelled photo."""
+
+    skin: float
+    """Mean confidence on skin; NaN without any."""
+    background: float
+    """Mean confidence on null; NaN without any."""
+    person_values: Histogram
+    background_values: Histogram
+    has_garment: bool
+    """Whether any pixel is labelled as one of GARMENTS."""
+    garment_edge: float
+    """Mean confidence near the garment's outer edge; NaN where `garment_parts` finds none."""
+    garment_middle: float
+    """Mean confidence in its middle, likewise."""
+
+
+def score_photo(
+    predicted: np.ndarray, skin: np.ndarray, background: np.ndarray, garment: np.ndarray
+) -> PhotoScore:
+    """Compare a map with the labels.
+
+    Args:
+        predicted: (H, W) in [0, 1].
+        skin: (H, W) bool.
+        background: (H, W) bool, labelled `null`; the rest is the person.
+        garment: (H, W) bool, labelled as one of GARMENTS.
+    """
+    edge, middle = garment_parts(garment, background) or (np.zeros_like(garment),) * 2
+
+    return PhotoScore(
+        skin=_mean(predicted, skin),
+        background=_mean(predicted, background),
+        person_values=Histogram.of(predicted[~background]),
+        background_values=Histogram.of(predicted[background]),
+        has_garment=bool(garment.any()),
+        garment_edge=_mean(predicted, edge),
+        garment_middle=_mean(predicted, middle),
+    )
+
+
+def garment_parts(
+    garment: np.ndarray, background: np.ndarray
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """Outer edge and middle of a garment, each (H, W) bool.
+
+    A pixel's depth is its distance to the nearest background pixel. The outer edge is what is no
+    deeper than one sigma (`sigma_for`, at least a pixel), where the target has lost 40 %. The
+    middle is the deepest quarter of the garment's pixels. Seams to skin, hair, bags or other
+    garments are no outer edge, nor is the photo's own border.
+
+    None where that says nothing: no garment, no background, no outer edge (a skirt under a coat),
+    or a middle that lies in the edge because the garment shows only as a narrow strip.
+
+    Args:
+        garment: (H, W) bool.
+        background: (H, W) bool.
+    """
+    if not garment.any() or not background.any():
+        return None
+    depth = distance_transform_edt(~background)
+    near = max(1.0, sigma_for((garment.shape[0], garment.shape[1])))
+    edge = garment & (depth <= near)
+    deep = float(np.quantile(depth[garment], 1 - MIDDLE_SHARE))
+    if not edge.any() or deep <= near:
+        return None
+    return edge, garment & (depth >= deep)
+
+
+class MaskScore(NamedTuple):
+    """Of one photo with a mask of the person."""
+
+    recall: float
+    """Share of the person that the map has above 0.5."""
+    mass_on_person: float
+    """Share of the map's sum that lies on the person; 0 for an empty map."""
+    iou: float
+    """Of what the map has above 0.5 with the person."""
+    person_share: float
+    """Of the picture: IoU and mass of a map of 1 everywhere."""
+
+
+def score_mask(predicted: np.ndarray, mask: np.ndarray) -> MaskScore:
+    """Compare a map with a person's mask.
+
+    Args:
+        predicted: (H, W) in [0, 1].
+        mask: (H, W) bool.
+    """
+    found, mass = predicted > 0.5, float(predicted.sum(dtype=np.float64))
+    return MaskScore(
+        recall=float(found[mask].mean()) if mask.any() else 1.0,
+        mass_on_person=float(predicted[mask].sum(dtype=np.float64)) / mass if mass else 0.0,
+        iou=iou(found, mask),
+        person_share=float(mask.mean()),
+    )

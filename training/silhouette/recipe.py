@@ -10,7 +10,7 @@ from training.engine.loop import Routine
 from training.engine.optimisation import Optimisation
 
 ON_THE_FLY = "synthetic"
-"""In the place of a folder: people rendered while training goes on, each seen once."""
+"""Instead of a folder: people are rendered during training, each seen once."""
 
 
 @dataclass(frozen=True)
@@ -19,33 +19,28 @@ class DataRecipe:
 
     pairs: tuple[str, ...] = ()
     """Folders in the SHADER layout, or the word `synthetic` alone."""
-    people_seed: int = 0
-    """Of people on the fly; another seed gives other people."""
-    frames_on_the_fly: int = 8
-    """Pictures of each person on the fly."""
     photos: str | None = None
-    """Folder of Clothing Co-Parsing; without it there are rendered people only."""
+    """Folder of Clothing Co-Parsing; without it only rendered people are learned from."""
     photo_fraction: float = 0.35
     """Share of samples that are real photos."""
     street_fraction: float = 0.7
-    """Share of rendered people that stand before a painted-over real photo rather than before their
-    own background."""
+    """Share of rendered people that are put before a painted-over photo instead of their own
+    background."""
     empty_fraction: float = 0.03
-    """Share of samples that are painted-over photos without anybody."""
+    """Share of samples that are painted-over photos without a person."""
     unchanged_fraction: float = 0.0
-    """Share of samples that are rendered pictures just as they are: whole, in their own colours,
-    and as sharp as they were rendered, which a part at another size never is. The other shares are
-    of the rest."""
+    """Share of samples that are rendered pictures without any augmentation but mirroring. The other
+    shares are of the rest."""
     skin_weight: float = 8.0
-    """What a skin pixel of a photo counts; a background pixel counts 1. Skin is 3 % of a photo."""
+    """Loss weight of a skin pixel of a photo; a background pixel has 1. Skin is 3 % of a photo."""
     bone_weight: float = 0.0
-    """What a pixel on a bone counts, where garments hide the body: 2 % of a photo; 0 leaves it
+    """Loss weight of a pixel on a bone, where garments hide the body: 2 % of a photo; 0 leaves it
     unknown."""
     keypoints: str | None = None
-    """File of `data keypoints` that the bones come from; without it, the one that comes with the
-    package, for the photos with pixel labels."""
+    """File of `data keypoints` for the bones; without it, the one in the package, of the photos
+    with pixel labels."""
     validation_fraction: float = 0.1
-    """Share of rendered subjects that are held out: half of them to choose the best step by, half
+    """Share of rendered subjects that is held out: half of them to choose the best step by, half
     for `evaluate` to report."""
     max_validation: int = 256
     """Most held-out pictures of each kind that are judged during the run."""
@@ -53,34 +48,23 @@ class DataRecipe:
     """Rendered pictures are kept with at most so many pixels on their longer side."""
     photo_side: int = 384
     """Photos likewise."""
-    pack_pairs: bool = True
-    """Keep decoded rendered pictures in a file (a third of a megabyte each, with 256 pixels)
-    rather than decode them every time."""
     max_packed_gb: float = 16.0
-    """Where such a file would be larger, pictures are decoded every time nevertheless: the whole of
-    SHADER would take 98 GB."""
+    """Rendered pictures that would take more are not kept decoded in one file, but decoded every
+    time; 0 keeps none. The whole of SHADER would take 98 GB."""
     cache: str = ".cache/silhouette"
-    """Where packed pictures are kept."""
+    """Where decoded pictures are kept."""
 
     def __post_init__(self) -> None:
-        """Refuse shares that are none.
+        """Refuse shares outside of [0, 1].
 
         Raises:
-            ValueError: A share is outside of [0, 1], a weight is negative, or people on the fly
-                have no pictures.
+            ValueError: Some share is, or a weight is negative.
         """
-        for name in (
-            "photo_fraction",
-            "street_fraction",
-            "empty_fraction",
-            "unchanged_fraction",
-            "validation_fraction",
-        ):
-            if not 0 <= getattr(self, name) <= 1:
-                raise ValueError(f"{name} is {getattr(self, name)}; 0 to 1 is needed")
-        if self.frames_on_the_fly < 1:
-            raise ValueError(f"frames_on_the_fly is {self.frames_on_the_fly}; at least 1 is needed")
-        for name in ("bone_weight", "max_packed_gb"):
+        for name in ("photo", "street", "empty", "unchanged", "validation"):
+            share = getattr(self, f"{name}_fraction")
+            if not 0 <= share <= 1:
+                raise ValueError(f"{name}_fraction is {share}; 0 to 1 is needed")
+        for name in ("skin_weight", "bone_weight", "max_packed_gb"):
             if not getattr(self, name) >= 0:
                 raise ValueError(f"{name} is {getattr(self, name)}; 0 or more is needed")
 
@@ -118,21 +102,21 @@ class SilhouetteRecipe:
     data: DataRecipe = field(default_factory=DataRecipe)
     network: HourglassConfig = field(default_factory=HourglassConfig)
     lite: LiteConfig | None = None
-    """Trained in the place of the hourglass."""
+    """Trained instead of the hourglass."""
     augmentation: Augmentation = field(default_factory=Augmentation)
     optimisation: Optimisation = field(default_factory=Optimisation)
     routine: Routine = field(default_factory=Routine)
     loss_mask: Literal["dressed", "naked"] = "dressed"
-    """The n of the loss; with `naked`, as in the notebook, the decay in cloth is not learned."""
+    """The mask n of the loss. With `naked`, as in the reference notebook, the target in cloth is 0
+    and the decay is not learned."""
     objective: Literal["overlap", "squared_error"] = "overlap"
-    """What maps at the input's own resolution learn by: cross-entropy and overlap; or, as in the
-    notebook, the squared error that all maps of the hourglass's stacks learn by."""
+    """Loss of maps at the input's own resolution: cross-entropy and soft overlap, or the squared
+    error of the reference notebook, which the maps of the hourglass's stacks always have."""
     outline_weight: float = 0.0
-    """What the overlap of the parts above a half counts in the loss of a map at the input's own
-    resolution, beside the overlap of the maps; 0 leaves it out."""
+    """Weight of the outline loss of a map at the input's own resolution; 0 leaves it out."""
     weights: Literal["none", "package"] = "none"
-    """What the weights start from where there is no `initial`: drawn from the seed; or, for `lite`,
-    an encoder trained on ImageNet from an installed package."""
+    """Initial weights where there is no `initial`: drawn from the seed; or, for `lite`, an encoder
+    trained on ImageNet from an installed package."""
     initial: str | None = None
     """Checkpoint that the weights start from. For `lite` it may be one of a clothing network of the
     same widths, whose last layer is left out."""
@@ -141,11 +125,11 @@ class SilhouetteRecipe:
     """auto, cpu, cuda, cuda:1 ..."""
 
     def __post_init__(self) -> None:
-        """Refuse an experiment without steps, or with two beginnings.
+        """Refuse settings that contradict each other.
 
         Raises:
-            ValueError: There is no stage, `outline_weight` is negative or has no map to
-                count for, or `weights` is given without `lite` or beside `initial`.
+            ValueError: There is no stage, `outline_weight` is negative or has no map to apply to,
+                or `weights` is given without `lite` or together with `initial`.
         """
         if not self.stages:
             raise ValueError("at least one stage is needed")
@@ -155,9 +139,9 @@ class SilhouetteRecipe:
         if weight and not (self.lite or self.network.refinement_width):
             raise ValueError(
                 f"outline_weight is {weight}; an hourglass without refinement has no map at the "
-                "input's own resolution that it could count for"
+                "input's own resolution to apply it to"
             )
         if self.weights != "none" and self.lite is None:
-            raise ValueError(f"weights = {self.weights!r} are those of a lite network")
+            raise ValueError(f"weights = {self.weights!r} exist for `lite` networks only")
         if self.weights != "none" and self.initial is not None:
-            raise ValueError(f"initial and weights = {self.weights!r} are two beginnings; name one")
+            raise ValueError(f"weights = {self.weights!r} and initial exclude each other")

@@ -1,19 +1,36 @@
-"""A report as text: for the terminal, and as tables of Markdown for the card."""
+"""What is reported of confidence maps: numbers over all samples, tables, charts, the card."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from model.checkpoint import CheckpointHeader
-from model.silhouette.architectures import HOURGLASS
-from training.reporting.calibration import NUM_BINS
-from training.reporting.record import lineage_markdown
-from training.reporting.tables import aligned, markdown, number, with_error
-from training.silhouette.metrics import CONSTANT, DRESSED, LOOSENESS, NETWORK, VIEWS
-from training.silhouette.photo_metrics import WHOLE
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
 
-Row = Mapping[str, Any]
+from training.reporting.calibration import Reliability, reliability_chart, reliability_table
+from training.reporting.evaluation import Found
+from training.reporting.histograms import area_under_curve, total
+from training.reporting.scoring import Scored
+from training.reporting.standard_error import bootstrap_standard_errors, clustered_standard_error
+from training.reporting.tables import Table, number, with_error
+from training.silhouette.metrics import (
+    CONSTANT,
+    DRESSED,
+    NETWORK,
+    WHOLE,
+    MaskScore,
+    PhotoScore,
+    RenderedScore,
+    cloth_ratio,
+    summarise_rendered,
+)
 
+LOOSENESS = {"tight": 0.15, "close": 0.25, "loose": 0.45, "wide": float("inf")}
+"""Upper bounds, not included. Fixed, so that data sets can be compared; close to the quartiles of
+`data synth`."""
+VIEWS = {"front": 30.0, "three-quarter": 60.0, "side": 120.0, "back": 180.0}
+"""Upper bounds of the azimuth in degrees, included."""
+Report = Mapping[str, Any]
 RENDERED = {
     "iou_body": "IoU, body",
     "iou_target": "IoU, target",
@@ -25,213 +42,218 @@ PHOTOS = {
     "median_skin": "confidence on skin, median",
     "median_background": "confidence on background, median",
     "auroc": "AUROC, person against background",
-    "garment_edge_lower": "skirts, dresses, coats less sure at the outer edge than in the middle",
+    "garment_edge_lower": "skirts, dresses, coats with a lower mean at the outer edge",
+    "garment_photos": "photos that show both edge and middle of one",
+    "garment_unclear": "photos that do not",
+    "median_garment_edge": "confidence at that edge, median",
+    "median_garment_middle": "confidence in that middle, median",
 }
-PEOPLE = {
+MASKS = {
     "recall": "recall",
     "mass_on_person": "mass on the person",
     "iou": "IoU",
     "iou_below_half": "photos with IoU below 0.5",
 }
+"""Words for the numbers of each kind of sample."""
 
 
-def rendered_text(report: Row) -> str:
-    """Network and baselines, over all pictures and bin by bin."""
-    lines = [
-        f"{report['rendered_pictures']} pictures of {report['rendered_people']} rendered people, "
-        f"{report['split']} split"
-    ]
-    lines += aligned(["", *RENDERED.values()], _rendered_cells(report))
-    ece = report["calibration"]
-    lines.append(
-        f"MAE in cloth over the better baseline's {number(report['cloth_ratio'])}; "
-        f"ECE {number(ece['picture']['ece'])}, in cloth {number(ece['cloth']['ece'])}"
+def rendered_report(scored: Sequence[Scored]) -> dict[str, Any]:
+    """Numbers of rendered people: over all, by looseness and by view; calibration."""
+    scores = [one.score for one in scored]
+    people = [one.key.rpartition("/")[0] for one in scored]
+    summary = summarise_rendered(scores)
+    regions = {"picture": "reliability", "cloth": "cloth_reliability"}
+    calibration = {
+        region: sum((getattr(score, name) for score in scores), Reliability.empty())
+        for region, name in regions.items()
+    }
+    return {
+        "rendered": summary,
+        "rendered_pictures": len(scores),
+        "rendered_people": len(set(people)),
+        "rendered_standard_errors": rendered_standard_errors(scores, people),
+        "cloth_ratio": cloth_ratio(summary),
+        "by_looseness": _by_bin(scores, [s.looseness for s in scores], LOOSENESS, "right"),
+        "by_view": _by_bin(scores, [s.azimuth_deg for s in scores], VIEWS, "left"),
+        "calibration": {
+            region: {"ece": table.expected_calibration_error(), "bins": table.table()}
+            for region, table in calibration.items()
+        },
+    }
+
+
+def _by_bin(
+    scores: Sequence[RenderedScore],
+    values: Sequence[float | None],
+    bounds: Mapping[str, float],
+    side: Literal["left", "right"],
+) -> list[dict[str, Any]]:
+    """A row for each bin with pictures; each has its own best constant as baseline."""
+    rows = []
+    places = np.searchsorted([*bounds.values()], np.array(values, np.float64), side)
+    for place, name in enumerate(bounds):
+        if chosen := [score for score, found in zip(scores, places, strict=True) if found == place]:
+            summary = summarise_rendered(chosen)
+            row = {"name": name, "pictures": len(chosen), "scores": summary}
+            rows.append(row | {"cloth_ratio": cloth_ratio(summary)})
+    return rows
+
+
+def rendered_standard_errors(
+    scores: Sequence[RenderedScore], people: Sequence[str]
+) -> dict[str, float]:
+    """Of the network's numbers in `summarise_rendered`, over people: whose pictures they are."""
+    pixels = np.array([score.pixels for score in scores])
+    errors = np.nan_to_num([score.mae for score in scores]) * pixels
+    maes = bootstrap_standard_errors(
+        lambda times: ((times @ errors) / np.maximum(1, times @ pixels)).tolist(), people
     )
-    head = ["pictures", "MAE, cloth", "dressed", "constant", "ratio", "IoU, body"]
-    for title, name in (("by looseness", "by_looseness"), ("by view", "by_view")):
-        lines += aligned([title, *head], [_bin_cells(row) for row in report[name]])
-    return "\n".join(lines) + "\n"
+    return {
+        **dict(zip(("mae", "mae_cloth", "mae_band"), maes, strict=True)),
+        "iou_body": clustered_standard_error([s.iou_body.network for s in scores], people),
+        "iou_target": clustered_standard_error([s.iou_target.network for s in scores], people),
+    }
 
 
-def photo_text(report: Row) -> str:
-    """Confidence by label."""
-    photos = report["photos"]
-    lines = [f"{photos['photos']} street photos, {report['split']} split"]
-    lines += [f"{words:<74}{value}" for words, value in _photo_cells(report)]
-    return "\n".join(lines) + "\n"
+def photo_report(scored: Sequence[Scored]) -> dict[str, Any]:
+    """Numbers of labelled photos, NaN where none says anything, and standard errors of some.
 
-
-def people_text(report: Row) -> str:
-    """Of photos from elsewhere."""
-    people = report["people"]
-    lines = [f"{people['photos']} photos of people from elsewhere"]
-    lines += aligned(["", *PEOPLE.values()], _people_cells(people))
-    return "\n".join(lines) + "\n"
-
-
-def rendered_markdown(report: Row) -> str:
-    """Network and baselines."""
-    return markdown(["", *RENDERED.values()], _rendered_cells(report))
-
-
-def bins_markdown(title: str, rows: Sequence[Row]) -> str:
-    """Bins by looseness or view."""
-    head = "pictures", "MAE, cloth", "dressed silhouette", "constant", "ratio", "IoU, body"
-    return markdown([title, *head], [_bin_cells(row) for row in rows])
-
-
-def reliability_markdown(calibration: Row) -> str:
-    """Bins of confidence, over the whole picture and in cloth."""
-    pairs = zip(calibration["picture"]["bins"], calibration["cloth"]["bins"], strict=True)
-    head = ["confidence", "pixels", "mean confidence", "mean target"]
-    head += ["cloth pixels", "mean confidence", "mean target"]
-    return markdown(head, [[_limits(one), *_filled(one), *_filled(other)] for one, other in pairs])
-
-
-def photos_markdown(report: Row) -> str:
-    """Confidence by label."""
-    return markdown(["", ""], _photo_cells(report))
-
-
-def people_markdown(people: Row) -> str:
-    """Of photos from elsewhere."""
-    return markdown(["", *PEOPLE.values()], _people_cells(people))
-
-
-def worst_markdown(photos: Sequence[Row]) -> str:
-    """The worst photos."""
-    rows = [[p["photo"], number(p["skin"]), number(p["background"])] for p in photos]
-    return markdown(["photo", "confidence on skin", "on background"], rows)
-
-
-def _rendered_cells(report: Row) -> list[list[str]]:
-    """A row for each, the network's with standard errors."""
-    errors = {NETWORK: report["rendered_standard_errors"]}
-    return [
-        [name, *(with_error(row[key], errors.get(name, {}).get(key)) for key in RENDERED)]
-        for name, row in report["rendered"].items()
-    ]
-
-
-def _photo_cells(report: Row) -> list[list[str]]:
-    photos, errors = report["photos"], report["photo_standard_errors"]
-    cells = [[words, with_error(photos[key], errors[key])] for key, words in PHOTOS.items()]
-    unclear = photos["garment_unclear"]
-    return [
-        *cells,
-        [f"such photos ({unclear} more do not show both parts)", str(photos["garment_photos"])],
-        ["confidence at that edge, median", number(photos["median_garment_edge"])],
-        ["confidence in that middle, median", number(photos["median_garment_middle"])],
-    ]
-
-
-def _people_cells(people: Row) -> list[list[str]]:
-    errors = people["standard_errors"]
-    return [
-        [NETWORK, *(with_error(people[NETWORK][key], errors[key]) for key in PEOPLE)],
-        [f"1 in the {WHOLE}", *(number(people[WHOLE][key]) for key in PEOPLE)],
-    ]
-
-
-def _bin_cells(row: Row) -> list[str]:
-    scores = row["scores"]
-    errors = [number(scores[name]["mae_cloth"]) for name in (NETWORK, DRESSED, CONSTANT)]
-    ratio, iou = number(row["cloth_ratio"]), number(scores[NETWORK]["iou_body"])
-    return [row["name"], str(row["pictures"]), *errors, ratio, iou]
-
-
-def _limits(row: Row) -> str:
-    return f"{row['above']:.2f} to {row['up_to']:.2f}"
-
-
-def _filled(row: Row) -> list[str]:
-    return [f"{row['pixels']:,}", number(row["mean_confidence"]), number(row["mean_target"])]
-
-
-_CARD = Path(__file__).with_name("card.md")
-"""The text of the card, with fields in braces."""
-_PEOPLE = """
-### Photos of people from elsewhere
-
-{num_people} photos that are not street fashion, from none of the collections that were learned
-from, with masks of the dressed persons. Recall: share of the person above 0.5. Mass on the person:
-share of the map's sum. IoU: of the map above 0.5 with the person, clothes and hair included, so
-that a map of the body does not reach 1.
-
-{table}
-"""
-_QUARTER = "the map comes out at a quarter of that and is scaled back"
-_FULL = "the map comes out at that size and is scaled back"
-
-
-def silhouette_card(
-    header: CheckpointHeader,
-    worst_picture: str,
-    *,
-    report: Mapping[str, Any],
-    measured_by: str,
-    note: str,
-) -> str:
-    """The card as Markdown.
-
-    Args:
-        header: Of the checkpoint.
-        worst_picture: Name of the contact sheet beside the card.
-        report: Of `evaluate silhouette` on rendered people and photos.
-        measured_by: The command that measured it.
-        note: A caution about the results, or nothing.
+    `median_skin` and `median_background` are medians over photos of a photo's mean confidence.
+    `auroc` is over all pixels of all photos, person against background. `garment_edge_lower` is the
+    share, of the photos with both parts of a garment (`garment_photos`), in which the mean
+    confidence of the outer edge is below that of the middle; `garment_unclear` more photos show
+    such a garment without both parts.
     """
-    metrics = report
-    calibration = metrics["calibration"]
-    config = header.config["network"]
-    refined = header.architecture != HOURGLASS or bool(config.get("refinement_width"))
-    side = header.config["input_size"]
-    return _CARD.read_text().format(
-        spdx=header.licence.lower(),
-        network=_network(header.architecture, config),
-        input_size=side,
-        resolution=_FULL if refined else _QUARTER,
-        lineage=lineage_markdown(header.lineage),
-        measured_by=measured_by,
-        note=f"\n{note}\n" if note else "",
-        num_rendered=metrics["rendered_pictures"],
-        num_people=metrics["rendered_people"],
-        rendered=rendered_markdown(metrics),
-        cloth_ratio=number(metrics["cloth_ratio"]),
-        looseness=_bounds(LOOSENESS, "under {:g}", "the rest"),
-        by_looseness=bins_markdown("clothes", metrics["by_looseness"]),
-        views=_bounds(VIEWS, "up to {:g} degrees", "the rest"),
-        by_view=bins_markdown("view", metrics["by_view"]),
-        num_bins=NUM_BINS,
-        ece_picture=number(calibration["picture"]["ece"]),
-        ece_cloth=number(calibration["cloth"]["ece"]),
-        reliability=reliability_markdown(calibration),
-        num_photos=metrics["photos"]["photos"],
-        photos=photos_markdown(metrics),
-        people=_people(metrics.get("people")),
-        fineness=f"What is finer than a pixel of {side if refined else side // 4} is lost.",
-        picture=worst_picture,
-        worst=worst_markdown(metrics["worst_photos"]),
-        licence=header.licence,
+    scores: list[PhotoScore] = [one.score for one in scored]
+    skin, background = (
+        np.array([getattr(score, name) for score in scores]) for name in ("skin", "background")
     )
+    person, street = (
+        np.array([total([getattr(score, name)]) for score in scores])
+        for name in ("person_values", "background_values")
+    )
+    parts = np.array([(score.garment_edge, score.garment_middle) for score in scores])
+    parts = parts[np.isfinite(parts).all(1)]
+    lower = (parts[:, 0] < parts[:, 1]).astype(float)
+
+    def medians_and_area(times: np.ndarray) -> list[float]:
+        return [
+            _median(np.repeat(skin, times)),
+            _median(np.repeat(background, times)),
+            area_under_curve(times @ person, times @ street),
+        ]
+
+    names = ("median_skin", "median_background", "auroc")
+    errors = bootstrap_standard_errors(medians_and_area, range(len(scores)))
+    summary = {
+        "photos": len(scores),
+        **dict(zip(names, medians_and_area(np.ones(len(scores), np.int64)), strict=True)),
+        "garment_photos": len(parts),
+        "garment_unclear": sum(score.has_garment for score in scores) - len(parts),
+        "garment_edge_lower": float(lower.mean()) if len(parts) else float("nan"),
+        "median_garment_edge": _median(parts[:, 0]),
+        "median_garment_middle": _median(parts[:, 1]),
+    }
+    of_garments = clustered_standard_error(lower.tolist(), range(len(lower)))
+    found = dict(zip(names, errors, strict=True)) | {"garment_edge_lower": of_garments}
+    return {"photos": summary, "photo_standard_errors": found}
 
 
-def _people(people: Mapping[str, Any] | None) -> str:
-    if people is None:
-        return ""
-    return _PEOPLE.format(num_people=people["photos"], table=people_markdown(people))
+def _median(values: np.ndarray) -> float:
+    """Of those that are numbers; NaN where none is."""
+    known = values[np.isfinite(values)]
+    return float(np.median(known)) if known.size else float("nan")
 
 
-def _network(architecture: str, config: Mapping[str, Any]) -> str:
-    if architecture != HOURGLASS:
-        widths = ", ".join(map(str, config["decoder_widths"]))
-        return f"a U-Net on EfficientNet-Lite{config['variant']} (decoder of {widths} channels)"
-    words = "a stacked hourglass ({num_stacks} stacks of {num_features} channels)"
-    if config.get("refinement_width"):
-        words += " with a refinement of {refinement_width} channels"
-    return words.format(**config)
+def mask_report(scored: Sequence[Scored]) -> dict[str, Any]:
+    """Means over photos with standard errors, beside the baseline's means.
+
+    `iou_below_half` is the share of photos with an IoU below 0.5.
+    """
+    scores: list[MaskScore] = [one.score for one in scored]
+    recall, mass, overlap, share = np.array(scores, np.float64).T
+    names = ("recall", "mass_on_person", "iou", "iou_below_half")
+    found = dict(zip(names, (recall, mass, overlap, overlap < 0.5), strict=True))
+    everywhere = dict(zip(names, (share**0, share, share, share < 0.5), strict=True))
+    people: dict[str, Any] = {
+        "photos": len(scores),
+        NETWORK: {name: float(np.mean(values)) for name, values in found.items()},
+        WHOLE: {name: float(np.mean(values)) for name, values in everywhere.items()},
+        "standard_errors": {
+            name: clustered_standard_error(values.tolist(), range(len(values)))
+            for name, values in found.items()
+        },
+    }
+    return {"people": people}
 
 
-def _bounds(bins: tuple[tuple[str, float], ...], words: str, last: str) -> str:
-    named = [f"{name} {words.format(bound)}" for name, bound in bins[:-1]]
-    return ", ".join([*named, f"{bins[-1][0]} {last}"])
+def tables(report: Report) -> dict[str, Table]:
+    """Of the sets that were measured."""
+    found: dict[str, Table] = {}
+    if "rendered" in report:
+        found |= _rendered_tables(report)
+    if "photos" in report:
+        photos, errors = report["photos"], report["photo_standard_errors"]
+        cells = [
+            [words, str(value) if isinstance(value, int) else with_error(value, errors.get(key))]
+            for key, words in PHOTOS.items()
+            for value in (photos[key],)
+        ]
+        title = f"{photos['photos']} street photos, {report['split']} split"
+        found["photos"] = Table(title, ["", "network"], cells)
+    if "people" in report:
+        people, errors = report["people"], report["people"]["standard_errors"]
+        cells = [
+            [NETWORK, *(with_error(people[NETWORK][key], errors[key]) for key in MASKS)],
+            [f"1 in the {WHOLE}", *(number(people[WHOLE][key]) for key in MASKS)],
+        ]
+        title = f"{people['photos']} photos with masks of the person"
+        found["people"] = Table(title, ["", *MASKS.values()], cells)
+    return found
+
+
+def _rendered_tables(report: Report) -> dict[str, Table]:
+    errors = {NETWORK: report["rendered_standard_errors"]}
+    cells = [
+        [who, *(with_error(row[key], errors.get(who, {}).get(key)) for key in RENDERED)]
+        for who, row in report["rendered"].items()
+    ]
+    title = (
+        f"{report['rendered_pictures']} pictures of {report['rendered_people']} rendered people, "
+        f"{report['split']} split; MAE in cloth over the better baseline's: "
+        f"{number(report['cloth_ratio'])}"
+    )
+    found = {"rendered": Table(title, ["", *RENDERED.values()], cells)}
+    head = ["pictures", "MAE, cloth", DRESSED, "constant", "ratio", "IoU, body"]
+    for name, words in (("by_looseness", "looseness"), ("by_view", "view")):
+        rows = []
+        for row in report[name]:
+            maes = [number(row["scores"][who]["mae_cloth"]) for who in (NETWORK, DRESSED, CONSTANT)]
+            iou = number(row["scores"][NETWORK]["iou_body"])
+            rows.append([row["name"], str(row["pictures"]), *maes, number(row["cloth_ratio"]), iou])
+        found[name] = Table(f"Bins by {words}", [words, *head], rows)
+    found["reliability"] = reliability_table(report["calibration"])
+    return found
+
+
+def charts(report: Report, found: Found) -> dict[str, Figure]:  # noqa: ARG001
+    """Of rendered people."""
+    if "rendered" not in report:
+        return {}
+    return {
+        "reliability": reliability_chart(report["calibration"]),
+        "errors_in_cloth": errors_in_cloth_chart(report),
+    }
+
+
+def errors_in_cloth_chart(report: Report) -> Figure:
+    """MAE in cloth of the network and the baselines, a group of bars for each bin."""
+    figure = Figure(figsize=(11, 4), layout="constrained")
+    for axes, name in zip(figure.subplots(1, 2), ("by_looseness", "by_view"), strict=True):
+        errors = {
+            who: {row["name"]: row["scores"][who]["mae_cloth"] for row in report[name]}
+            for who in (NETWORK, DRESSED, CONSTANT)
+        }
+        pd.DataFrame(errors, dtype=float).plot.bar(ax=axes, title=name.replace("_", " "), rot=0)
+        axes.set_ylabel("MAE in cloth")
+    return figure

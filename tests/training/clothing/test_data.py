@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from torch.utils.data import DataLoader
 
 from model.clothing.labels import FINE, LABELS
 from model.clothing.predictor import preprocess
@@ -16,13 +17,16 @@ from training.clothing.data import (
     ClothingBatch,
     TrainingSamples,
     ValidationSamples,
+    count_labels,
+    load_photos,
+    open_photos,
     photo_repeats,
     place_at_random,
     place_of,
     sample_size,
 )
 from training.clothing.recipe import Augmentation, ClothingRecipe, DataRecipe
-from training.clothing.sources import count_labels, open_photos, packed_photos, shrink_labelled
+from training.datasets.random_crops import shrink
 from training.datasets.splits import photo_split
 from training.engine.batches import SampleKey
 
@@ -41,7 +45,7 @@ PLAIN = Augmentation(
 
 
 def samples(recipe: ClothingRecipe, augmentation: Augmentation | None = None) -> TrainingSamples:
-    photos = packed_photos(recipe.data, held_out=False)
+    photos = load_photos(recipe.data, held_out=False)
     repeats = np.ones(len(photos))
     return TrainingSamples(photos, repeats, augmentation or recipe.augmentation, recipe.seed)
 
@@ -147,9 +151,9 @@ def test_what_lies_outside_of_the_photo_is_grey_and_unknown(recipe: ClothingReci
 def test_held_out_photos_are_placed_as_the_predictor_places_pictures(
     recipe: ClothingRecipe,
 ) -> None:
-    photos = packed_photos(recipe.data, held_out=True)
+    photos = load_photos(recipe.data, held_out=True)
     held_out = ValidationSamples(photos, 96)
-    (batch,) = held_out.batches(batch_size=100)
+    (batch,) = DataLoader(held_out, batch_size=100)
     assert len(batch.images) == len(photos) == len(held_out)
     picture = np.array(photos[0][..., :3])
     whole = image_to_tensor(picture)[0]
@@ -165,7 +169,7 @@ def test_held_out_photos_are_placed_as_the_predictor_places_pictures(
 
 
 def test_in_a_square_the_network_sees_what_the_predictor_shows_it(recipe: ClothingRecipe) -> None:
-    photos = packed_photos(recipe.data, held_out=True)
+    photos = load_photos(recipe.data, held_out=True)
     assert sample_size(32) == (32, 32)
     shown, _ = preprocess(np.array(photos[0][..., :3]), 32)
     learned = ValidationSamples(photos, 32)[0].images
@@ -193,18 +197,18 @@ def test_the_kaggle_re_pack_gives_what_the_original_gives(
     data = dataclasses.replace(recipe.data, photos=str(root))
     for held_out in (False, True):
         numbers = (
-            open_photos(data).numbers_of("validation")
+            open_photos(data.photos).numbers_of("validation")
             if held_out
-            else open_photos(data).numbers_of("training")
+            else open_photos(data.photos).numbers_of("training")
         )
-        photos = packed_photos(data, held_out)
+        photos = load_photos(data, held_out)
         assert len(photos) == len(numbers)
         for place, number in enumerate(numbers):
             assert np.array_equal(photos[place][..., 3], labels_of(number))
 
 
 def test_held_out_photos_that_do_not_fit_have_an_unknown_border(recipe: ClothingRecipe) -> None:
-    held_out = ValidationSamples(packed_photos(recipe.data, held_out=True), 320)
+    held_out = ValidationSamples(load_photos(recipe.data, held_out=True), 320)
     image, labels = held_out[0]
     assert image.shape == (3, 320, 224)
     assert (labels[:, 0] == UNKNOWN).all()
@@ -213,8 +217,8 @@ def test_held_out_photos_that_do_not_fit_have_an_unknown_border(recipe: Clothing
 
 
 def test_photos_and_labels_are_paired_by_number(recipe: ClothingRecipe) -> None:
-    dataset = open_photos(recipe.data)
-    photos = packed_photos(recipe.data, held_out=False)
+    dataset = open_photos(recipe.data.photos)
+    photos = load_photos(recipe.data, held_out=False)
     assert len(photos) == len(dataset.numbers_of("training"))
     for place, number in enumerate(dataset.numbers_of("training")):
         assert photo_split(number) == "training"
@@ -224,12 +228,12 @@ def test_photos_and_labels_are_paired_by_number(recipe: ClothingRecipe) -> None:
 
 
 def test_labels_are_counted(recipe: ClothingRecipe) -> None:
-    dataset = open_photos(recipe.data)
+    dataset = open_photos(recipe.data.photos)
     expected = sum(
         np.bincount(dataset.read(number).labels.ravel(), minlength=59)
         for number in dataset.numbers_of("training")
     )
-    counted = count_labels(packed_photos(recipe.data, held_out=False))
+    counted = count_labels(load_photos(recipe.data, held_out=False))
     assert np.array_equal(counted.sum(0), expected)
     assert len(counted) == len(dataset.numbers_of("training"))
 
@@ -238,28 +242,28 @@ def test_shrinking_keeps_proportions_and_makes_no_new_label() -> None:
     labels = np.zeros((800, 500), np.uint8)
     labels[:, 250:] = 58
     image = np.repeat(labels[..., None] * 4, 3, axis=-1)
-    small = shrink_labelled(image, labels, 200)
+    small = shrink(np.dstack([image, labels]), 200, num_labels=1)
     assert small.shape == (200, 125, 4)
     assert set(np.unique(small[..., 3])) == {0, 58}
-    assert shrink_labelled(image, labels, 1000).shape == (800, 500, 4)
+    assert shrink(np.dstack([image, labels]), 1000, num_labels=1).shape == (800, 500, 4)
 
 
 def test_other_labels_than_the_networks_are_refused(ccp_folder: Path, tmp_path: Path) -> None:
     with pytest.raises(InvalidInputError, match=r"4 labels .* the 59 of Clothing Co-Parsing"):
-        packed_photos(DataRecipe(photos=str(ccp_folder), cache=str(tmp_path)), held_out=False)
+        load_photos(DataRecipe(photos=str(ccp_folder), cache=str(tmp_path)), held_out=False)
 
 
 def test_without_a_folder_of_photos_nothing_is_trained(tmp_path: Path) -> None:
     with pytest.raises(InvalidInputError, match="no photos: name their folder"):
-        packed_photos(DataRecipe(cache=str(tmp_path)), held_out=False)
+        load_photos(DataRecipe(cache=str(tmp_path)), held_out=False)
     with pytest.raises(FileNotFoundError):
-        packed_photos(DataRecipe(photos=str(tmp_path / "no"), cache=str(tmp_path)), False)
+        load_photos(DataRecipe(photos=str(tmp_path / "no"), cache=str(tmp_path)), False)
 
 
 def test_a_batch_is_its_samples(recipe: ClothingRecipe) -> None:
-    photos = packed_photos(recipe.data, held_out=False)
+    photos = load_photos(recipe.data, held_out=False)
     held_out = ValidationSamples(photos, 64)
-    batches = list(held_out.batches(batch_size=2))
+    batches = list(DataLoader(held_out, batch_size=2))
     assert sum(len(batch.images) for batch in batches) == len(held_out) == len(photos)
     assert isinstance(batches[0], ClothingBatch)
     torch.testing.assert_close(batches[0].labels[1], held_out[1].labels)
@@ -267,6 +271,6 @@ def test_a_batch_is_its_samples(recipe: ClothingRecipe) -> None:
 
 @pytest.mark.shared_data
 def test_the_real_labels_are_the_networks(shared_data: Path) -> None:
-    dataset = open_photos(DataRecipe(photos=str(shared_data / "ccp")))
+    dataset = open_photos(shared_data / "ccp")
     photo = dataset.read(dataset.numbers[0])
     assert Image.fromarray(photo.image).width == 550

@@ -20,15 +20,13 @@ from model.clothing.predictor import (
     save_clothing_checkpoint,
 )
 from training.__main__ import main
-from training.clothing.evaluate import (
-    EvaluationPhotos,
-    cost,
-    count_training_photos,
-    labelled_photos,
-)
-from training.clothing.report import clothing_report, missed_groups, worst_photos
+from training.clothing.data import groups_in
+from training.clothing.evaluate import labelled_photos, training_labels
+from training.clothing.report import clothing_report, missed_groups
 from training.datasets.ccp import ClothingCoParsing
+from training.datasets.evaluation_pictures import LabelledStreetPhotos
 from training.datasets.splits import photo_split
+from training.reporting.cost import network_cost
 from training.reporting.partial_results import PartialResults
 from training.reporting.scoring import Scored
 
@@ -41,7 +39,7 @@ HEADER = CheckpointHeader(
             {
                 "weights": "package",
                 "data": {"photos": "some/photos"},
-                "command": "python -m training fit clothing some/recipe.toml",
+                "command": "python -m training fit clothing --recipe some/recipe.toml",
             },
             "0123456789abcdef",
             "nothing at all",
@@ -71,10 +69,13 @@ def dataset(clothing_folder: Path) -> ClothingCoParsing:
     return ClothingCoParsing.open(clothing_folder)
 
 
-def measure(predictor: "EverythingIs", photos: EvaluationPhotos, batch_size: int) -> list[Scored]:
-    results, indices = PartialResults(None, "photos"), range(len(photos))
-    labelled_photos(photos).measure(predictor, indices, results, batch_size)
-    return labelled_photos(photos).scores(indices, results)
+def measure(
+    predictor: "EverythingIs", dataset: ClothingCoParsing, num_photos: int, batch_size: int
+) -> list[Scored]:
+    photos = labelled_photos(LabelledStreetPhotos(dataset, "training"), dataset)
+    results, indices = PartialResults(None, "photos"), range(num_photos)
+    photos.measure(predictor, indices, results, batch_size)
+    return photos.scores(indices, results)
 
 
 class EverythingIs:
@@ -129,14 +130,14 @@ def test_the_folder_holds_a_row_for_each_photo_and_label_and_figures(
     command = ["evaluate", "clothing", "--checkpoint", str(checkpoint), "--ccp", str(dataset.root)]
     assert main([*command, "--out", str(out), "--limit", "2"]) == 0
     rows: dict[str, list[dict[str, Any]]] = {}
-    for stem in ("photos", "fine", "grouped"):
+    for stem in ("photos", "fine_labels", "grouped_labels"):
         with (out / f"{stem}.csv").open() as file:
             rows[stem] = list(csv.DictReader(file))
-    assert [int(row["photo"]) for row in rows["photos"]] == list(dataset.numbers_of("test"))
-    assert tuple(row["label"] for row in rows["fine"]) == FINE.labels
-    assert tuple(row["label"] for row in rows["grouped"]) == GROUPED.labels
-    assert rows["fine"][LABELS.index("swimwear")]["iou"] == ""
-    for stem in ("confusion_fine", "confusion_grouped", "worst"):
+    assert [int(row["key"][4:]) for row in rows["photos"]] == list(dataset.numbers_of("test"))
+    assert tuple(row["label"] for row in rows["fine_labels"]) == FINE.labels
+    assert tuple(row["label"] for row in rows["grouped_labels"]) == GROUPED.labels
+    assert rows["fine_labels"][LABELS.index("swimwear")]["iou"] == ""
+    for stem in ("confusion_fine", "confusion_grouped", "worst_photos"):
         with Image.open(out / f"{stem}.png") as figure:
             assert min(figure.size) > 100
     printed = capsys.readouterr().out
@@ -157,7 +158,9 @@ def test_recorded_numbers_are_in_the_header_and_on_the_card(
     assert before.header is not None
     assert after.header is not None
     assert after.header.sha256 == before.header.sha256
-    kept = {key: value for key, value in report.items() if key not in ("checkpoint", "fine_labels")}
+    kept = {
+        key: value for key, value in report.items() if not key.endswith(("checkpoint", "labels"))
+    }
     assert after.header.metrics == kept
     assert after.header.lineage == before.header.lineage
     card = checkpoint.with_suffix(".md").read_text()
@@ -180,42 +183,41 @@ def test_recorded_numbers_are_in_the_header_and_on_the_card(
 
 def test_photos_are_given_in_batches_and_scored_one_by_one(dataset: ClothingCoParsing) -> None:
     predictor = EverythingIs("skin")
-    chosen = EvaluationPhotos(dataset, "training", 5)
-    photos = measure(predictor, chosen, batch_size=2)
+    photos = measure(predictor, dataset, 5, batch_size=2)
     assert predictor.batches == [2, 2, 1]
-    assert [int(photo.key) for photo in photos] == list(chosen.numbers)
+    assert [int(photo.key[4:]) for photo in photos] == list(dataset.numbers_of("training")[:5])
     skin = LABELS.index("skin")
     for photo in photos:
-        labels = dataset.read(int(photo.key)).labels
+        labels = dataset.read(int(photo.key[4:])).labels
         assert photo.score.fine.pixel_accuracy() == (labels == skin).mean()
         assert photo.score.grouped.predicted_pixels[GROUPED.labels.index("skin")] == labels.size
 
 
 def test_photos_to_learn_from_are_counted_once_a_label(dataset: ClothingCoParsing) -> None:
-    found = count_training_photos(dataset)
+    found = training_labels(dataset)
     labels = [
         set(np.unique(dataset.read(n).labels).tolist()) for n in dataset.numbers_of("training")
     ]
-    assert found.num_photos == len(labels)
-    assert found.fine.tolist() == [sum(n in there for there in labels) for n in range(len(FINE))]
+    assert len(found) == len(labels)
+    assert (found > 0).sum(0).tolist() == [
+        sum(n in there for there in labels) for n in range(len(FINE))
+    ]
     groups = [{int(GROUP_OF[label]) for label in there} for there in labels]
-    assert found.grouped.tolist() == [sum(n in g for g in groups) for n in range(len(GROUPED))]
+    assert groups_in(found).sum(0).tolist() == [
+        sum(n in g for g in groups) for n in range(len(GROUPED))
+    ]
 
 
-def test_the_worst_photos_come_first_and_missed_groups_are_named(
+def test_missed_groups_are_named(
     dataset: ClothingCoParsing,
 ) -> None:
-    chosen = EvaluationPhotos(dataset, "training", 12)
-    numbers = chosen.numbers
-    predictor = EverythingIs("dress")
-    photos = measure(predictor, chosen, batch_size=4)
-    overlaps = [photo.score.grouped.mean_iou() for photo in photos]
-    assert [overlaps[place] for place in worst_photos(photos)] == sorted(overlaps)[:10]
-    training = count_training_photos(dataset)
+    numbers = dataset.numbers_of("training")[:12]
+    photos = measure(EverythingIs("dress"), dataset, 12, batch_size=4)
+    training = training_labels(dataset)
     report = clothing_report(photos, training)
     # There are under fifty photos.
     assert missed_groups(report) == ""
-    often = training._replace(grouped=np.full(len(GROUPED), 50))
+    often = np.ones((50, len(LABELS)), np.int64)
     missed = missed_groups(clothing_report(photos, often)).split(", ")
     worn = {GROUPED.labels[g] for n in numbers for g in GROUP_OF[np.unique(dataset.read(n).labels)]}
     assert set(missed) == worn - {"dress"}
@@ -223,7 +225,7 @@ def test_the_worst_photos_come_first_and_missed_groups_are_named(
 
 def test_costs_are_those_of_the_served_network(checkpoint: Path) -> None:
     predictor = ClothingPredictor.from_checkpoint(checkpoint)
-    found = cost(predictor)
+    found = network_cost(predictor)
     network = ClothingNetwork(ClothingConfig(network="unet", widths=(8, 16))).eval()
     assert found["parameters"] == sum(p.numel() for p in network.parameters())
     counted = 0
@@ -238,7 +240,7 @@ def test_costs_are_those_of_the_served_network(checkpoint: Path) -> None:
     for module in network.modules():
         module.register_forward_hook(count)
     network(torch.zeros(1, 3, SIDE, SIDE))
-    assert found["giga_macs"] == pytest.approx(counted / 1e9)
+    assert found["giga_flops"] == pytest.approx(2 * counted / 1e9)
 
 
 def test_an_auxiliary_head_costs_nothing_when_it_is_served() -> None:
@@ -248,8 +250,8 @@ def test_an_auxiliary_head_costs_nothing_when_it_is_served() -> None:
         network = ClothingNetwork(config)
         header = dataclasses.replace(HEADER, config={"network": dataclasses.asdict(config)})
         predictor = ClothingPredictor(network, 32, header=header, dtype=torch.float32)
-        found = cost(predictor)
-        parameters.append((found["parameters"], found["giga_macs"]))
+        found = network_cost(predictor)
+        parameters.append((found["parameters"], found["giga_flops"]))
     assert parameters[0] == parameters[1]
 
 

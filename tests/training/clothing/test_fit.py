@@ -8,15 +8,21 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.utils.data import DataLoader
 
 from model.checkpoint import CheckpointHeader, TrainingPart
 from model.clothing.network import ClothingConfig, ClothingNetwork
 from model.clothing.predictor import ClothingPredictor, save_clothing_checkpoint
 from model.errors import InvalidInputError
 from training.__main__ import main
-from training.clothing.data import ClothingBatch, TrainingSamples, ValidationSamples
+from training.clothing.data import (
+    ClothingBatch,
+    TrainingSamples,
+    ValidationSamples,
+    count_labels,
+    load_photos,
+)
 from training.clothing.recipe import ClothingRecipe
-from training.clothing.sources import count_labels, packed_photos
 from training.clothing.task import build
 from training.engine import torchvision_weights as weights
 from training.engine.batches import Stage, StagedBatches, batch_loader
@@ -55,16 +61,16 @@ def fit(clothing_folder: Path, tmp_path: Path) -> list[str]:
     """A command that trains for four steps; more options may follow."""
     path = tmp_path / "recipe.toml"
     path.write_text(RECIPE.format(cache=tmp_path / "cache"))
-    command = ["fit", "clothing", str(path), "--out", str(tmp_path / "run")]
+    command = ["fit", "clothing", "--recipe", str(path), "--out", str(tmp_path / "run")]
     return [*command, "--ccp", str(clothing_folder)]
 
 
 def begin(recipe: ClothingRecipe) -> SupervisedTask[ClothingBatch]:
-    return build(recipe, count_labels(packed_photos(recipe.data, held_out=False)).sum(0))
+    return build(recipe, count_labels(load_photos(recipe.data, held_out=False)).sum(0))
 
 
 def batches(recipe: ClothingRecipe, step: int = 0) -> list[ClothingBatch]:
-    photos = packed_photos(recipe.data, held_out=False)
+    photos = load_photos(recipe.data, held_out=False)
     samples = TrainingSamples(photos, np.ones(len(photos)), recipe.augmentation, recipe.seed)
     return list(batch_loader(samples, StagedBatches(recipe.stages, step), 0, CPU))
 
@@ -114,10 +120,10 @@ def test_a_perfect_answer_is_judged_perfect(recipe: ClothingRecipe) -> None:
             one_hot = nn.functional.one_hot(ids.where(ids < 59, 0), 59)
             return [20.0 * one_hot.permute(0, 3, 1, 2)]
 
-    held_out = ValidationSamples(packed_photos(recipe.data, held_out=True), 64)
-    known = iter([batch.labels for batch in held_out.batches(2)])
+    held_out = ValidationSamples(load_photos(recipe.data, held_out=True), 64)
+    known = iter([batch.labels for batch in DataLoader(held_out, batch_size=2)])
     task = begin(recipe)
-    judged = task.judgement(Oracle(), held_out.batches(2))
+    judged = task.judgement(Oracle(), DataLoader(held_out, batch_size=2))
     for name in ("pixel_accuracy", "foreground_accuracy", "grouped_mean_iou", "score"):
         assert judged[name] == 1
 
@@ -129,9 +135,9 @@ def test_saying_null_everywhere_is_judged_by_nulls_share(recipe: ClothingRecipe)
             logits[:, 0] = 9
             return [logits]
 
-    held_out = ValidationSamples(packed_photos(recipe.data, held_out=True), 64)
+    held_out = ValidationSamples(load_photos(recipe.data, held_out=True), 64)
     labels = held_out[0].labels
-    first = next(held_out.batches(1))
+    first = next(iter(DataLoader(held_out, batch_size=1)))
     judged = begin(recipe).judgement(Null(), [first])
     known = labels[labels != 255]
     assert judged["pixel_accuracy"] == pytest.approx(float((known == 0).float().mean()))
@@ -267,16 +273,11 @@ def test_weights_that_cannot_be_downloaded_are_said_to_be_so(
         weights.download(weights.COCO["deeplabv3_resnet50"])
 
 
-def test_data_are_prepared_beforehand(
-    clothing_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    command = ["data", "prepare", "clothing", "--ccp", str(clothing_folder), "--side", "48"]
-    assert main([*command, "--cache", str(tmp_path / "cache")]) == 0
-    learned, held_out = capsys.readouterr().out.splitlines()
-    assert learned.split(" photos")[0] == "34"
-    assert held_out.split(" photos")[0] == "1"
+def test_data_are_packed_beforehand(fit: list[str], tmp_path: Path) -> None:
+    assert main([*fit, "--pack-only"]) == 0
     folders = sorted((tmp_path / "cache").iterdir())
     assert [folder.name.rpartition("-")[0] for folder in folders] == ["held-out-photos", "photos"]
+    assert not (tmp_path / "run").exists()
 
 
 def test_what_earlier_weights_had_learned_from_goes_along(fit: list[str], tmp_path: Path) -> None:

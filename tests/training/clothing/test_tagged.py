@@ -12,9 +12,9 @@ from model.clothing.labels import LABELS
 from model.clothing.network import ClothingConfig, ClothingNetwork
 from model.clothing.predictor import ClothingPredictor, save_clothing_checkpoint
 from training.__main__ import main
+from training.clothing.data import load_photos
+from training.clothing.label_factors import ALWAYS, label_tagged, usual_areas, with_least_areas
 from training.clothing.recipe import DataRecipe
-from training.clothing.sources import packed_photos
-from training.clothing.tagged import ALWAYS, label_tagged, usual_areas, with_least_areas
 from training.datasets.ccp import ClothingCoParsing
 
 NO_AREAS = np.zeros(len(LABELS))
@@ -124,7 +124,7 @@ def test_what_comes_out_is_a_folder_to_learn_from(clothing_folder: Path, tmp_pat
     assert (photo.image == ClothingCoParsing.open(clothing_folder).read(1).image).all()
     assert set(np.unique(photo.labels).tolist()) <= {0, 14, 19, 41}
     learned = [
-        len(packed_photos(DataRecipe(str(clothing_folder), tagged, 64, str(tmp_path)), False))
+        len(load_photos(DataRecipe(str(clothing_folder), tagged, 64, str(tmp_path)), False))
         for tagged in (None, str(tmp_path / "out"))
     ]
     assert learned[1] == learned[0] + 2

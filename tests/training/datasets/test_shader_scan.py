@@ -10,8 +10,9 @@ import pytest
 from training.datasets.frame_index import FrameIndex, FrameList
 from training.datasets.shader import iter_subjects
 from training.datasets.shader_scan import ShaderScan, scan_shader
+from training.silhouette.compositing import RenderedPairs
+from training.silhouette.data import load_pairs
 from training.silhouette.recipe import DataRecipe
-from training.silhouette.sources import RenderedPairs, packed_pairs
 
 NUM_SUBJECTS, NUM_FRAMES = 20, 50
 
@@ -82,11 +83,11 @@ def test_the_training_data_of_a_known_folder_is_found_without_listing(
     tree: Path, tmp_path: Path, listings: list[str]
 ) -> None:
     recipe = DataRecipe(
-        pairs=(str(tree),), pack_pairs=False, cache=str(tmp_path), validation_fraction=0.5
+        pairs=(str(tree),), max_packed_gb=0.0, cache=str(tmp_path), validation_fraction=0.5
     )
-    once = packed_pairs(recipe, False)
+    once = load_pairs(recipe, False)
     listings.clear()
-    again = packed_pairs(recipe, False)
+    again = load_pairs(recipe, False)
     assert [path for path in listings if path.startswith(str(tree))] == []
     assert isinstance(once, RenderedPairs)
     assert once == again
@@ -127,11 +128,11 @@ def test_what_a_worker_receives_does_not_grow_with_the_dataset(tmp_path: Path) -
         root = grow(tmp_path / name, count)
         recipe = DataRecipe(
             pairs=(str(root),),
-            pack_pairs=False,
+            max_packed_gb=0.0,
             cache=str(tmp_path / "cache"),
             validation_fraction=0.0,
         )
-        pairs = packed_pairs(recipe, False)
+        pairs = load_pairs(recipe, False)
         assert len(pairs) == count * (NUM_FRAMES - 1)
         # Also after it has been used here.
         assert isinstance(pairs, RenderedPairs)

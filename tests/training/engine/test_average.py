@@ -44,7 +44,7 @@ def checkpoint(
 
 def average(folder: Path, *names: str) -> int:
     paths = [str(folder / name) for name in names]
-    return main(["average", "silhouette", *paths, "--out", str(folder / "mean")])
+    return main(["average", "silhouette", "--checkpoint", *paths, "--out", str(folder / "mean")])
 
 
 def test_every_weight_and_statistic_is_the_mean_and_counts_are_the_last_ones(

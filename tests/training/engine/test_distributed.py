@@ -79,7 +79,7 @@ def fit(shader_folder: Path, ccp_folder: Path, tmp_path: Path) -> list[str]:
     recipe = tmp_path / "recipe.toml"
     recipe.write_text(RECIPE.format(cache=tmp_path / "cache", steps=20))
     return [
-        *("fit", "silhouette", str(recipe)),
+        *("fit", "silhouette", "--recipe", str(recipe)),
         *("--data", str(shader_folder), "--ccp", str(ccp_folder), "--out"),
     ]
 

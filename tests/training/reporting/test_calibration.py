@@ -1,5 +1,3 @@
-import json
-
 import numpy as np
 import pytest
 
@@ -37,7 +35,6 @@ def test_tables_of_parts_add_up_to_that_of_the_whole(rng: np.random.Generator) -
     parts = Reliability.of(predicted[:40], target[:40]) + Reliability.of(
         predicted[40:], target[40:]
     )
-    parts = Reliability.from_json(json.loads(json.dumps(parts.as_json())))
     whole = Reliability.of(predicted, target)
     assert parts.counts.tolist() == whole.counts.tolist()
     np.testing.assert_allclose(parts.predicted, whole.predicted)

@@ -7,8 +7,8 @@ from model.silhouette.network import HourglassConfig
 from training.__main__ import main
 from training.engine.comparison import Measured
 from training.recipe import load_recipe
-from training.silhouette.compare import COMPARISON, METRICS, VARIANTS
 from training.silhouette.recipe import SilhouetteRecipe
+from training.silhouette.task import COMPARISON
 
 COMMON = Path(__file__).parents[3] / "training" / "recipes" / "silhouette" / "comparison.toml"
 RECIPE = """
@@ -41,7 +41,7 @@ def comparison(shader_folder: Path, ccp_folder: Path, tmp_path: Path) -> list[st
         path.write_text(RECIPE.format(width=width, cache=tmp_path / "cache"))
     options = ["--seeds", "3", "5", "--out", str(tmp_path / "out"), "--subjects", "2"]
     data = ["--data", str(shader_folder), "--ccp", str(ccp_folder)]
-    return ["compare", "silhouette", *map(str, paths), *options, *data]
+    return ["compare", "silhouette", "--recipe", *map(str, paths), *options, *data]
 
 
 def test_a_comparison_trains_every_recipe_with_every_seed_and_measures_on_the_test_split(
@@ -83,7 +83,7 @@ def test_what_is_done_is_not_done_again_and_other_checkpoints_can_join(
     before = [(file.read_bytes(), file.stat().st_mtime_ns) for file in files]
     joined = tmp_path / "served.safetensors"
     joined.write_bytes((tmp_path / "out" / "refined-3" / "silhouette.safetensors").read_bytes())
-    assert main([*comparison, "--also", str(joined)]) == 0
+    assert main([*comparison, "--checkpoint", str(joined)]) == 0
     assert [(file.read_bytes(), file.stat().st_mtime_ns) for file in files] == before
     runs = pd.read_csv(tmp_path / "out" / "runs.csv")
     served, same = runs[runs.network == "served"], runs[runs.network == "refined"]
@@ -102,7 +102,8 @@ def test_steps_can_be_chosen_and_a_folder_of_other_steps_is_refused(
 
 def test_the_comparisons_recipes_differ_in_the_network_alone() -> None:
     recipes = {
-        name: load_recipe(COMMON, SilhouetteRecipe, values) for name, values in VARIANTS.items()
+        name: load_recipe(COMMON, SilhouetteRecipe, values)
+        for name, values in COMPARISON.variants.items()
     }
     assert set(recipes) == {
         "reference_hourglass",
@@ -122,13 +123,13 @@ def test_the_comparisons_recipes_differ_in_the_network_alone() -> None:
 
 
 def test_the_table_has_means_deviations_and_baselines() -> None:
-    values = {key: [0.5, 0.6, 0.9] for key in METRICS}
+    values = {key: [0.5, 0.6, 0.9] for key in COMPARISON.metrics}
     runs = pd.DataFrame({"network": "a", "seed": range(3), "trained": "long"} | values)
-    found = Measured({}, {"parameters (M)": "1.00"}, {"guess": {"iou_body": 0.25}})
+    found = Measured({}, {"parameters (M)": "1.00"}, {"iou_body": 0.25})
     lines = COMPARISON.table(runs, {"a": found}).splitlines()
     assert lines[2].startswith("| a | long | 0.667 ± 0.208 |")
     assert lines[2].endswith("| 1.00 |")
-    assert lines[3] == "| guess | - | 0.250 |" + " - |" * len(METRICS)
+    assert lines[3] == "| dressed silhouette | - | 0.250 |" + " - |" * len(COMPARISON.metrics)
     alone = COMPARISON.table(runs[:1], {"a": found})
     assert "±" not in alone
     assert "| a | long | 0.500 |" in alone

@@ -4,6 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torch.utils.data import DataLoader
 
 from model.errors import InvalidInputError
 from model.silhouette.confidence import sigma_for, silhouette_confidence
@@ -12,8 +13,10 @@ from training.datasets.photometry import vary
 from training.datasets.random_crops import person_window
 from training.engine.batches import SampleKey, Stage, StagedBatches, batch_loader
 from training.silhouette.compositing import (
-    BodyWeights,
-    Scene,
+    BACKGROUND,
+    BONE,
+    SKIN,
+    UNKNOWN,
     empty_scene,
     known_scene,
     own_background_scene,
@@ -22,22 +25,16 @@ from training.silhouette.compositing import (
     street_scene,
 )
 from training.silhouette.data import (
+    FRAMES_ON_THE_FLY,
     SilhouetteBatch,
     TrainingSamples,
     ValidationSamples,
+    load_pairs,
+    load_photos,
     strip_of,
     to_sample,
 )
 from training.silhouette.recipe import Augmentation, DataRecipe, SilhouetteRecipe
-from training.silhouette.sources import (
-    BACKGROUND,
-    BONE,
-    SKIN,
-    UNKNOWN,
-    draw_pair,
-    packed_pairs,
-    packed_photos,
-)
 from training.synthetic.stream import RenderedStream
 
 SIDE = 32
@@ -46,9 +43,7 @@ SETTINGS = Augmentation()
 
 @pytest.fixture
 def samples(recipe: SilhouetteRecipe) -> TrainingSamples:
-    return TrainingSamples(
-        recipe, packed_pairs(recipe.data, False), packed_photos(recipe.data, False)
-    )
+    return TrainingSamples(recipe, load_pairs(recipe.data, False), load_photos(recipe.data, False))
 
 
 def pair() -> np.ndarray:
@@ -142,7 +137,7 @@ def test_stages_of_a_run_say_how_wide_their_strips_are() -> None:
 def test_unchanged_pictures_keep_every_pixel_but_for_mirroring(recipe: SilhouetteRecipe) -> None:
     """The oracle is the packed picture itself."""
     data = dataclasses.replace(recipe.data, unchanged_fraction=1.0)
-    stored = packed_pairs(data, False)
+    stored = load_pairs(data, False)
     samples = TrainingSamples(dataclasses.replace(recipe, data=data), stored, None)
     side = max(stored[0].shape[:2])
     pictures = {stored[number][..., :3].tobytes() for number in range(len(stored))}
@@ -191,13 +186,13 @@ def test_dataset_and_predictor_see_a_picture_alike(
     image = rng.integers(0, 256, (*size, 3), dtype=np.uint8)
     scene = rendered_scene(image, np.ones(size, bool), np.zeros(size, bool))
     expected, _ = preprocess(image, SIDE)
-    torch.testing.assert_close(to_sample(scene, SIDE, False).images, expected[0], rtol=0, atol=0)
+    torch.testing.assert_close(to_sample(scene, SIDE).images, expected[0], rtol=0, atol=0)
 
 
 def test_the_letterbox_border_is_known_background(rng: np.random.Generator) -> None:
     image = rng.integers(0, 256, (32, 16, 3), dtype=np.uint8)
-    scene = known_scene(image, np.full((32, 16), SKIN, np.uint8), BodyWeights(5.0))
-    sample = to_sample(scene, SIDE, True)
+    scene = known_scene(image, np.full((32, 16), SKIN, np.uint8), 5.0)
+    sample = to_sample(scene, SIDE)
     border = torch.ones(SIDE, dtype=torch.bool)
     border[8:24] = False
     assert (sample.weight[..., border] == 1).all()
@@ -242,7 +237,7 @@ def test_a_person_may_be_cut_but_keeps_his_proportions(rng: np.random.Generator)
 
 
 def test_a_photos_cloth_is_unknown_and_its_skin_counts_more(rng: np.random.Generator) -> None:
-    scene = photo_scene(photo(), 40, rng, SETTINGS, BodyWeights(7.0))
+    scene = photo_scene(photo(), 40, rng, SETTINGS, DataRecipe(skin_weight=7.0))
     skin, background = scene.weight == 7, scene.weight == 1
     assert (scene.confidence[skin] == 1).all()
     assert (scene.confidence[background] == 0).all()
@@ -260,7 +255,7 @@ def test_an_empty_street_is_zero_everywhere(rng: np.random.Generator) -> None:
 def test_a_mirrored_scene_is_mirrored_in_everything(rng: np.random.Generator) -> None:
     scene = street_scene(pair(), photo(), 40, rng, SETTINGS)
     mirrored = scene.mirrored()
-    for name in (field.name for field in dataclasses.fields(Scene)):
+    for name in ("image", "confidence", "dressed", "naked", "weight"):
         assert np.array_equal(getattr(mirrored, name), getattr(scene, name)[:, ::-1])
 
 
@@ -286,11 +281,11 @@ def test_grey_pictures_have_no_colour(rng: np.random.Generator) -> None:
 
 
 def test_held_out_samples_are_whole_and_in_order(recipe: SilhouetteRecipe) -> None:
-    pairs = packed_pairs(recipe.data, True)
-    photos = packed_photos(recipe.data, True)
+    pairs = load_pairs(recipe.data, True)
+    photos = load_photos(recipe.data, True)
     assert photos is not None
     held_out = ValidationSamples(pairs, photos, SIDE)
-    batches = list(held_out.batches(3))
+    batches = list(DataLoader(held_out, batch_size=3))
     together = SilhouetteBatch(*(torch.cat(layers) for layers in zip(*batches, strict=True)))
     assert len(together.images) == len(held_out) == len(pairs) + len(photos)
     assert together.is_photo.tolist() == [False] * len(pairs) + [True] * len(photos)
@@ -302,11 +297,11 @@ def test_held_out_samples_are_whole_and_in_order(recipe: SilhouetteRecipe) -> No
 def test_what_is_known_counts_as_body_where_it_has_a_weight(rng: np.random.Generator) -> None:
     image = rng.integers(0, 256, (1, 4, 3), dtype=np.uint8)
     known = np.array([[UNKNOWN, BACKGROUND, SKIN, BONE]], np.uint8)
-    scene = known_scene(image, known, BodyWeights(5.0, 2.0))
+    scene = known_scene(image, known, 5.0, 2.0)
     assert scene.weight.tolist() == [[0, 1, 5, 2]]
     assert scene.confidence.tolist() == [[0, 0, 1, 1]]
     assert scene.naked.tolist() == [[False, False, True, True]]
-    scene = known_scene(image, known, BodyWeights(5.0))
+    scene = known_scene(image, known, 5.0)
     assert scene.weight.tolist() == [[0, 1, 5, 0]]
     assert scene.naked.tolist() == [[False, False, True, False]]
 
@@ -318,13 +313,12 @@ def test_people_on_the_fly_come_one_after_the_other_and_depend_on_their_number_a
         stages=(Stage(32, steps=2, batch_size=3),),
         data=DataRecipe(
             pairs=("synthetic",),
-            frames_on_the_fly=2,
             max_validation=3,
             pair_side=48,
             cache=str(tmp_path / "cache"),
         ),
     )
-    pairs = packed_pairs(recipe.data, held_out=False)
+    pairs = load_pairs(recipe.data, held_out=False)
     assert isinstance(pairs, RenderedStream)
     samples = TrainingSamples(recipe, pairs, None)
     keys = [SampleKey(index, 32) for index in (4, 1, 0, 1)]
@@ -335,14 +329,15 @@ def test_people_on_the_fly_come_one_after_the_other_and_depend_on_their_number_a
     assert not torch.equal(first.images, second.images)
     unseen = np.random.default_rng(7)
     for index in (0, 1, 5):
-        np.testing.assert_array_equal(draw_pair(pairs, index, unseen), pairs[index])
-    held_out = packed_pairs(recipe.data, held_out=True)
-    # Whole people: two pictures each.
-    assert len(held_out) == 4
+        drawn = samples._pair(SampleKey(index, 32), unseen)
+        np.testing.assert_array_equal(drawn, pairs[index])
+    held_out = load_pairs(recipe.data, held_out=True)
+    # Whole people.
+    assert len(held_out) == FRAMES_ON_THE_FLY
     assert all((held_out[i] != pairs[i]).any() for i in range(4))
 
 
 def test_people_on_the_fly_cannot_stand_beside_folders(tmp_path: Path) -> None:
     recipe = DataRecipe(pairs=("synthetic", str(tmp_path)))
     with pytest.raises(InvalidInputError, match="beside folders"):
-        packed_pairs(recipe, held_out=False)
+        load_pairs(recipe, held_out=False)

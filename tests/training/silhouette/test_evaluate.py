@@ -30,8 +30,7 @@ from training.datasets.evaluation_pictures import (
     SyntheticSettings,
 )
 from training.reporting.partial_results import PartialResults
-from training.silhouette.metrics import RenderedScore
-from training.silhouette.summary import rendered_people
+from training.silhouette.evaluate import rendered_people
 
 
 @pytest.fixture
@@ -52,7 +51,7 @@ def write_checkpoint(path: Path, seed: int) -> Path:
             TrainingPart(
                 {
                     "data": {"pairs": ["some/pairs"], "photos": "some/photos"},
-                    "command": "python -m training fit silhouette some/recipe.toml",
+                    "command": "python -m training fit silhouette --recipe some/recipe.toml",
                 },
                 "0123456789abcdef",
                 "nothing at all",
@@ -117,8 +116,11 @@ def test_recorded_numbers_are_in_the_header_and_on_the_card(
     assert card.startswith("---\nlicense: apache-2.0\n")
     assert "| `fit silhouette recipe` | 12 | nothing at all | 0123456 |" in card
     assert "\nLooked at before.\n" in card
-    assert "people from elsewhere" not in card
-    assert f"\n    python -m training {' '.join(arguments[:2] + arguments[4:6])}" in card
+    assert f"{report['cost']['giga_flops']:.2f} GFLOP" in card
+    assert "### Photos with masks" in card
+    assert "\nNot measured.\n" in card
+    assert "{" not in card
+    assert f"\n    python -m training {' '.join(arguments[:6])}" in card
     picture = tmp_path / "silhouette_worst.jpg"
     assert "](silhouette_worst.jpg)" in card
     assert picture.stat().st_size <= 400_000
@@ -126,7 +128,7 @@ def test_recorded_numbers_are_in_the_header_and_on_the_card(
         assert sheet.format == "JPEG"
 
 
-def test_photos_of_people_from_elsewhere_are_measured_and_on_the_card(
+def test_photos_with_masks_are_measured_and_on_the_card(
     checkpoint: Path, arguments: list[str], tmp_path: Path
 ) -> None:
     for name in ("photos", "masks"):
@@ -143,11 +145,12 @@ def test_photos_of_people_from_elsewhere_are_measured_and_on_the_card(
     people = json.loads((tmp_path / "out" / "report.json").read_text())["people"]
     with (tmp_path / "out" / "people.csv").open() as file:
         rows = list(csv.DictReader(file))
-    assert [row["photo"] for row in rows] == ["people/1", "people/2"]
+    assert [row["key"] for row in rows] == ["people/1", "people/2"]
     assert people["network"]["iou"] == pytest.approx(np.mean([float(r["iou"]) for r in rows]), 1e-4)
     assert people["whole picture"]["iou"] == pytest.approx(250 / 1200)
     card = checkpoint.with_suffix(".md").read_text()
-    assert "2 photos that are not street fashion" in card
+    assert "2 photos with masks of the person" in card
+    assert "Not measured" not in card
     assert f"{people['network']['recall']:.3f} ± {people['standard_errors']['recall']:.3f}" in card
 
 
@@ -155,8 +158,8 @@ def test_the_card_of_a_mean_has_all_parts_of_the_training(
     checkpoint: Path, arguments: list[str]
 ) -> None:
     other = write_checkpoint(checkpoint.with_name("other.safetensors"), seed=1)
-    average = ["average", "silhouette", str(checkpoint), str(other), "--out", str(checkpoint)]
-    assert main(average) == 0
+    average = ["average", "silhouette", "--checkpoint", str(checkpoint), str(other)]
+    assert main([*average, "--out", str(checkpoint)]) == 0
     assert main([*arguments, "--limit", "6", "--record"]) == 0
     card = checkpoint.with_suffix(".md").read_text()
     assert card.count("| `fit silhouette recipe` | 12 |") == 1
@@ -178,15 +181,15 @@ def test_each_split_has_its_own_people_and_photos(
         assert main([*command, "--split", split, "--out", str(out)]) == 0
         assert json.loads((out / "report.json").read_text())["split"] == split
         keys = []
-        for stem, column in (("rendered", "subject"), ("photos", "photo")):
+        for stem in ("rendered", "photos"):
             with (out / f"{stem}.csv").open() as file:
-                keys += [row[column] for row in csv.DictReader(file)]
+                keys += [row["key"] for row in csv.DictReader(file)]
         found[split] = set(keys)
     assert not found["validation"] & found["test"]
     assert {"ccp/0038"} < found["validation"]
     assert {"ccp/0019"} < found["test"]
-    # Eight subjects, all of them held out.
-    assert len(found["validation"] | found["test"]) == 8 + 2
+    # Eight subjects with two pictures, all of them held out.
+    assert len(found["validation"] | found["test"]) == 16 + 2
 
 
 def test_the_folder_holds_the_numbers_a_row_for_each_picture_and_figures(
@@ -201,26 +204,25 @@ def test_the_folder_holds_the_numbers_a_row_for_each_picture_and_figures(
         photos = list(csv.DictReader(file))
     assert len(rendered) == report["rendered_pictures"] == 16
     assert len(photos) == report["photos"]["photos"]
-    for name, mean in report["rendered"]["network"].items():
-        if name in ("iou_body", "iou_target", "mae"):
-            assert np.mean([float(row[name]) for row in rendered]) == pytest.approx(mean, rel=1e-5)
-    ious = [float(row["iou_body"]) for row in rendered]
-    people: dict[str, list[float]] = {row["subject"]: [] for row in rendered}
-    for row, iou in zip(rendered, ious, strict=True):
-        people[row["subject"]].append(iou)
+    columns = {"iou_body": "iou_body_network", "iou_target": "iou_target_network"}
+    for name, column in (columns | {"mae": "mae_picture"}).items():
+        mean = np.mean([float(row[column]) for row in rendered])
+        assert mean == pytest.approx(report["rendered"]["network"][name], rel=1e-5)
+    people: dict[str, list[float]] = {row["key"].rpartition("/")[0]: [] for row in rendered}
+    for row in rendered:
+        people[row["key"].rpartition("/")[0]].append(float(row["iou_body_network"]))
     assert {len(pictures) for pictures in people.values()} == {16 // len(people)}
     error = np.std([np.mean(o) for o in people.values()], ddof=1) / len(people) ** 0.5
     assert report["rendered_standard_errors"]["iou_body"] == pytest.approx(error, rel=1e-4)
     assert report["rendered_people"] == len(people)
-    assert {row["view"] for row in rendered} == {"front"}
-    assert rendered[0]["subject"].endswith("shader/femaleBatch001/0000")
-    assert rendered[1]["frame"] == "1"
+    assert {row["azimuth_deg"] for row in rendered} == {"0"}
+    assert rendered[0]["key"].endswith("shader/femaleBatch001/0000/0")
     assert sum(row["pictures"] for row in report["by_looseness"]) == 16
     assert np.median([float(row["skin"]) for row in photos]) == pytest.approx(
         report["photos"]["median_skin"], rel=1e-5
     )
-    assert photos[0]["photo"].startswith("ccp/")
-    for stem in ("worst_rendered", "worst_photos", "reliability", "breakdown"):
+    assert photos[0]["key"].startswith("ccp/")
+    for stem in ("worst_rendered", "worst_photos", "reliability", "errors_in_cloth"):
         with Image.open(out / f"{stem}.png") as figure:
             assert min(figure.size) > 100
 
@@ -283,17 +285,13 @@ def test_a_run_goes_on_after_the_last_whole_row_in_batches(
         rows = PartialResults(tmp_path / "rows", "rendered")
         rendered_people(people).measure(predictor, chosen, rows, 4)
     assert predictor.batches == [3, 4, 3]
-    scores = []
-    for index in indices:
-        content = rows.get(people.key(index), people.stamp(index))
-        assert content is not None
-        scores.append(RenderedScore.from_json(content))
+    scores = [one.score for one in rendered_people(people).scores(indices, rows)]
     for index in (0, 9):
         picture = people[index]
         wanted = np.abs(picture.image.mean(-1) / 255 - picture.naked)
-        outside = ~picture.dressed
-        assert scores[index].pixels.picture == picture.naked.size
-        assert scores[index].network.picture >= wanted[outside].sum()
+        outside, pixels = ~picture.dressed, picture.naked.size
+        assert scores[index].pixels.picture == pixels
+        assert scores[index].mae.picture >= wanted[outside].sum() / pixels
         assert picture.azimuth_deg == 0
 
 

@@ -25,9 +25,14 @@ from training.engine.batches import Stage, StagedBatches, batch_loader
 from training.engine.optimisation import Optimisation
 from training.engine.run import RunFolder
 from training.engine.state import load_state
-from training.silhouette.data import SilhouetteBatch, TrainingSamples
+from training.recipe import load_recipe
+from training.silhouette.data import (
+    SilhouetteBatch,
+    TrainingSamples,
+    load_pairs,
+    load_photos,
+)
 from training.silhouette.recipe import DataRecipe, SilhouetteRecipe
-from training.silhouette.sources import packed_pairs, packed_photos
 from training.silhouette.task import build
 
 RECIPE = """
@@ -56,6 +61,7 @@ steps = 2
 batch_size = 2
 """
 CPU = torch.device("cpu")
+RECIPES = Path(__file__).parents[3] / "training" / "recipes" / "silhouette"
 
 
 @pytest.fixture
@@ -76,7 +82,7 @@ def fit(shader_folder: Path, ccp_folder: Path, tmp_path: Path) -> list[str]:
     """A command that trains for four steps; more options may follow."""
     path = tmp_path / "recipe.toml"
     path.write_text(RECIPE.format(cache=tmp_path / "cache", steps=2))
-    command = ["fit", "silhouette", str(path), "--out", str(tmp_path / "run")]
+    command = ["fit", "silhouette", "--recipe", str(path), "--out", str(tmp_path / "run")]
     return [*command, "--data", str(shader_folder), "--ccp", str(ccp_folder)]
 
 
@@ -87,7 +93,7 @@ def pixels_of(path: Path) -> np.ndarray:
 
 def batches(recipe: SilhouetteRecipe, step: int = 0) -> list[SilhouetteBatch]:
     samples = TrainingSamples(
-        recipe, packed_pairs(recipe.data, False), packed_photos(recipe.data, False)
+        recipe, load_pairs(recipe.data, False), load_photos(recipe.data, False)
     )
     return list(batch_loader(samples, StagedBatches(recipe.stages, step), 0, CPU))
 
@@ -162,7 +168,7 @@ def test_a_run_is_not_overwritten_by_accident(
     out = str(tmp_path / "run")
     assert main(["fit", "silhouette", "--out", out, "--resume"]) == 0
     assert main([*fit, "--resume"]) == 0
-    Path(fit[2]).write_text(Path(fit[2]).read_text() + "[augmentation]\ncolour = 0.1\n")
+    Path(fit[3]).write_text(Path(fit[3]).read_text() + "[augmentation]\ncolour = 0.1\n")
     assert main([*fit, "--resume"]) == 1
     assert "differs from the run's recipe in augmentation" in capsys.readouterr().err
     exported = tmp_path / "elsewhere.safetensors"
@@ -171,7 +177,7 @@ def test_a_run_is_not_overwritten_by_accident(
 
 
 def test_an_interrupted_fit_says_how_to_continue(fit: list[str], tmp_path: Path) -> None:
-    Path(fit[2]).write_text(RECIPE.format(cache=tmp_path / "cache", steps=100_000))
+    Path(fit[3]).write_text(RECIPE.format(cache=tmp_path / "cache", steps=100_000))
     process = subprocess.Popen(
         [sys.executable, "-m", "training", *fit], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
     )
@@ -207,7 +213,7 @@ def test_a_wrong_path_is_said_to_be_one(
 def test_without_pairs_nothing_is_trained(
     fit: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(fit[:5]) == 1
+    assert main(fit[:6]) == 1
     assert "name their folder in data.pairs, or by --data" in capsys.readouterr().err
 
 
@@ -280,25 +286,6 @@ def test_a_run_can_start_from_a_checkpoint(recipe: SilhouetteRecipe, tmp_path: P
         build(dataclasses.replace(recipe, initial=str(tmp_path / "none.safetensors")))
 
 
-def test_a_refinement_can_be_put_on_a_plain_checkpoint_and_not_be_taken_off(
-    recipe: SilhouetteRecipe, tmp_path: Path
-) -> None:
-    path = tmp_path / "checkpoint.safetensors"
-    header = CheckpointHeader("", {}, (TrainingPart({}, "", "", 0),), {}, "")
-    plain = StackedHourglass(recipe.network)
-    save_silhouette_checkpoint(path, plain, 48, header)
-    network = dataclasses.replace(recipe.network, refinement_width=4)
-    refined = dataclasses.replace(recipe, initial=str(path), network=network)
-    started = build(refined)
-    found = started.network.state_dict()
-    for name, tensor in plain.state_dict().items():
-        torch.testing.assert_close(found[name], tensor, rtol=1e-3, atol=1e-6)
-    assert any(name.startswith("refinement.") for name in found)
-    save_silhouette_checkpoint(path, StackedHourglass(network), 48, header)
-    with pytest.raises(InvalidInputError, match="refinement_width=4"):
-        build(dataclasses.replace(recipe, initial=str(path)))
-
-
 def test_a_refined_network_overfits_one_batch(recipe: SilhouetteRecipe) -> None:
     batch = SilhouetteBatch(*(layer[:2] for layer in batches(recipe)[0]))
     task = build(
@@ -341,3 +328,27 @@ def test_the_outline_is_a_part_of_the_loss_as_far_as_a_recipe_says(
     assert float(learned[1]["outline"]) > 0.1
     assert once == pytest.approx(without + float(learned[1]["outline"]), rel=1e-5)
     assert thrice == pytest.approx(without + 3 * float(learned[1]["outline"]), rel=1e-5)
+
+
+@pytest.mark.parametrize("mask", ["dressed", "naked"])
+def test_the_reference_hourglass_trains_and_is_served(
+    shader_folder: Path, ccp_folder: Path, tmp_path: Path, mask: str
+) -> None:
+    reference = RECIPES / "reference.toml"
+    recipe = load_recipe(reference, SilhouetteRecipe)
+    assert recipe.objective == "squared_error"
+    assert recipe.network == HourglassConfig(num_stacks=2, num_features=128)
+    small = ["network.num_features=16", "network.depth=2", "optimisation.precision=fp32"]
+    small += [f"data.cache={tmp_path / 'cache'}", "data.validation_fraction=0.5"]
+    small += ["routine.num_workers=0", "stages=[{image_size=32, steps=2, batch_size=2}]"]
+    command = ["fit", "silhouette", "--recipe", str(reference), "--device", "cpu"]
+    command += ["--data", str(shader_folder), "--ccp", str(ccp_folder), "--out", str(tmp_path)]
+    assert main([*command, "--set", f"loss_mask={mask}", *small]) == 0
+    predictor = SilhouettePredictor.from_checkpoint(tmp_path / "silhouette.safetensors")
+    image = np.zeros((40, 30, 3), np.uint8)
+    (result,) = predictor.predict_batch([image])
+    assert result.confidence.shape == (40, 30)
+    header = predictor.header
+    assert header is not None
+    assert header.architecture == "stacked-hourglass"
+    assert header.lineage[0].recipe["loss_mask"] == mask

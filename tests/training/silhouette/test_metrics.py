@@ -1,5 +1,3 @@
-import json
-
 import numpy as np
 import pytest
 
@@ -8,12 +6,12 @@ from training.silhouette.metrics import (
     CONSTANT,
     DRESSED,
     NETWORK,
-    RenderedScore,
-    RenderedTotals,
     boundary_band,
     cloth_ratio,
     iou,
+    score_mask,
     score_rendered,
+    summarise_rendered,
 )
 
 
@@ -49,17 +47,15 @@ def test_looseness_is_the_ring_over_the_disc() -> None:
     assert score_rendered(np.zeros((8, 8)), disc(8, 2), disc(8, -1), None).looseness is None
 
 
-def test_totals_are_those_of_a_loop_over_all_pixels(rng: np.random.Generator) -> None:
-    totals, pictures = RenderedTotals(), []
+def test_sums_are_those_of_a_loop_over_all_pixels(rng: np.random.Generator) -> None:
+    scores, pictures = [], []
     for radius in (12, 15, 20):
         naked, dressed = disc(64, 10), disc(64, radius)
         target = silhouette_confidence(naked, dressed, sigma_for((64, 64)))
         predicted = rng.random((64, 64))
-        score = score_rendered(predicted, dressed, naked, 10.0)
-        totals.add(RenderedScore.from_json(json.loads(json.dumps(score.as_json()))))
+        scores.append(score_rendered(predicted, dressed, naked, 10.0))
         pictures.append((predicted, target, dressed, dressed & ~naked, boundary_band(naked)))
-    summary = totals.summary()
-    assert totals.num_pictures == 3
+    summary = summarise_rendered(scores)
 
     def mean(*parts: np.ndarray) -> float:
         return float(np.concatenate([part.ravel() for part in parts]).mean())
@@ -99,10 +95,8 @@ def test_totals_are_those_of_a_loop_over_all_pixels(rng: np.random.Generator) ->
 
 def test_a_perfect_map_has_no_error_and_is_all_of_the_target() -> None:
     naked, dressed = disc(64, 10), disc(64, 20)
-    totals = RenderedTotals()
     target = silhouette_confidence(naked, dressed, sigma_for((64, 64)))
-    totals.add(score_rendered(target, dressed, naked, None))
-    network = totals.summary()[NETWORK]
+    network = summarise_rendered([score_rendered(target, dressed, naked, None)])[NETWORK]
     assert network == {
         "mae": 0,
         "mae_cloth": 0,
@@ -110,3 +104,17 @@ def test_a_perfect_map_has_no_error_and_is_all_of_the_target() -> None:
         "iou_body": iou(target > 0.5, naked),
         "iou_target": 1,
     }
+
+
+def test_a_map_is_scored_by_what_it_finds_of_the_person_and_beside_it() -> None:
+    mask = np.zeros((10, 10), bool)
+    mask[:, :4] = True
+    predicted = np.zeros((10, 10))
+    predicted[:, :2] = 1.0
+    predicted[:, 4:6] = 0.6
+    score = score_mask(predicted, mask)
+    assert score.recall == 0.5
+    assert score.mass_on_person == pytest.approx(20 / 32)
+    assert score.iou == pytest.approx(20 / 60)
+    assert score.person_share == 0.4
+    assert score_mask(np.zeros((10, 10)), mask)[:3] == (0.0, 0.0, 0.0)

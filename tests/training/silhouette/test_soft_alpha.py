@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from model.silhouette.confidence import alpha_mask, silhouette_mask
+from training.datasets.random_crops import shrink
 from training.silhouette.compositing import Scene, own_background_scene, street_scene, whole_scene
 from training.silhouette.recipe import Augmentation
-from training.silhouette.sources import shrink
 
 SIDE, FACTOR = 1024, 4
 

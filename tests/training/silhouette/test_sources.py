@@ -16,16 +16,15 @@ from training.datasets.packed import PackedPictures, evenly_spaced, pack
 from training.datasets.shader import iter_subjects
 from training.datasets.splits import subject_split
 from training.engine.batches import SampleKey
-from training.silhouette.data import TrainingSamples, ValidationSamples
-from training.silhouette.recipe import DataRecipe, SilhouetteRecipe
-from training.silhouette.sources import (
-    BONE,
-    UNKNOWN,
-    RenderedPairs,
-    packed_pairs,
-    packed_photos,
+from training.silhouette.compositing import BONE, UNKNOWN, RenderedPairs
+from training.silhouette.data import (
+    TrainingSamples,
+    ValidationSamples,
+    load_pairs,
+    load_photos,
     rendered_frames,
 )
+from training.silhouette.recipe import DataRecipe, SilhouetteRecipe
 
 SIDE = 32
 
@@ -52,8 +51,8 @@ def test_held_out_subjects_are_never_learned_from(recipe: SilhouetteRecipe) -> N
 
 
 def test_packed_pictures_are_the_decoded_ones(recipe: SilhouetteRecipe) -> None:
-    unpacked = dataclasses.replace(recipe.data, pack_pairs=False)
-    packed, decoded = packed_pairs(recipe.data, False), packed_pairs(unpacked, False)
+    unpacked = dataclasses.replace(recipe.data, max_packed_gb=0.0)
+    packed, decoded = load_pairs(recipe.data, False), load_pairs(unpacked, False)
     assert isinstance(packed, PackedPictures)
     assert len(packed) == len(decoded)
     assert packed[0].shape == (40, 40, 5)
@@ -64,13 +63,13 @@ def test_packed_pictures_are_the_decoded_ones(recipe: SilhouetteRecipe) -> None:
 def test_more_pairs_than_a_recipe_packs_are_decoded_when_they_are_needed(
     recipe: SilhouetteRecipe, caplog: pytest.LogCaptureFixture
 ) -> None:
-    gigabytes = len(packed_pairs(recipe.data, False)) * 40 * 40 * 5 / 1e9
+    gigabytes = len(load_pairs(recipe.data, False)) * 40 * 40 * 5 / 1e9
     for most, kind in ((1.01 * gigabytes, PackedPictures), (0.99 * gigabytes, RenderedPairs)):
         cache = f"{recipe.data.cache}-{most}"
         data = dataclasses.replace(recipe.data, max_packed_gb=most, cache=cache)
         with caplog.at_level(logging.INFO):
-            assert isinstance(packed_pairs(data, False), kind)
-    assert "each is decoded when it is needed" in caplog.text
+            assert isinstance(load_pairs(data, False), kind)
+    assert "are decoded as needed" in caplog.text
     assert not list(Path(cache).glob("pairs-*"))
 
 
@@ -114,8 +113,8 @@ def test_bones_are_known_inside_cloth_and_nowhere_else(
     recipe: SilhouetteRecipe, tmp_path: Path
 ) -> None:
     data = dataclasses.replace(recipe.data, photo_side=60)
-    plain = packed_photos(data, False)
-    boned = packed_photos(with_bones(tmp_path, data, 2.0), False)
+    plain = load_photos(data, False)
+    boned = load_photos(with_bones(tmp_path, data, 2.0), False)
     assert plain is not None
     assert boned is not None
     before, after = plain[0], boned[0]
@@ -130,11 +129,11 @@ def test_bones_never_count_as_skin_when_photos_are_judged(
     recipe: SilhouetteRecipe, tmp_path: Path
 ) -> None:
     plain, boned = recipe.data, with_bones(tmp_path, recipe.data, 2.0)
-    labelled, also = (packed_photos(data, True) for data in (plain, boned))
+    labelled, also = (load_photos(data, True) for data in (plain, boned))
     assert labelled is not None
     assert also is not None
     assert also.folder == labelled.folder
-    learned = packed_photos(boned, False)
+    learned = load_photos(boned, False)
     assert learned is not None
     assert (learned[0][..., 3] == BONE).any()
     # Even if bones were in there.
@@ -149,7 +148,7 @@ def test_samples_with_bones_say_more_about_the_same_pictures(
     data = dataclasses.replace(recipe.data, photo_fraction=1.0)
     boned = with_bones(tmp_path, data, 2.0)
     plain_samples, boned_samples = (
-        TrainingSamples(dataclasses.replace(recipe, data=chosen), (), packed_photos(chosen, False))
+        TrainingSamples(dataclasses.replace(recipe, data=chosen), (), load_photos(chosen, False))
         for chosen in (data, boned)
     )
     gained = 0
@@ -166,9 +165,9 @@ def test_samples_with_bones_say_more_about_the_same_pictures(
 def test_keypoints_of_other_photos_are_refused(recipe: SilhouetteRecipe) -> None:
     stored = dataclasses.replace(recipe.data, bone_weight=1.0)
     with pytest.raises(InvalidInputError, match=r"photo 1 were found in a picture of|not of photo"):
-        packed_photos(stored, False)
+        load_photos(stored, False)
     with pytest.raises(FileNotFoundError):
-        packed_photos(dataclasses.replace(stored, keypoints="nowhere.npz"), False)
+        load_photos(dataclasses.replace(stored, keypoints="nowhere.npz"), False)
     with pytest.raises(ValueError, match="bone_weight is -1"):
         DataRecipe(bone_weight=-1.0)
 

@@ -17,7 +17,7 @@ from model.silhouette.predictor import SilhouettePredictor, save_silhouette_chec
 from training.__main__ import main
 from training.engine.batches import Stage
 from training.silhouette.recipe import SilhouetteRecipe
-from training.silhouette.weights import start_from
+from training.silhouette.task import build, start_from
 
 SMALL = LiteConfig(0, (16, 8, 8, 8))
 STAGES = (Stage(32, steps=1, batch_size=1),)
@@ -65,7 +65,7 @@ def test_all_but_the_last_layer_can_come_from_a_clothing_network(
     path = tmp_path / "clothing.safetensors"
     given = clothing(path).state_dict()
     drawn = {name: tensor.clone() for name, tensor in network.state_dict().items()}
-    start_from(network, "none", str(path))
+    start_from(network, path)
     for name, tensor in network.state_dict().items():
         if "classify" in name:
             assert torch.equal(tensor, drawn[name])
@@ -81,11 +81,11 @@ def test_weights_of_a_network_of_other_widths_are_refused(
     path = tmp_path / "checkpoint.safetensors"
     clothing(path, "unet")
     with pytest.raises(InvalidInputError, match="the recipe asks for LiteConfig"):
-        start_from(network, "none", str(path))
+        start_from(network, path)
     wider = dataclasses.replace(SMALL, decoder_widths=(24, 8, 8, 8))
     save_silhouette_checkpoint(path, LiteSilhouette(wider), 64, HEADER)
     with pytest.raises(InvalidInputError, match=r"24, 8, 8, 8.* the recipe asks for"):
-        start_from(network, "none", str(path))
+        start_from(network, path)
 
 
 def test_a_training_goes_on_from_a_silhouette_checkpoint(
@@ -94,7 +94,7 @@ def test_a_training_goes_on_from_a_silhouette_checkpoint(
     path = tmp_path / "silhouette.safetensors"
     save_silhouette_checkpoint(path, network, 64, HEADER)
     other = LiteSilhouette(SMALL)
-    start_from(other, "none", str(path))
+    start_from(other, path)
     torch.testing.assert_close(other.state_dict(), network.state_dict(), rtol=1e-3, atol=1e-6)
 
 
@@ -103,20 +103,22 @@ def test_a_training_goes_on_from_a_silhouette_checkpoint(
     reason="the extra `pretrained` is not installed",
 )
 def test_the_encoder_can_come_from_a_package() -> None:
-    one, other = (LiteSilhouette(LiteConfig(2, SMALL.decoder_widths)) for _ in range(2))
-    for network in (one, other):
-        start_from(network, "package", None)
-    torch.testing.assert_close(one.unet.encoder.state_dict(), other.unet.encoder.state_dict())
-    assert not torch.equal(one.unet.classify.weight, other.unet.classify.weight)
+    recipe = SilhouetteRecipe(STAGES, lite=LiteConfig(2, SMALL.decoder_widths), weights="package")
+    networks = (build(dataclasses.replace(recipe, seed=n, device="cpu")).network for n in (0, 1))
+    one, other = (network.state_dict() for network in networks)
+    for name, tensor in one.items():
+        if "encoder" in name:
+            torch.testing.assert_close(tensor, other[name])
+    assert not torch.equal(one["unet.classify.weight"], other["unet.classify.weight"])
 
 
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"weights": "package"}, "those of a lite network"),
+        ({"weights": "package"}, "exist for `lite` networks only"),
         ({"outline_weight": -1.0}, "0 or more is needed"),
         ({"outline_weight": 1.0}, "without refinement has no map"),
-        ({"lite": SMALL, "weights": "package", "initial": "x"}, "two beginnings"),
+        ({"lite": SMALL, "weights": "package", "initial": "x"}, "exclude each other"),
     ],
 )
 def test_what_cannot_be_trained_is_refused(fields: dict[str, object], message: str) -> None:
@@ -130,7 +132,7 @@ def test_an_hourglass_does_not_start_from_a_lite_network(
     path = tmp_path / "silhouette.safetensors"
     save_silhouette_checkpoint(path, network, 64, HEADER)
     with pytest.raises(CheckpointError, match="a 'stacked-hourglass' is needed"):
-        start_from(StackedHourglass(HourglassConfig(1, 8, 1)), "none", str(path))
+        start_from(StackedHourglass(HourglassConfig(1, 8, 1)), path)
 
 
 def test_fit_trains_it_and_says_what_it_began_with(
@@ -139,7 +141,8 @@ def test_fit_trains_it_and_says_what_it_began_with(
     recipe, initial = tmp_path / "recipe.toml", tmp_path / "clothing.safetensors"
     recipe.write_text(FIT.format(cache=tmp_path / "cache"))
     clothing(initial)
-    command = ["fit", "silhouette", str(recipe), "--initial", str(initial), "--device", "cpu"]
+    command = ["fit", "silhouette", "--recipe", str(recipe), "--device", "cpu"]
+    command += ["--initial", str(initial)]
     data = ["--data", str(shader_folder), "--ccp", str(ccp_folder)]
     assert main([*command, *data, "--out", str(tmp_path / "run")]) == 0
     predictor = SilhouettePredictor.from_checkpoint(tmp_path / "run" / "silhouette.safetensors")
@@ -158,7 +161,8 @@ def test_the_lineage_is_that_of_the_weights_it_began_with_whatever_becomes_of_th
     recipe, initial = tmp_path / "recipe.toml", tmp_path / "clothing.safetensors"
     recipe.write_text(FIT.format(cache=tmp_path / "cache"))
     clothing(initial)
-    command = ["fit", "silhouette", str(recipe), "--initial", str(initial), "--device", "cpu"]
+    command = ["fit", "silhouette", "--recipe", str(recipe), "--device", "cpu"]
+    command += ["--initial", str(initial)]
     run = ["--out", str(tmp_path / "run")]
     assert main([*command, "--data", str(shader_folder), *run]) == 0
     initial.unlink()
