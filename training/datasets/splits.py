@@ -62,7 +62,7 @@ def everyday_photo_split(folder: str, stem: str) -> Split:
     name = f"habitus-photos-1/{folder}/{_FRAME.sub('', stem)}"
     if folder not in REPORTED_COLLECTIONS:
         return _split(name, HELD_OUT_PHOTOS)
-    place = _place(name)
+    place = _position(name)
     if place < REPORTED_SHARE:
         return "test"
     chooses = place < REPORTED_SHARE + (1 - REPORTED_SHARE) / 10
