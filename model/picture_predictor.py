@@ -16,6 +16,7 @@ from jaxtyping import UInt8
 from torch import Tensor, nn
 
 from model.backend.choice import narrow_formats, narrowest_faithful, on_device
+from model.backend.freed_memory import return_freed_memory
 from model.backend.occupancy import PROCESS
 from model.backend.trial_pictures import trial_pictures
 from model.checkpoint import (
@@ -82,6 +83,7 @@ class PicturePredictor(abc.ABC, Generic[NetworkT, ServedT, ResultT]):
             if dtype is None
             else run(dtype)
         )
+        return_freed_memory()
         self.input_size = input_size
         self.header = header
 
@@ -89,7 +91,18 @@ class PicturePredictor(abc.ABC, Generic[NetworkT, ServedT, ResultT]):
     def from_checkpoint(
         cls: type[PredictorT], path: Path, device: torch.device | str = "cpu"
     ) -> PredictorT:
-        """Rebuild the network that the checkpoint describes.
+        """Rebuild the network that the checkpoint describes, as the device runs it soonest.
+
+        Raises:
+            FileNotFoundError: There is no such file.
+            CheckpointError: The file is damaged or holds something else.
+        """
+        network, input_size, header = cls.load_network(path)
+        return cls(network, input_size, device, header)
+
+    @classmethod
+    def load_network(cls, path: Path) -> tuple[NetworkT, int, CheckpointHeader]:
+        """A checkpoint's network in PyTorch, on the CPU; its input size in pixels; its header.
 
         Raises:
             FileNotFoundError: There is no such file.
@@ -103,7 +116,7 @@ class PicturePredictor(abc.ABC, Generic[NetworkT, ServedT, ResultT]):
             network.load_state_dict(tensors, strict=True)
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise CheckpointError(f"{path.name} does not fit its network: {error}") from error
-        return cls(network, input_size, device, header)
+        return network.eval(), input_size, header
 
     def predict_batch(self, images: Sequence[UInt8[np.ndarray, "_ _ 3"]]) -> list[ResultT]:
         """A result for each picture, whatever their sizes and proportions.

@@ -34,7 +34,7 @@ SHARED: dict[str, dict[str, Command]] = {
         "photo-labels": Command("training.datasets.photo_label_sheet", "contact sheet of labels"),
     },
 }
-"""Commands that belong to no one capability."""
+"""Commands that do not belong to a capability."""
 SUMMARIES = {
     "assets": "make the body assets",
     "data": "make and check data",
@@ -43,12 +43,13 @@ SUMMARIES = {
     "compare": "train several networks alike",
     "average": "average the weights of checkpoints",
     "balance": "raise the probability of rare labels",
+    "export": "write a network for other runtimes",
     "figures": "draw",
 }
 
 
 def command_tree() -> dict[str, dict[str, Command]]:
-    """Every leaf by COMMAND and WHAT: those of the capabilities, then the shared ones."""
+    """Every command by COMMAND and WHAT: those of the capabilities, then the shared ones."""
     tree: dict[str, dict[str, Command]] = {name: {} for name in SUMMARIES}
     for capability in CAPABILITIES:
         for name, command in capability.commands.items():
@@ -60,7 +61,7 @@ def command_tree() -> dict[str, dict[str, Command]]:
 
 
 class Parser(argparse.ArgumentParser):
-    """Says what is wrong with a command line in one line, as every other error is said."""
+    """Reports errors of the command line in one line, as all other errors."""
 
     def error(self, message: str) -> NoReturn:
         """Exit with status 2."""
@@ -68,7 +69,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def build_parser(chosen: list[str]) -> tuple[argparse.ArgumentParser, Leaf | None]:
-    """The parser, with the options of the chosen leaf only: the other modules stay unimported."""
+    """The parser, with the options of the chosen command only; no other module is imported."""
     parser = Parser(prog="python -m training", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     chosen_leaf = None
@@ -84,7 +85,7 @@ def build_parser(chosen: list[str]) -> tuple[argparse.ArgumentParser, Leaf | Non
 
 
 def main(arguments: list[str]) -> int:
-    """Run one command; exit status 0, 1 for what data or the machine caused, 2 for wrong usage."""
+    """Run one command. Returns 0, or 1 for errors of data or machine; wrong usage exits with 2."""
     parser, leaf = build_parser(arguments)
     try:
         args = parser.parse_args(arguments)
@@ -93,7 +94,7 @@ def main(arguments: list[str]) -> int:
         sys.stdout.flush()
         return status
     except BrokenPipeError:
-        # Whoever read the output has closed it (`| head`). Nothing is left to flush at exit.
+        # The reader of the output has closed it (`| head`). Nothing must be flushed at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (HabitusError, OSError) as error:
         print(f"error: {in_one_line(error)}", file=sys.stderr)
@@ -101,10 +102,10 @@ def main(arguments: list[str]) -> int:
 
 
 def in_one_line(error: HabitusError | OSError) -> str:
-    """What to tell the user of an error that data or the machine caused."""
+    """The message for the user."""
     text = str(error).strip()
     if "Original Traceback" in text:
-        # A worker of torch's DataLoader hands over its traceback as text, the error last.
+        # A worker of torch's DataLoader passes its traceback as text, with the error last.
         return text.splitlines()[-1].partition(": ")[2]
     if isinstance(error, HabitusError):
         return "; ".join(text.splitlines())

@@ -1,7 +1,6 @@
 """An experiment: a TOML file whose keys are the fields of frozen dataclasses.
 
-A file may begin with `extends = "other.toml"`, beside it: what it says itself then goes before what
-the other says, table by table.
+With `extends = "other.toml"`, a file overrides keys of another one in the same folder.
 """
 
 import dataclasses
@@ -24,13 +23,12 @@ def load_recipe(path: Path, kind: type[Recipe], overrides: Sequence[str] = ()) -
     Args:
         path: A TOML file.
         kind: A frozen dataclass, whose fields may be dataclasses or tuples of them.
-        overrides: Each as `key=value` or `table.key=value`, the value in TOML; text that is not
-            TOML is taken as it is.
+        overrides: Each `key=value` or `table.key=value`, the value in TOML, or text.
 
     Raises:
         FileNotFoundError: There is no such file.
-        InvalidInputError: It is not TOML, has a key that means nothing, lacks one, a value does
-            not fit, or files extend one another in a ring. The message names each key by its path.
+        InvalidInputError: It is not TOML, has an unknown key, lacks a key, has a wrong value, or
+            extends itself. The message names each key by its path.
     """
     content = _read(path, ())
     for override in overrides:
@@ -55,7 +53,7 @@ def _override(text: str) -> dict[str, Any]:
 
 
 def _read(path: Path, above: tuple[Path, ...]) -> dict[str, Any]:
-    """A file's content over that of the file that it extends."""
+    """The content of a file, merged over that of the file that it extends."""
     if path.resolve() in above:
         raise InvalidInputError(f"{path} extends itself")
     try:
@@ -86,14 +84,14 @@ def parse_recipe(content: dict[str, Any], kind: type[Recipe], source: str) -> Re
     Args:
         content: As TOML or JSON gives it.
         kind: A frozen dataclass.
-        source: Where it comes from, for the message.
+        source: Name of the file, for the message.
 
     Raises:
-        InvalidInputError: It does not fit.
+        InvalidInputError: It does not fit `kind`.
     """
     try:
-        # Strictly as JSON: text is no number, but a list is a tuple. Without `extra` unknown keys
-        # would be dropped silently, and a misspelt one would train something else.
+        # Strict JSON reads a list as a tuple, but no text as a number. Without `extra`, pydantic
+        # would ignore unknown keys.
         return TypeAdapter(kind).validate_json(json.dumps(content), strict=True, extra="forbid")
     except ValidationError as error:
         faults = "; ".join(_fault(details) for details in error.errors())

@@ -17,7 +17,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from model.backend.openvino_library import OpenVinoRefusedError, load_openvino
+from model.backend.openvino_library import OpenVinoRefusedError, load_openvino, openvino_core
 
 _log = logging.getLogger(__name__)
 MAX_KEPT = 8
@@ -121,7 +121,7 @@ def _read(path: Path) -> Any:
         return None
     try:
         path.parent.touch()  # used last
-        return load_openvino().Core().read_model(path)
+        return openvino_core().read_model(path)
     except (OSError, RuntimeError) as error:
         _log.warning("%s cannot be read and is made again: %s", path, error)
         return None

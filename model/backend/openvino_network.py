@@ -13,12 +13,16 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from model.backend.freed_memory import return_freed_memory
 from model.backend.occupancy import PROCESS
-from model.backend.openvino_library import OpenVinoRefusedError, load_openvino
+from model.backend.openvino_library import OpenVinoRefusedError, load_openvino, openvino_core
 from model.processors import count_threads
 
 PRECISIONS = {torch.float32: "f32", torch.bfloat16: "bf16"}
 """Formats that OpenVINO computes in, by PyTorch's name."""
+
+IDLE_BATCHES = 8
+"""Batches in a row after which the compilation that ran none of them releases memory."""
 
 
 class OpenVinoNetwork(nn.Module):
@@ -59,10 +63,24 @@ class OpenVinoNetwork(nn.Module):
         images = images.contiguous()
         maps = torch.empty(len(images), *self._shape)
         streams = self._shared() if PROCESS.is_shared else self._alone
+        self._release_idle(streams)
         # A processor's caches hold what one picture needs, not what a batch needs.
         for number in range(len(images)):
             streams.run(images[number : number + 1], maps[number : number + 1])
         return maps.permute(0, 3, 1, 2)
+
+    def _release_idle(self, streams: "_Streams") -> None:
+        """Return the feature maps' memory of the compilation that has not run for a while.
+
+        Their allocation takes milliseconds of the next batch that needs them.
+        """
+        other = self._together if streams is self._alone else self._alone
+        if other is None or other is streams:
+            return
+        streams.batches_in_a_row += 1
+        other.batches_in_a_row = 0
+        if streams.batches_in_a_row == IDLE_BATCHES:
+            other.release_memory()
 
     def _shared(self) -> "_Streams":
         """Compiled when batches first meet, as they do when a server warms up."""
@@ -72,6 +90,7 @@ class OpenVinoNetwork(nn.Module):
                     self._model, self._total // self._each, self._each, PRECISIONS[self.dtype]
                 )
                 self._model = None  # megabytes that no inference reads
+                return_freed_memory()
             return self._together
 
 
@@ -81,7 +100,7 @@ class _Streams:
     def __init__(self, model: Any, num_streams: int, threads_each: int, precision: str) -> None:
         openvino = load_openvino()
         try:
-            self._compiled = openvino.Core().compile_model(
+            self._compiled = openvino_core().compile_model(
                 model,
                 "CPU",
                 {
@@ -96,6 +115,13 @@ class _Streams:
             raise OpenVinoRefusedError(f"OpenVINO cannot run the network: {error}") from error
         self._tensor = openvino.Tensor
         self._idle: list[Any] = []
+        self.batches_in_a_row = 0
+        """Since the other compilation of the same network ran. Roughly: threads do not wait for
+        each other to count."""
+
+    def release_memory(self) -> None:
+        """Return the memory of feature maps; it is allocated again when it is needed."""
+        self._compiled.release_memory()
 
     def run(self, picture: Tensor, maps: Tensor) -> None:
         """Fill the maps of one picture; both are contiguous."""

@@ -219,12 +219,12 @@ def test_a_device_of_a_recipe_that_is_not_there_is_refused_before_a_run_is_made(
         "data tagged --ccp {file} --out {new}",
         "data keypoints --ccp {file} --model {file}",
         "data keypoints --ccp {ccp} --model {folder}",
+        "data label-photos --photos {file} --model {file} --out {new}",
+        "data label-photos --photos {ccp}/photos --model {folder} --out {new}",
         "fit silhouette --recipe {folder} --out {new}",
         "fit silhouette --recipe {recipes}/silhouette/smoke.toml --data {file} --out {new}",
         "fit clothing --recipe {folder} --out {new}",
         "fit clothing --recipe {recipes}/clothing/smoke.toml --ccp {file} --out {new}",
-        "data label-photos --photos {file} --model {file} --out {new}",
-        "data label-photos --photos {ccp}/photos --model {folder} --out {new}",
         "balance clothing --checkpoint {folder} --ccp {ccp} --out {new}",
         "balance clothing --checkpoint {clothing} --ccp {file} --out {new}",
         "average silhouette --checkpoint {folder} {folder} --out {new}",
@@ -374,3 +374,16 @@ def test_a_worker_s_error_is_told_without_its_traceback(
     command = ["fit", "silhouette", "--recipe", str(recipe), "--data", str(shader_folder)]
     line = failed(capsys, [*command, "--out", "run"])
     assert "a picture with an alpha channel is needed" in line
+
+
+def test_data_can_be_prepared_without_a_run(
+    places: dict[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    smoke = str(RECIPES / "silhouette" / "smoke.toml")
+    command = ["fit", "silhouette", smoke, "--data", places["shader"], "--out", "run"]
+    cache = tmp_path / "cache"
+    options = ["--set", f"data.cache={cache}", "data.validation_fraction=0.5"]
+    assert main([*command, *options, "--prepare"]) == 0
+    assert "without --prepare" in capsys.readouterr().out
+    assert list(cache.glob("pairs-*/pixels.bin"))
+    assert not (tmp_path / "run").exists()

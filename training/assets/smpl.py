@@ -1,8 +1,7 @@
-"""The licensed SMPL body, from its pickle to this project's format.
+"""Converts the licensed SMPL body from its pickle to a body asset.
 
-Reads v1.0 (Python 2, chumpy), v1.1.0 (300 betas), what smplx's cleaning script makes of them, and
-the same arrays in an NPZ file.
-The result keeps SMPL's licence: research only, not to be passed on.
+Reads v1.0 (Python 2, chumpy), v1.1.0 (300 betas), the output of smplx's cleaning script, and the
+same arrays in an NPZ file. The asset keeps SMPL's licence: research only, no redistribution.
 """
 
 import argparse
@@ -26,9 +25,9 @@ from training.assets.unpickler import restricted_load
 from training.engine.run import current_commit
 
 PRIVATE = Path("private")
-"""Folder of what must not be passed on; git and the Docker image leave it out."""
+"""Folder of files that must not be redistributed; git and the Docker image ignore it."""
 OPEN = Path(__file__).parents[2] / "checkpoints"
-"""Folder of what everybody may use, which the Docker image holds."""
+"""Folder of files under open licences; the Docker image holds it."""
 LICENCE = "LicenseRef-SMPL-Body"
 """https://smpl.is.tue.mpg.de: non-commercial research only, no redistribution."""
 
@@ -36,9 +35,9 @@ MAX_ARRAY_BYTES = 2**29
 """The largest array of an SMPL file, 300 shape directions, has 0.05 GB."""
 _SHOWN = 12
 _MOTION = {"poses", "body_pose", "pose_body"}
-"""What files of motion and of fitted bodies hold."""
+"""Keys of files of motions and of fitted bodies."""
 _OTHER_MODELS = {16: "MANO", 52: "SMPL-H", 55: "SMPL-X"}
-"""By their number of joints."""
+"""Names of models by their number of joints."""
 _KEYS = ("v_template", "shapedirs", "posedirs", "J_regressor", "weights", "kintree_table", "f")
 
 
@@ -68,7 +67,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Convert; nothing is written when the file is refused."""
+    """Convert; nothing is written if the file is refused."""
     out: Path = args.out or PRIVATE / f"{args.source.stem.lower()}.safetensors"
     refuse_open_places(out)
     asset = read_smpl_pickle(args.source, args.num_betas)
@@ -93,26 +92,26 @@ def run(args: argparse.Namespace) -> int:
     save_asset(out, asset, header)
     print(
         f"Wrote {out}: {asset.v_template.shape[0]:,} vertices, {asset.num_betas} betas.\n"
-        "It is under SMPL's licence: for research only, not to be passed on.\n"
+        "It is under SMPL's licence: research only, no redistribution.\n"
         f"To serve it: HABITUS_BODY_ASSET={out} python -m app"
     )
     return 0
 
 
 def refuse_open_places(out: Path) -> None:
-    """Keep a licensed body away from where open files are expected.
+    """Refuse to write a licensed body into the folder of open files, or over another file.
 
     Raises:
-        InvalidInputError: `out` is in `checkpoints/`, or a file that is no licensed body.
+        InvalidInputError: `out` is in `checkpoints/`, or a file other than a licensed body.
     """
     if out.resolve().is_relative_to(OPEN.resolve()):
         raise InvalidInputError(
-            f"{out} is in {OPEN.name}/, whose files everybody may use and the Docker image holds; "
-            f"give a licensed body another place, such as {PRIVATE}/{out.name}"
+            f"{out} is in {OPEN.name}/, which is for files under open licences; write a licensed "
+            f"body elsewhere, such as to {PRIVATE}/{out.name}"
         )
     if out.is_file() and not _is_licensed_body(out):
         raise InvalidInputError(
-            f"{out} is there already and is no body under {LICENCE}; only such a one is replaced"
+            f"{out} exists and is not a body under {LICENCE}; only such a file is replaced"
         )
 
 
@@ -125,22 +124,22 @@ def _is_licensed_body(path: Path) -> bool:
 
 
 def read_smpl_pickle(path: Path, num_betas: int | None = None) -> SmplAsset:
-    """The asset in an SMPL pickle.
+    """Read the asset in an SMPL pickle.
 
     Args:
         path: The pickle, or an NPZ file of the same arrays; it may be hostile.
-        num_betas: How many betas to keep; None for all.
+        num_betas: Number of betas to keep; None for all.
 
     Raises:
         FileNotFoundError: There is no such file.
-        AssetError: The file is refused, or is no SMPL body.
+        AssetError: The file is refused, or is not an SMPL body.
     """
     content = _content(path)
     if missing := [key for key in _KEYS if key not in content]:
         found = f"it holds {', '.join(sorted(content)[:_SHOWN])}" if content else "it is empty"
         if _MOTION & content.keys():
-            found += ", the shape or motion of somebody and not the model"
-        raise AssetError(f"{path.name} lacks {', '.join(missing)}; it is no SMPL body: {found}")
+            found += ", the shape or motion of a person and not the model"
+        raise AssetError(f"{path.name} lacks {', '.join(missing)}; it is not an SMPL body: {found}")
     try:
         arrays = {key: to_array(content[key], key) for key in _KEYS}
         tree = _parents(arrays["kintree_table"])
@@ -163,12 +162,12 @@ def read_smpl_pickle(path: Path, num_betas: int | None = None) -> SmplAsset:
         )
         check_metres(asset.v_template.numpy(), "mean")
     except (AssetError, InvalidInputError) as error:
-        raise AssetError(f"{path.name} is no SMPL body: {error}") from error
+        raise AssetError(f"{path.name} is not an SMPL body: {error}") from error
     return asset
 
 
 def _content(path: Path) -> Mapping[str, object]:
-    """What the file keeps under which name."""
+    """The content of the file by name."""
     if not path.is_file():
         raise FileNotFoundError(path)
     if zipfile.is_zipfile(path) and (arrays := _npz_content(path)):
@@ -184,7 +183,7 @@ def _content(path: Path) -> Mapping[str, object]:
 
 
 def _npz_content(path: Path) -> dict[str, object]:
-    """The arrays of an NPZ file, of other names than `_KEYS` the names only; nothing of a ZIP."""
+    """The arrays in `_KEYS` of an NPZ file, and the names of others; empty for another ZIP."""
     try:
         with zipfile.ZipFile(path) as archive:
             sizes = {member.filename: member.file_size for member in archive.infolist()}
@@ -205,7 +204,7 @@ def _npz_content(path: Path) -> dict[str, object]:
 
 
 def _directions(array: Array, num_vertices: int) -> Array:
-    """(V, 3, K), also of (3 V, K) and (K, 3 V), as some programs flatten them."""
+    """(V, 3, K) from (V, 3, K), (3 V, K) or (K, 3 V)."""
     flat = 3 * num_vertices
     if array.ndim == 2 and array.shape[1] == flat != array.shape[0]:
         array = array.T
@@ -213,7 +212,7 @@ def _directions(array: Array, num_vertices: int) -> Array:
 
 
 def _parents(table: Array) -> Array:
-    """Row 0 of `kintree_table`; the root's parent there is -1 as an unsigned number."""
+    """Row 0 of `kintree_table`, in which the root's parent is -1 as an unsigned number."""
     if table.ndim != 2 or table.shape != (2, len(SMPL_24_PARENTS)):
         other = _OTHER_MODELS.get(table.shape[-1], "another model")
         raise AssetError(

@@ -1,7 +1,6 @@
-"""A shaded mesh in matplotlib axes, drawn back to front.
+"""Draws a shaded mesh in 2D matplotlib axes, from back to front.
 
-matplotlib's own 3D axes sort 27,000 triangles slowly and shade them flatly. Flattening the mesh
-here and painting its front triangles in order of depth is faster, and looks like a body.
+matplotlib's 3D axes sort 27,000 triangles slowly and have flat shading only.
 
 V vertices, F faces.
 """
@@ -16,7 +15,7 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 SKIN = (0.80, 0.72, 0.66)
 _LIGHT = np.array([-0.35, 0.55, 0.76])
-"""Towards the light, as the viewer sees it: from the upper left, in front."""
+"""Direction to the light in the viewer's frame: upper left, in front."""
 _AMBIENT = 0.35
 
 
@@ -27,14 +26,14 @@ def draw_mesh(
     azimuth_deg: float = 0.0,
     colours: Array | None = None,
 ) -> None:
-    """Paint a mesh as seen from far away, at the height of its middle.
+    """Draw a mesh in orthographic projection.
 
     Args:
         axes: Emptied of ticks and frame, with equal scales.
         vertices: (V, 3), metres, Y up.
         faces: (F, 3), counter-clockwise seen from outside.
-        azimuth_deg: Where the viewer stands: 0 in front (+Z), 90 on the person's left (+X).
-        colours: (V, 3) RGB in [0, 1] of each vertex; skin where it is left out.
+        azimuth_deg: Direction of the viewer: 0 in front (+Z), 90 on the person's left (+X).
+        colours: (V, 3) RGB in [0, 1] of each vertex; by default that of skin.
     """
     azimuth = np.deg2rad(azimuth_deg)
     right = np.array([np.cos(azimuth), 0.0, -np.sin(azimuth)])
@@ -48,7 +47,7 @@ def draw_mesh(
     base = np.asarray(SKIN) if colours is None else colours[faces[front]].mean(axis=1)
     painted = np.clip(base * shade[:, None], 0, 1)
     axes.add_collection(
-        # Edges in the same colour close the hairlines between triangles.
+        # Edges in the same colour close the gaps between triangles.
         PolyCollection(
             list(corners[front, :, :2]), facecolors=painted, edgecolors=painted, linewidths=0.2
         )
@@ -60,7 +59,7 @@ def draw_mesh(
 
 
 def _vertex_shade(seen: Array, faces: Array, normals: Array) -> Array:
-    """Lambert's law at the vertices, whose normals are the area-weighted means of their faces'."""
+    """Lambertian shading of the vertices with area-weighted normals."""
     summed = np.zeros_like(seen)
     for corner in range(3):
         np.add.at(summed, faces[:, corner], normals)

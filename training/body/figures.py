@@ -1,4 +1,4 @@
-"""Pictures of bodies: one from its betas, or a predicted one beside the true one."""
+"""Figures of bodies: one from betas, or a predicted body beside the true one."""
 
 import argparse
 import json
@@ -80,7 +80,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def mesh_figure(body: BodyPredictor, betas: Array) -> Figure:
-    """A body in T-pose from the front, from between, and from its left."""
+    """A body in T-pose from the front, at 40 degrees, and from its left."""
     vertices = _t_pose(body, betas, "--betas")
     figure = Figure(figsize=(11, 4.5), layout="constrained")
     widths = [np.ptp(vertices[:, 0]), 0.8 * np.ptp(vertices[:, 0]), 0.6]
@@ -97,7 +97,7 @@ def mesh_figure(body: BodyPredictor, betas: Array) -> Figure:
 
 
 def comparison_figure(faces: Array, predicted: Array, truth: Array) -> Figure:
-    """Truth, prediction, and the prediction coloured by its distance from the truth.
+    """Truth, prediction, and the prediction coloured by the distance from the truth.
 
     Raises:
         InvalidInputError: The meshes have another topology than `faces`, or than each other.
@@ -126,12 +126,12 @@ def comparison_figure(faces: Array, predicted: Array, truth: Array) -> Figure:
 
 
 def read_vertices(path: Path, body: BodyPredictor) -> Array:
-    """The vertices (V, 3) that a file holds, or that its betas give in T-pose.
+    """The vertices (V, 3) in a file, or those of its betas in T-pose.
 
     Raises:
         FileNotFoundError: There is no such file.
-        InvalidInputError: It holds neither, or vertices that are not in metres.
-        AssetError: It is a pickle that is refused.
+        InvalidInputError: It holds neither vertices in metres nor betas.
+        AssetError: It is a pickle and refused.
     """
     if not path.is_file():
         raise FileNotFoundError(path)

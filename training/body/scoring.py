@@ -1,7 +1,7 @@
-"""Which body asset turns the betas of which subject into a mesh.
+"""Chooses the body asset for the betas of each subject.
 
-SHADER's `shape` holds betas of SMPL's male and female models, told apart by the name of the batch:
-the same numbers give another body with another model. Source: https://github.com/YCL92/SHADER.
+SHADER's `shape` holds betas of SMPL's male or female model, depending on the batch. The same betas
+give another body with another model. Source: https://github.com/YCL92/SHADER.
 """
 
 import argparse
@@ -23,13 +23,13 @@ _NEEDED = (
 
 @dataclass(frozen=True)
 class ScoringAsset:
-    """A body asset and where it came from."""
+    """A body asset and its file."""
 
     path: Path
     predictor: BodyPredictor
 
     def __str__(self) -> str:
-        """Its file, licence and source, for people to see that it is the right one."""
+        """Its file, licence and source."""
         if self.predictor.header is None:
             return str(self.path)
         header = self.predictor.header
@@ -53,11 +53,11 @@ def add_asset_options(parser: argparse.ArgumentParser) -> None:
 
 
 def load_assets(args: argparse.Namespace) -> dict[str, ScoringAsset]:
-    """The assets that the options name, by gender.
+    """Load the assets that the options name, by gender.
 
     Raises:
-        FileNotFoundError: One is not there.
-        CheckpointError: One is damaged or holds something else.
+        FileNotFoundError: One does not exist.
+        CheckpointError: One is damaged or another kind of file.
     """
     paths = {gender: getattr(args, f"asset_{gender}") for gender in GENDERS}
     given = {gender: path for gender, path in paths.items() if path is not None}
@@ -75,7 +75,7 @@ def load_assets(args: argparse.Namespace) -> dict[str, ScoringAsset]:
 def refuse_missing_assets(
     subjects: Iterable[ShaderSubject], assets: Mapping[str, ScoringAsset]
 ) -> None:
-    """Check before anything is computed that every subject has an asset.
+    """Check that there is an asset for every subject.
 
     Raises:
         InvalidInputError: One has none.

@@ -18,6 +18,9 @@ CAPABILITY = Capability(
         "balance": Command(
             "training.clothing.label_factors:BALANCE", "raise the probability of rare labels"
         ),
+        "export": Command(
+            "training.clothing.evaluate:EXPORT", "write the network as an ONNX model"
+        ),
         "figures": Command("training.clothing.evaluate:FIGURES", "garments in a photo"),
     },
     data={

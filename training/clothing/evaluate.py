@@ -24,6 +24,7 @@ from training.clothing.metrics import PhotoScore, score_photo
 from training.datasets.ccp import CcpPhoto
 from training.datasets.ccp_kaggle import LabelledPhotos
 from training.datasets.evaluation_pictures import LabelledStreetPhotos
+from training.engine.export import Export
 from training.reporting.contact_sheet import CAPTION_HEIGHT
 from training.reporting.evaluation import Evaluation
 from training.reporting.photo_figures import Drawing, PhotoFigures
@@ -175,3 +176,4 @@ def draw(
 
 
 FIGURES = PhotoFigures("clothing", ClothingPredictor.from_checkpoint, configure_drawing, draw)
+EXPORT = Export("clothing", ClothingPredictor)

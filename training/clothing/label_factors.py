@@ -38,9 +38,8 @@ from training.capability import Functions
 from training.clothing.data import open_photos
 from training.clothing.losses import groups_of, in_groups
 from training.clothing.metrics import Confusion, score_of
-from training.datasets.ccp import ClothingCoParsing, photo_path
+from training.datasets.ccp import ClothingCoParsing, TaggedPhotos, photo_path
 from training.datasets.ccp_kaggle import LabelledPhotos
-from training.datasets.ccp_tags import TaggedPhotos
 from training.datasets.packed import evenly_spaced
 from training.engine.atomic import replacing
 from training.engine.run import current_commit

@@ -1,30 +1,30 @@
-"""A photo with its own person painted over: a place for somebody else.
+"""Removes the person from a photo, to use the photo as a background.
 
 H W a photo's size.
 """
 
 import numpy as np
-from scipy.ndimage import binary_dilation, gaussian_filter
+from scipy.ndimage import binary_dilation, gaussian_filter, zoom
 
 DILATION_FRACTION = 0.02
-"""Margin around the person, over the photo's height: labels are not exact, and shadows remain."""
+"""Margin around the person, over the photo's height, for inexact labels and shadows."""
 COARSE_FRACTION = 0.02
-"""Width of the blur that divides a photo into colours and texture, over its height."""
+"""Sigma of the blur that separates colours from texture, over the photo's height."""
 
 
 def paint_over(image: np.ndarray, person: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Fill the person's pixels with the surroundings' colours and with texture from elsewhere.
+    """Fill the person's pixels with the colours around them and with texture from elsewhere.
 
-    Colours flow in from the border at every scale at once; alone they would leave a blurred ghost.
-    So the fine detail of another part of the photo, shifted or mirrored, is laid over them, and
-    where none fits, noise as strong as the photo's own detail.
+    The colours are interpolated from the border at all scales, which alone would be blurred. The
+    texture is that of another part of the photo, shifted or mirrored; where none fits, it is noise
+    with the standard deviation of the photo's texture.
 
     Source: the pull-push fill of Gortler et al., The Lumigraph, SIGGRAPH 1996, section 3.4.
 
     Args:
         image: (H, W, 3) uint8.
-        person: (H, W) bool, what to paint over.
-        rng: Chooses the texture's place.
+        person: (H, W) bool, the pixels to fill.
+        rng: Chooses where the texture comes from.
     """
     height, width = person.shape
     radius = max(1, round(DILATION_FRACTION * height))
@@ -40,10 +40,9 @@ def paint_over(image: np.ndarray, person: np.ndarray, rng: np.random.Generator) 
     coarse = _masked_blur(pixels, known, sigma)
     detail = np.where(hole[..., None], 0, pixels - coarse)
     texture, covered = _texture_from_elsewhere(detail, hole, rng)
-    spread = detail[~hole].std(axis=0)
-    noise = rng.standard_normal((height, width, 3), np.float32) * spread
+    noise = rng.standard_normal((height, width, 3), np.float32) * detail[~hole].std(axis=0)
     texture = np.where(covered[..., None], texture, noise)
-    # The seam: a few pixels over which the fill replaces the photo.
+    # At the border the fill replaces the photo over a few pixels.
     blend = gaussian_filter(hole.astype(np.float32), 1.0)[..., None]
     blend = np.where(person[..., None], 1, blend)
     filled = blend * (colours + texture) + (1 - blend) * pixels
@@ -52,11 +51,11 @@ def paint_over(image: np.ndarray, person: np.ndarray, rng: np.random.Generator) 
 
 
 def pull_push(pixels: np.ndarray, known: np.ndarray) -> np.ndarray:
-    """Fill unknown pixels smoothly, nearby known ones first.
+    """Interpolate unknown pixels smoothly from the known ones.
 
     Args:
         pixels: (H, W, C) float.
-        known: (H, W), 1 where the pixel counts and 0 where it is to be filled.
+        known: (H, W), 1 where a pixel is known, else 0.
     """
     if min(known.shape) <= 1 or known.all():
         total = max(float(known.sum()), 1e-6)
@@ -65,38 +64,23 @@ def pull_push(pixels: np.ndarray, known: np.ndarray) -> np.ndarray:
     weights = _halve(known[..., None])
     coarser = _halve(pixels * known[..., None]) / np.maximum(weights, 1e-6)
     filled = pull_push(coarser, np.minimum(1, 4 * weights[..., 0]))
-    finer = _double(filled, known.shape)
+    finer = zoom(filled, (2, 2, 1), order=1, mode="nearest", grid_mode=True)
+    finer = finer[: known.shape[0], : known.shape[1]]
     share = known[..., None]
     result: np.ndarray = (share * pixels + (1 - share) * finer).astype(np.float32)
     return result
 
 
 def _halve(array: np.ndarray) -> np.ndarray:
-    """Mean of 2 x 2 blocks; a last odd row or column is repeated."""
+    """Means of 2 x 2 blocks; an odd last row or column is repeated."""
     padded = np.pad(array, ((0, array.shape[0] % 2), (0, array.shape[1] % 2), (0, 0)), "edge")
     top, bottom = padded[::2], padded[1::2]
     means: np.ndarray = 0.25 * (top[:, ::2] + top[:, 1::2] + bottom[:, ::2] + bottom[:, 1::2])
     return means
 
 
-def _double(array: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
-    """Twice the size, linearly between the centres, cut to `shape`."""
-    for axis in (0, 1):
-        before = np.concatenate([array.take([0], axis), array], axis).take(
-            range(array.shape[axis]), axis
-        )
-        after = np.concatenate([array, array.take([-1], axis)], axis).take(
-            range(1, array.shape[axis] + 1), axis
-        )
-        pair = np.stack([0.25 * before + 0.75 * array, 0.75 * array + 0.25 * after], axis + 1)
-        doubled = list(array.shape)
-        doubled[axis] *= 2
-        array = pair.reshape(doubled)
-    return array[: shape[0], : shape[1]]
-
-
 def _masked_blur(pixels: np.ndarray, known: np.ndarray, sigma: float) -> np.ndarray:
-    """A Gaussian blur that takes colours from known pixels only."""
+    """A Gaussian blur over known pixels only."""
     weights = gaussian_filter(known, sigma)[..., None]
     blurred = gaussian_filter(pixels * known[..., None], (sigma, sigma, 0))
     return blurred / np.maximum(weights, 1e-3)
@@ -105,10 +89,10 @@ def _masked_blur(pixels: np.ndarray, known: np.ndarray, sigma: float) -> np.ndar
 def _texture_from_elsewhere(
     detail: np.ndarray, hole: np.ndarray, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The photo's own detail, moved sideways so that it covers as much of the hole as it can.
+    """The photo's texture, moved sideways to cover as much of the hole as possible.
 
     Returns:
-        The detail, and where it is real.
+        The texture, and a mask of the pixels where it is known.
     """
     width = hole.shape[1]
     best, best_covered = detail, np.zeros_like(hole)

@@ -1,14 +1,15 @@
-"""Clothing Co-Parsing: street-fashion photos with a garment label for every pixel.
+"""Reads Clothing Co-Parsing: street-fashion photos with a garment label for every pixel.
 
     photos/0001.jpg
     annotations/pixel-level/0001.mat    `groundtruth`, (H, W) label ids
+    annotations/image-level/1005.mat    `tags`, (1, n) label ids
     label_list.mat                      `label_list`, the labels' names in the order of their ids
 
 Source: Yang, Luo, Lin, Clothing Co-Parsing by Joint Image Segmentation and Labeling, CVPR 2014;
 https://github.com/bearpaw/clothing-co-parsing (Apache-2.0).
 
-Numbers that end in 7 are reserved and never leave this reader. `training.datasets.splits` says
-which of the others are learned from, which choose, and which are only reported.
+Photos whose numbers end in 7 are reserved and not read. `training.datasets.splits` assigns the
+others to splits.
 
 H W a photo's size.
 """
@@ -56,18 +57,14 @@ class ClothingCoParsing:
 
     @classmethod
     def open(cls, root: Path) -> "ClothingCoParsing":
-        """List what is there.
+        """List the photos.
 
         Raises:
-            FileNotFoundError: The folder or its list of labels is not there.
+            FileNotFoundError: The folder or its list of labels does not exist.
             InvalidInputError: The list of labels cannot be read, or no photo has pixel labels.
         """
         names = read_label_names(root)
-        folder = root / "annotations" / "pixel-level"
-        numbers = tuple(n for n in photos_with_labels(root, folder) if not is_reserved(n))
-        if not numbers:
-            raise InvalidInputError(f"{root} holds no photo with pixel labels in {folder.name}")
-        return cls(root, names, numbers)
+        return cls(root, names, _numbers_with(root, "pixel-level", "pixel labels"))
 
     def label_id(self, name: str) -> int:
         """The id of a label.
@@ -95,7 +92,7 @@ class ClothingCoParsing:
         """One photo and its labels.
 
         Raises:
-            FileNotFoundError: The photo or its labels are not there.
+            FileNotFoundError: The photo or its labels do not exist.
             InvalidInputError: They cannot be read, differ in size, or hold an unknown label.
             ValueError: It is reserved.
         """
@@ -113,7 +110,7 @@ class ClothingCoParsing:
         """(H, W) uint8: one photo's labels without the photo.
 
         Raises:
-            FileNotFoundError: They are not there.
+            FileNotFoundError: They do not exist.
             InvalidInputError: They cannot be read, or hold an unknown label.
             ValueError: It is reserved.
         """
@@ -127,6 +124,55 @@ class ClothingCoParsing:
         return labels.astype(np.uint8)
 
 
+@dataclass(frozen=True)
+class TaggedPhoto:
+    """One photo and its tags."""
+
+    image: np.ndarray
+    """(H, W, 3) uint8 RGB."""
+    tags: tuple[int, ...]
+    """Label ids, ascending, each once."""
+
+
+@dataclass(frozen=True)
+class TaggedPhotos:
+    """The photos of one folder that have tags but no pixel labels."""
+
+    root: Path
+    label_names: tuple[str, ...]
+    """In the order of their ids."""
+    numbers: tuple[int, ...]
+    """Photos with tags that are not reserved, ascending."""
+
+    @classmethod
+    def open(cls, root: Path) -> "TaggedPhotos":
+        """List the photos; raises as `ClothingCoParsing.open` does."""
+        return cls(root, read_label_names(root), _numbers_with(root, "image-level", "tags"))
+
+    def read(self, number: int) -> TaggedPhoto:
+        """One photo and those of its tags that are in the list of labels.
+
+        Raises:
+            FileNotFoundError: The photo or its tags do not exist.
+            InvalidInputError: They cannot be read.
+            ValueError: It is reserved.
+        """
+        _refuse_reserved(number)
+        image = read_photo(self.root, number)
+        path = labels_path(self.root / "annotations" / "image-level", number)
+        tags = np.unique(load_mat(path, "tags"))
+        known = (tags >= 0) & (tags < len(self.label_names))
+        return TaggedPhoto(image, tuple(tags[known].astype(int).tolist()))
+
+
+def _numbers_with(root: Path, level: str, what: str) -> tuple[int, ...]:
+    """Numbers of the photos with annotations of a level that are not reserved, ascending."""
+    numbers = photos_with_labels(root, root / "annotations" / level)
+    if usable := tuple(number for number in numbers if not is_reserved(number)):
+        return usable
+    raise InvalidInputError(f"{root} holds no photo with {what} in {level}")
+
+
 def _refuse_reserved(number: int) -> None:
     if is_reserved(number):
         raise ValueError(f"photo {number} is reserved (its number ends in 7)")
@@ -136,7 +182,7 @@ def read_label_names(root: Path) -> tuple[str, ...]:
     """The labels' names in the order of their ids.
 
     Raises:
-        FileNotFoundError: The folder or its list of labels is not there.
+        FileNotFoundError: The folder or its list of labels does not exist.
         InvalidInputError: The list cannot be read.
     """
     if not root.is_dir():
@@ -146,7 +192,7 @@ def read_label_names(root: Path) -> tuple[str, ...]:
 
 
 def photos_with_labels(root: Path, folder: Path) -> list[int]:
-    """Numbers of the photos that have labels in a folder, ascending; logs what is left out."""
+    """Numbers of the photos with labels in a folder, ascending; logs the files left out."""
     left_out = LeftOut()
     photos = files_by_number(root / "photos", PHOTO_NAME, USUAL_PHOTO, left_out)
     labels = files_by_number(folder, LABELS_NAME, USUAL_LABELS, left_out)
@@ -159,12 +205,12 @@ def photos_with_labels(root: Path, folder: Path) -> list[int]:
 
 
 def photo_path(root: Path, number: int) -> Path:
-    """Where a photo lies, whatever the case, the padding and the suffix of its name."""
+    """The file of a photo, in any case, with any padding and suffix."""
     return file_of_number(root / "photos", PHOTO_NAME, USUAL_PHOTO, number)
 
 
 def labels_path(folder: Path, number: int) -> Path:
-    """Likewise where its labels lie."""
+    """The file of a photo's labels, likewise."""
     return file_of_number(folder, LABELS_NAME, USUAL_LABELS, number)
 
 
@@ -172,7 +218,7 @@ def read_photo(root: Path, number: int) -> np.ndarray:
     """(H, W, 3) uint8 RGB.
 
     Raises:
-        FileNotFoundError: The photo is not there.
+        FileNotFoundError: It does not exist.
         InvalidInputError: It cannot be read.
     """
     return photo.read_photo(photo_path(root, number))
@@ -182,7 +228,7 @@ def load_mat(path: Path, key: str) -> np.ndarray:
     """One array of a MATLAB file.
 
     Raises:
-        FileNotFoundError: The file is not there.
+        FileNotFoundError: It does not exist.
         InvalidInputError: It cannot be read, or has no such array.
     """
     if not path.is_file():

@@ -1,12 +1,11 @@
-"""Clothing Co-Parsing as it is re-packed on Kaggle: labels are coloured pictures.
+"""Reads the Kaggle layout of Clothing Co-Parsing, where labels are coloured pictures.
 
     class_dict.csv                              class_name,r,g,b
     images/0001.jpg                             in any folder below `images`
     labels/pixel_level_labels_colored/0001.png
 
 Source: https://www.kaggle.com/datasets/balraj98/clothing-coparsing-dataset. A photo and its labels
-belong together by the number in their names. The numbers are those of the original, and are split
-like it.
+have the same number in their names, which is the original one. The splits are the original ones.
 
 H W a photo's size.
 """
@@ -18,13 +17,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from model.clothing.labels import LabelScheme
 from model.errors import InvalidInputError
 from training.datasets.ccp import CcpPhoto, ClothingCoParsing
 from training.datasets.listing import LeftOut, is_hidden
-from training.datasets.photo import read_photo
+from training.datasets.photo import opened_picture, read_photo
 from training.datasets.splits import Split, is_reserved, photo_split
 
 logger = logging.getLogger(__name__)
@@ -32,7 +30,7 @@ logger = logging.getLogger(__name__)
 COLOURS = "class_dict.csv"
 SUFFIXES = {".jpg", ".jpeg", ".png"}
 RENAMED = {"none": "null"}
-"""Names that the re-pack has changed."""
+"""Labels with another name than in the original."""
 
 
 @dataclass(frozen=True)
@@ -41,9 +39,9 @@ class CcpKaggle:
 
     root: Path
     scheme: LabelScheme
-    """Names in the order of the file, which is that of the original's ids, and their colours."""
+    """Names, in the order of the original ids, and their colours."""
     files: dict[int, tuple[Path, Path]]
-    """Photo and coloured labels by number, ascending, reserved photos left out."""
+    """Photo and coloured labels by number, ascending, without reserved photos."""
 
     @staticmethod
     def is_in(root: Path) -> bool:
@@ -52,10 +50,10 @@ class CcpKaggle:
 
     @classmethod
     def open(cls, root: Path) -> "CcpKaggle":
-        """List what is there.
+        """List the photos.
 
         Raises:
-            FileNotFoundError: The folder or its list of colours is not there.
+            FileNotFoundError: The folder or its list of colours does not exist.
             InvalidInputError: The list cannot be read, two files have the same number, or no photo
                 has labels.
         """
@@ -107,14 +105,16 @@ class CcpKaggle:
         """One photo and its labels.
 
         Raises:
-            FileNotFoundError: A file is not there.
+            FileNotFoundError: A file does not exist.
             InvalidInputError: One cannot be read, they differ in size, or a colour has no label.
             ValueError: It is reserved.
         """
         if is_reserved(number):
             raise ValueError(f"photo {number} is reserved (its number ends in 7)")
         photo_path, labels_path = self.files[number]
-        image, coloured = read_photo(photo_path), _read_labels(labels_path)
+        image = read_photo(photo_path)
+        with opened_picture(labels_path) as picture:
+            coloured = np.asarray(picture.convert("RGB"))
         if image.shape != coloured.shape:
             raise InvalidInputError(
                 f"photo {number} is {image.shape[:2]} and its labels {coloured.shape[:2]}; "
@@ -149,7 +149,7 @@ def _read_colours(path: Path) -> LabelScheme:
         names = tuple(row["class_name"].strip() for row in rows)
         levels = np.array([[int(row[channel]) for channel in "rgb"] for row in rows])
         if not rows or levels.min() < 0 or levels.max() > 255:
-            raise ValueError("there is no colour, or one that is not from 0 to 255")
+            raise ValueError("there are no colours, or values outside of 0 to 255")
         names = tuple(RENAMED.get(name, name) for name in names)
         return LabelScheme("coloured", names, levels.astype(np.uint8))
     except KeyError as error:
@@ -174,21 +174,10 @@ def _by_number(folder: Path, left_out: LeftOut) -> dict[int, Path]:
             continue
         numbers = re.findall(r"\d+", path.stem)
         if path.suffix.lower() not in SUFFIXES or not numbers:
-            left_out.add("files that are no numbered picture", path)
+            left_out.add("files that are not numbered pictures", path)
             continue
         number = int(numbers[-1])
         if number in found:
             raise InvalidInputError(f"{found[number]} and {path} have the same number")
         found[number] = path
     return found
-
-
-def _read_labels(path: Path) -> np.ndarray:
-    """(H, W, 3) the colours, never turned: labels have no camera."""
-    try:
-        with Image.open(path) as picture:
-            return np.asarray(picture.convert("RGB"))
-    except FileNotFoundError:
-        raise
-    except (OSError, SyntaxError, ValueError) as error:
-        raise InvalidInputError(f"{path} cannot be read as a picture: {error}") from error

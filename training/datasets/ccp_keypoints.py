@@ -1,12 +1,12 @@
-"""Where the joints of the people in Clothing Co-Parsing are, found once and stored.
+"""Stored keypoints of the people in the photos of Clothing Co-Parsing.
 
-The file `ccp_keypoints.npz` beside this one was made by
+The file `ccp_keypoints.npz` in this folder was made by
 
     python -m training data keypoints --ccp DIR --model pose_landmarker_full.task --out FILE
 
-with MediaPipe's Pose Landmarker (full; Apache-2.0) from the photos with pixel labels, reserved ones
-left out, of Clothing Co-Parsing (Apache-2.0). It holds points only, no pixels. Nobody needs
-MediaPipe to train with it.
+with MediaPipe's Pose Landmarker (full; Apache-2.0) from the photos of Clothing Co-Parsing
+(Apache-2.0) that have pixel labels, without the reserved ones. It holds points and no pixels.
+Training with it does not need MediaPipe.
 
 N photos, 33 landmarks in MediaPipe's order (`model.skeletons.MEDIAPIPE_33_NAMES`).
 """
@@ -23,7 +23,7 @@ from model.skeletons import MEDIAPIPE_33_NAMES
 from training.engine.atomic import replacing
 
 STORED = Path(__file__).with_suffix(".npz")
-"""What comes with the package."""
+"""The file in this package."""
 FORMAT = "habitus-ccp-keypoints-1"
 NUM_LANDMARKS = len(MEDIAPIPE_33_NAMES)
 TEXTS = ("format", "model", "model_sha256")
@@ -35,15 +35,15 @@ class Pose:
     """The landmarks of the one person in a photo."""
 
     landmarks: np.ndarray
-    """(33, 2) float32: x and y over the photo's width and height; may lie outside of 0 to 1. NaN
-    where nobody was found."""
+    """(33, 2) float32: x and y over the photo's width and height, which may lie outside of 0 to 1.
+    NaN if no person was found."""
     visibility: np.ndarray
-    """(33,) float32 in [0, 1]: how likely each is inside the photo and not hidden; 0 where nobody
-    was found."""
+    """(33,) float32 in [0, 1]: probability that the landmark is in the photo and not hidden. 0 if
+    no person was found."""
 
     @property
     def found(self) -> bool:
-        """Whether there is somebody."""
+        """Whether a person was found."""
         return bool(np.isfinite(self.landmarks).all())
 
 
@@ -68,7 +68,7 @@ class CcpKeypoints:
 
     @classmethod
     def empty(cls, model: str, model_sha256: str) -> "CcpKeypoints":
-        """Of no photos yet."""
+        """The keypoints of no photos."""
         return cls(
             model,
             model_sha256,
@@ -80,11 +80,11 @@ class CcpKeypoints:
 
     @classmethod
     def load(cls, path: Path) -> "CcpKeypoints":
-        """Read what `save` wrote.
+        """Read a file that `save` wrote.
 
         Raises:
             FileNotFoundError: There is no such file.
-            InvalidInputError: It is damaged, or of another kind.
+            InvalidInputError: It is damaged, or another kind of file.
         """
         try:
             with path.open("rb") as stream, np.load(stream, allow_pickle=False) as file:
@@ -105,7 +105,7 @@ class CcpKeypoints:
         return keypoints
 
     def save(self, path: Path) -> None:
-        """Write a compressed NumPy archive; the file is there whole or not at all."""
+        """Write a compressed NumPy archive atomically."""
         with replacing(path) as temporary, temporary.open("wb") as file:
             np.savez_compressed(
                 file,
@@ -121,7 +121,7 @@ class CcpKeypoints:
     def extended(
         self, numbers: list[int], sizes: list[tuple[int, int]], poses: list[Pose]
     ) -> "CcpKeypoints":
-        """These and more photos, in the order of their numbers."""
+        """These keypoints and those of more photos, in the order of the photos' numbers."""
         if not numbers:
             return self
         together = np.concatenate([self.numbers, np.array(numbers, np.int32)])
@@ -142,10 +142,10 @@ class CcpKeypoints:
 
         Args:
             number: The photo's.
-            size: Its (height, width): the photo itself must be the one that was looked at.
+            size: Its (height, width), to detect another photo of the same number.
 
         Raises:
-            InvalidInputError: The photo was not looked at, or had another size.
+            InvalidInputError: There are no keypoints of the photo, or it had another size.
         """
         index = int(np.searchsorted(self.numbers, number))
         if index == len(self.numbers) or self.numbers[index] != number:
@@ -162,31 +162,27 @@ class CcpKeypoints:
         return Pose(self.landmarks[index], self.visibility[index])
 
     def digest(self) -> str:
-        """Changes when any point does."""
+        """A digest of all points."""
         digest = hashlib.sha256()
         for name in ARRAYS:
             digest.update(getattr(self, name).tobytes())
         return digest.hexdigest()
 
     def _fault(self) -> str | None:
-        """What is wrong with the arrays."""
+        """The first fault of the arrays."""
         count = len(self.numbers) if self.numbers.ndim == 1 else -1
-        wanted = {
-            "numbers": (np.int32, (count,)),
-            "sizes": (np.int32, (count, 2)),
-            "landmarks": (np.float32, (count, NUM_LANDMARKS, 2)),
-            "visibility": (np.float32, (count, NUM_LANDMARKS)),
-        }
-        for name, (kind, shape) in wanted.items():
-            array: np.ndarray = getattr(self, name)
-            if array.shape != shape or array.dtype != kind:
-                return f"{name} is {array.dtype} of {array.shape}; {kind.__name__} of {shape}"
+        empty = self.empty("", "")
+        for name in ARRAYS:
+            array, like = getattr(self, name), getattr(empty, name)
+            shape = (count, *like.shape[1:])
+            if array.shape != shape or array.dtype != like.dtype:
+                return f"{name} is {array.dtype} of {array.shape}; {like.dtype} of {shape}"
         if (np.diff(self.numbers) <= 0).any():
             return "photo numbers are not ascending"
         finite = np.isfinite(self.landmarks).all((1, 2))
         nobody = np.isnan(self.landmarks).all((1, 2))
         if not (finite | nobody).all():
-            return f"photo {self.numbers[~(finite | nobody)][0]} has landmarks that are no numbers"
+            return f"landmarks of photo {self.numbers[~(finite | nobody)][0]} are partly NaN"
         if not ((self.visibility >= 0) & (self.visibility <= 1)).all():
             return "visibility is outside of 0 to 1"
         return None

@@ -1,4 +1,4 @@
-"""Finds the joints in every photo of Clothing Co-Parsing with MediaPipe, and stores them."""
+"""Detects keypoints in the photos of Clothing Co-Parsing with MediaPipe, and stores them."""
 
 import argparse
 import hashlib
@@ -18,10 +18,10 @@ from training.datasets.ccp_keypoints import NOBODY, CcpKeypoints, Pose
 from training.datasets.mediapipe_people import pose_landmarker
 
 SAVE_EVERY = 50
-"""Photos, about two seconds: all that an interruption loses."""
+"""Number of photos, about two seconds of work, that an interruption loses at most."""
 
 Detector = Callable[[np.ndarray], Pose]
-"""From (H, W, 3) uint8 RGB."""
+"""From (H, W, 3) uint8 RGB to the pose."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -41,12 +41,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         type=output_file,
         default="ccp_keypoints.npz",
         metavar="FILE",
-        help="where they go (%(default)s); photos that it holds already are not looked at again",
+        help="output (%(default)s); photos that it already holds are skipped",
     )
 
 
 def run(args: argparse.Namespace) -> int:
-    """Look at what has not been looked at; compare the bones with the labels."""
+    """Detect the missing keypoints; compare the bones with the labels."""
     dataset = ClothingCoParsing.open(args.ccp)
     sha256 = hashlib.sha256(args.model.read_bytes()).hexdigest()
     keypoints = stored_or_empty(args.out, args.model.name, sha256)
@@ -55,13 +55,14 @@ def run(args: argparse.Namespace) -> int:
     nobody = int(np.isnan(keypoints.landmarks[:, 0, 0]).sum())
     report = check_bones(dataset, keypoints, dataset.numbers)
     sys.stdout.write(
-        f"wrote {args.out}: {len(keypoints.numbers)} photos, {nobody} with nobody\n{report.text()}"
+        f"wrote {args.out}: {len(keypoints.numbers)} photos, {nobody} without a person\n"
+        f"{report.text()}train with them: --set data.keypoints={args.out}\n"
     )
     return 0
 
 
 def stored_or_empty(path: Path, model: str, sha256: str) -> CcpKeypoints:
-    """What an earlier run got done.
+    """The keypoints that an earlier run has stored.
 
     Raises:
         InvalidInputError: The file is damaged, or was made with another landmarker.
@@ -80,13 +81,13 @@ def stored_or_empty(path: Path, model: str, sha256: str) -> CcpKeypoints:
 def detect_all(
     dataset: ClothingCoParsing, detect: Detector, keypoints: CcpKeypoints, out: Path
 ) -> CcpKeypoints:
-    """Add the photos that are missing; the file is brought up to date as the work goes on.
+    """Add the keypoints of the missing photos, and save them from time to time.
 
     Args:
-        dataset: Its photos with pixel labels, reserved ones excepted.
-        detect: Finds the person in a picture.
-        keypoints: What is known already.
-        out: Where everything is stored.
+        dataset: The photos.
+        detect: Detects the person in a picture.
+        keypoints: Of the photos done before.
+        out: The file to save to.
     """
     known = set(keypoints.numbers.tolist())
     missing = [number for number in dataset.numbers if number not in known]
@@ -107,13 +108,13 @@ def detect_all(
 
 @contextmanager
 def mediapipe_detector(path: Path) -> Iterator[Detector]:
-    """MediaPipe's Pose Landmarker, for single pictures and one person.
+    """MediaPipe's Pose Landmarker for single pictures and one person.
 
     Args:
         path: The landmarker's `.task` file.
 
     Raises:
-        HabitusError: mediapipe is not installed, or does not take the file.
+        HabitusError: mediapipe is not installed, or refuses the file.
     """
     with pose_landmarker(path, num_poses=1) as look:
 

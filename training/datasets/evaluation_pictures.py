@@ -1,4 +1,4 @@
-"""Pictures to measure on that training has not seen: from disk, rendered when needed, photos.
+"""Pictures for evaluation, which training has not seen.
 
 H W a picture's size.
 """
@@ -25,7 +25,7 @@ from training.synthetic.stream import generator_digest
 
 
 class RenderedPicture(NamedTuple):
-    """A picture whose silhouettes are known."""
+    """A rendered picture with its silhouettes."""
 
     image: np.ndarray
     """(H, W, 3) uint8 RGB."""
@@ -34,7 +34,7 @@ class RenderedPicture(NamedTuple):
     naked: np.ndarray
     """(H, W) bool."""
     azimuth_deg: float | None
-    """How far the person is turned away; None where no ground truth says it."""
+    """How far the person is turned away from the camera; None without ground truth."""
 
 
 class RenderedFolders:
@@ -45,13 +45,13 @@ class RenderedFolders:
 
         Args:
             folders: In the SHADER layout.
-            fraction: Share of subjects that training held out; None for folders that it did not
-                see, whose subjects all count.
-            split: Of the held-out subjects.
+            fraction: Share of subjects that training did not use; None for folders that it did not
+                use, of which all subjects are taken.
+            split: Of the subjects.
 
         Raises:
-            FileNotFoundError: A folder is not there.
-            InvalidInputError: There is no such frame.
+            FileNotFoundError: A folder does not exist.
+            InvalidInputError: There is no frame of the split.
         """
         self._frames: tuple[tuple[Path, ShaderSubject, int], ...] = tuple(
             (folder, subject, frame)
@@ -62,10 +62,10 @@ class RenderedFolders:
         )
         if not self._frames:
             raise InvalidInputError(
-                f"no {split} subject in {', '.join(map(str, folders))}; with --all-subjects every "
-                "subject counts"
+                f"no {split} subject in {', '.join(map(str, folders))}; --all-subjects takes "
+                "every subject"
             )
-        # Frames of a subject follow one another, and their ground truth is one file.
+        # The frames of a subject come one after the other and share their ground truth.
         self._azimuths = functools.lru_cache(maxsize=8)(_azimuths)
 
     def __len__(self) -> int:
@@ -77,7 +77,7 @@ class RenderedFolders:
         return f"{folder.as_posix()}/{subject.key}/{frame}"
 
     def stamp(self, index: int) -> str:
-        """Sizes and times of both files."""
+        """Sizes and modification times of both files."""
         _, subject, frame = self._frames[index]
         return file_stamp(*(picture_path(subject.folder, k, frame) for k in ("dressed", "naked")))
 
@@ -85,7 +85,7 @@ class RenderedFolders:
         """Decode one frame.
 
         Raises:
-            FileNotFoundError: It is not there any more.
+            FileNotFoundError: It no longer exists.
             InvalidInputError: It cannot be read.
             AssetError: The subject's ground truth is damaged.
         """
@@ -101,7 +101,7 @@ class RenderedFolders:
 
 
 def _azimuths(subject: ShaderSubject) -> tuple[float, ...]:
-    """Of every frame of a subject; empty without ground truth."""
+    """Azimuths of every frame of a subject; empty without ground truth."""
     if truth_path(subject) is None:
         return ()
     return tuple(azimuth_deg(pose[:3]) for pose in read_truth(subject).poses)
@@ -109,26 +109,26 @@ def _azimuths(subject: ShaderSubject) -> tuple[float, ...]:
 
 @dataclass(frozen=True)
 class SyntheticSettings:
-    """What decides every pixel of people who are rendered as they are needed."""
+    """Settings of people who are rendered during evaluation."""
 
     num_subjects: int = 200
-    """People, half of each gender."""
+    """Number of people, half of each gender."""
     num_frames: int = 5
-    """Pictures of each."""
+    """Number of pictures of each person."""
     size: int = 256
     """Side of the pictures in pixels."""
     seed: int = TEST_SEED
 
 
 class SyntheticPeople:
-    """People rendered as they are needed; nothing is written to disk."""
+    """People rendered during evaluation; nothing is written to disk."""
 
     def __init__(self, settings: SyntheticSettings) -> None:
         self._settings = settings
         self._code = generator_digest()
-        # Built with the first picture: a run that has every number already needs no renderer.
+        # Built with the first picture: resuming a complete evaluation needs no renderer.
         self._synthesizer = functools.cache(lambda: Synthesizer(settings.seed))
-        # Frames of a subject follow one another, and making the subject takes most of the time.
+        # The frames of a subject come one after the other; making the subject takes most time.
         self._subject = functools.lru_cache(maxsize=1)(lambda n: self._synthesizer().subject(n))
 
     def __len__(self) -> int:
@@ -140,7 +140,7 @@ class SyntheticPeople:
         return f"synthetic/{self._settings.seed}/{self._settings.size}/{subject}/{frame}"
 
     def stamp(self, index: int) -> str:  # noqa: ARG002  (the same for all)
-        """Digest of the code that renders."""
+        """Digest of the rendering code."""
         return self._code
 
     def __getitem__(self, index: int) -> RenderedPicture:
@@ -157,13 +157,13 @@ class SyntheticPeople:
 
 
 class LabelledStreetPhotos:
-    """Photos of Clothing Co-Parsing that are kept out of training."""
+    """Photos of a split of Clothing Co-Parsing."""
 
     def __init__(self, dataset: LabelledPhotos, split: Split) -> None:
         """List those of a split.
 
         Raises:
-            InvalidInputError: There are none.
+            InvalidInputError: The split has none.
         """
         self.dataset = dataset
         self._numbers = dataset.numbers_of(split)
@@ -178,7 +178,7 @@ class LabelledStreetPhotos:
         return f"ccp/{self._numbers[index]:04d}"
 
     def stamp(self, index: int) -> str:
-        """Sizes and times of the photo and its labels."""
+        """Sizes and modification times of the photo and its labels."""
         number = self._numbers[index]
         return file_stamp(self.dataset.photo_path(number), self.dataset.labels_path(number))
 
@@ -188,7 +188,7 @@ class LabelledStreetPhotos:
 
 
 class PhotosWithMasks:
-    """Photos of people with masks that no training has seen."""
+    """Photos of people with masks, none of which was used for training."""
 
     def __init__(self, photos: PersonPhotos) -> None:
         self._photos = photos
@@ -201,7 +201,7 @@ class PhotosWithMasks:
         return f"people/{self._photos.names[index]}"
 
     def stamp(self, index: int) -> str:
-        """Sizes and times of the photo and its mask."""
+        """Sizes and modification times of the photo and its mask."""
         return file_stamp(*self._photos.paths(self._photos.names[index]))
 
     def __getitem__(self, index: int) -> PersonPhoto:
@@ -210,17 +210,17 @@ class PhotosWithMasks:
 
 
 def file_stamp(*paths: Path) -> str:
-    """Sizes and times of files."""
+    """Sizes and modification times of files."""
     found = [path.stat() for path in paths]
     return " ".join(f"{stat.st_size}-{stat.st_mtime_ns}" for stat in found)
 
 
 def azimuth_deg(orientation: np.ndarray) -> float:
-    """How far a person is turned from the camera: 0 faces it, 180 shows the back.
+    """How far a person is turned away from the camera: 0 for the front, 180 for the back.
 
-    It is the angle, about the vertical, between where the person faces (+Z of SMPL's body, turned
-    by the global orientation) and the camera, which looks along -Z with Y up. SHADER does not state
-    its camera; `data synth` writes this one.
+    It is the angle about the vertical between the person's front (+Z of SMPL's body, rotated by the
+    global orientation) and the camera, which looks along -Z with Y up. This is the camera of `data
+    synth`; SHADER does not state its camera.
 
     Args:
         orientation: (3,) axis-angle, the first joint of `poses`.

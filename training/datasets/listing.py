@@ -1,4 +1,4 @@
-"""What a folder of somebody else's data holds, and what of it is left out."""
+"""Lists the files of foreign datasets, and counts the files that are left out."""
 
 import re
 from collections import Counter
@@ -15,18 +15,18 @@ SYSTEM_NAMES = {
 
 
 class LeftOut:
-    """Counts of files and folders that a reader does not use, by the reason, with an example."""
+    """Counts the files and folders that a reader does not use, by reason, with an example."""
 
     def __init__(self) -> None:
         self._counts: Counter[str] = Counter()
         self._examples: dict[str, str] = {}
 
     def add(self, reason: str, example: Path | str) -> None:
-        """Count one.
+        """Count one file or folder.
 
         Args:
             reason: Completes the sentence "left out are 3 ...".
-            example: Shown if it is the first.
+            example: Shown if it is the first with this reason.
         """
         self._counts[reason] += 1
         self._examples.setdefault(reason, str(example))
@@ -44,7 +44,7 @@ class LeftOut:
 
 
 def is_hidden(path: Path) -> bool:
-    """Whether a file or folder is hidden, or belongs to an operating system or a drive."""
+    """Whether a file or folder is hidden, or belongs to the system or a drive."""
     return path.name[0] in ".@#$~" or path.name in SYSTEM_NAMES
 
 
@@ -53,12 +53,12 @@ def files_by_number(
 ) -> dict[int, Path]:
     """The files of a folder by the number in their names, ascending; none without a folder.
 
-    Where two have the same number, the one with the usual name counts, else the first by name.
+    Of two files with the same number, the one with the usual name is used, else the first by name.
 
     Args:
-        folder: Hidden files and folders in it are passed over.
+        folder: Hidden files and folders in it are ignored.
         pattern: Of a whole name; its first group is the number.
-        usual: The name that a number usually has, as a format string.
+        usual: The usual name of a file, as a format string.
         left_out: Other names and second files of a number are counted there.
     """
     left_out = LeftOut() if left_out is None else left_out
@@ -79,6 +79,6 @@ def files_by_number(
 
 
 def file_of_number(folder: Path, pattern: re.Pattern[str], usual: str, number: int) -> Path:
-    """The file that `files_by_number` gives a number; by its usual name where there is none."""
+    """The file of a number as in `files_by_number`; the usual path if there is none."""
     path = folder / usual.format(number)
     return path if path.exists() else files_by_number(folder, pattern, usual).get(number, path)

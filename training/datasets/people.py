@@ -1,4 +1,4 @@
-"""Photos of people from anywhere, with masks of the persons: to measure on, never to learn from.
+"""Reads photos of people with masks of the persons, for evaluation only.
 
     photos/1.jpg
     masks/1.png    255 on the person; at the photo's size or another of its proportions
@@ -10,18 +10,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from model.errors import InvalidInputError
-from training.datasets.photo import read_photo
+from training.datasets.photo import opened_picture, read_photo
 
 PROPORTIONS = 0.01
-"""How far width over height of a mask may be from that of its photo: sizes are whole pixels."""
+"""Largest relative difference of the aspect ratios of mask and photo."""
 
 
 @dataclass(frozen=True)
 class PersonPhoto:
-    """A photo and where the person is."""
+    """A photo and the mask of its person."""
 
     image: np.ndarray
     """(H, W, 3) uint8 RGB."""
@@ -35,15 +34,15 @@ class PersonPhotos:
 
     root: Path
     names: tuple[str, ...]
-    """Of the photos, without their endings."""
+    """Names of the photos, without suffix."""
 
     @classmethod
     def open(cls, root: Path) -> "PersonPhotos":
-        """List what is there.
+        """List the photos.
 
         Raises:
-            FileNotFoundError: The folder is not there.
-            InvalidInputError: There is no photo, or one has no mask or is there without its mask.
+            FileNotFoundError: The folder does not exist.
+            InvalidInputError: There are no photos, or a photo or a mask is alone.
         """
         if not root.is_dir():
             raise FileNotFoundError(root)
@@ -65,19 +64,14 @@ class PersonPhotos:
         """One photo and its mask.
 
         Raises:
-            FileNotFoundError: One is not there.
+            FileNotFoundError: One of them does not exist.
             InvalidInputError: One cannot be read, or their proportions differ.
         """
         photo, mask = self.paths(name)
         image = read_photo(photo)
-        try:
-            with Image.open(mask) as picture:
-                width, height = picture.size
-                scaled = picture.convert("L").resize((image.shape[1], image.shape[0]))
-        except FileNotFoundError:
-            raise
-        except (OSError, SyntaxError, ValueError) as error:
-            raise InvalidInputError(f"{mask} cannot be read as a picture: {error}") from error
+        with opened_picture(mask) as picture:
+            width, height = picture.size
+            scaled = picture.convert("L").resize((image.shape[1], image.shape[0]))
         if abs(width * image.shape[0] / (height * image.shape[1]) - 1) > PROPORTIONS:
             raise InvalidInputError(
                 f"{photo} is {image.shape[:2]} and its mask {(height, width)}; "

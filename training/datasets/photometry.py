@@ -1,4 +1,4 @@
-"""Changes of colour, sharpness and noise: one person under many cameras and lights.
+"""Random changes of colour, sharpness, noise and compression.
 
 H W a picture's size.
 """
@@ -26,12 +26,12 @@ class Photometry:
 
 
 def vary(image: np.ndarray, rng: np.random.Generator, settings: Photometry) -> np.ndarray:
-    """A photo of the same scene by another camera.
+    """Change a photo at random.
 
     Args:
         image: (H, W, 3) uint8.
         rng: Of this sample.
-        settings: How far to go.
+        settings: Strengths and probabilities.
     """
     if rng.random() < settings.blur_probability:
         image = _blurred(image, rng.uniform(0.3, 0.01 * max(image.shape[:2]) + 0.3))
@@ -46,7 +46,7 @@ def vary(image: np.ndarray, rng: np.random.Generator, settings: Photometry) -> n
 
 
 def _recoloured(image: np.ndarray, rng: np.random.Generator, settings: Photometry) -> np.ndarray:
-    """Gamma, exposure, a cast, saturation and contrast; (H, W, 3) float32 around [0, 1]."""
+    """Change gamma, exposure, cast, saturation, contrast; (H, W, 3) float32, about [0, 1]."""
     strength = settings.colour
     levels = np.linspace(0, 1, 256) ** np.exp(rng.uniform(-strength, strength))
     exposure = np.exp(rng.uniform(-strength, strength))
@@ -59,7 +59,7 @@ def _recoloured(image: np.ndarray, rng: np.random.Generator, settings: Photometr
     mix = saturation * np.eye(3) + (1 - saturation) * LUMINANCE[None, :]
     matrix = (contrast * exposure * cast)[:, None] * mix
     pixels = levels.astype(np.float32)[image] @ matrix.T.astype(np.float32)
-    # Contrast turns around the picture's own mean.
+    # Contrast changes about the mean of the picture.
     shift = np.float32(offset + (1 / contrast - 1) * float(pixels.mean()))
     recoloured: np.ndarray = pixels + shift
     return recoloured

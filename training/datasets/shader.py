@@ -1,11 +1,11 @@
-"""The SHADER layout: dressed/naked picture pairs of synthetic people, with their body parameters.
+"""Reads the SHADER layout: pairs of a dressed and a naked picture of synthetic people.
 
     SHADER-r1_1/maleBatch001/0000/dressed/Image0000.png    RGBA; alpha is the dressed silhouette
                                  /naked/Image0000.png      RGBA; alpha is the body's silhouette
                                  /gt0000.pkl               body parameters of every frame
 
-Source: https://github.com/YCL92/SHADER, README of March 2021. Some samples are missing there on
-purpose. Body parameters are read in `shader_truth`.
+Source: https://github.com/YCL92/SHADER, README of March 2021. Some samples are missing by design.
+`shader_truth` reads the body parameters.
 
 H W a picture's size.
 """
@@ -17,10 +17,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from model.errors import InvalidInputError
 from training.datasets.listing import LeftOut, file_of_number, files_by_number, is_hidden
+from training.datasets.photo import opened_picture
 
 logger = logging.getLogger(__name__)
 
@@ -49,7 +49,7 @@ class ShaderSubject:
 
     @property
     def key(self) -> str:
-        """Unique within a dataset, and the same wherever the dataset lies."""
+        """Unique within a dataset, and independent of the dataset's folder."""
         return f"{self.batch}/{self.name}"
 
 
@@ -58,7 +58,7 @@ def iter_batches(root: Path, left_out: LeftOut | None = None) -> Iterator[Path]:
 
     Args:
         root: The folder that holds the batches.
-        left_out: Other folders with samples in them are counted there.
+        left_out: Counts other folders that hold samples.
 
     Raises:
         FileNotFoundError: `root` does not exist.
@@ -78,7 +78,7 @@ def iter_batches(root: Path, left_out: LeftOut | None = None) -> Iterator[Path]:
 
 
 def other_folders(root: Path) -> list[Path]:
-    """Folders that are no batch by their names but hold samples, by name."""
+    """Folders that hold samples but have other names than batches, by name."""
     return [
         folder
         for folder in sorted(root.iterdir())
@@ -90,11 +90,11 @@ def other_folders(root: Path) -> list[Path]:
 
 
 def iter_subjects(root: Path, left_out: LeftOut | None = None) -> Iterator[ShaderSubject]:
-    """Every sample folder, batch by batch; nothing is read but folder listings.
+    """Every sample folder, batch by batch; only folders are read.
 
     Args:
         root: The folder that holds the batches.
-        left_out: What is not used is counted there; without it one line is logged at the end.
+        left_out: Counts the files that are not used; without it they are logged at the end.
 
     Raises:
         FileNotFoundError: `root` does not exist.
@@ -109,7 +109,7 @@ def iter_subjects(root: Path, left_out: LeftOut | None = None) -> Iterator[Shade
 
 
 def subject_folders(batch: Path) -> list[Path]:
-    """The sample folders of a batch, by name; hidden ones are passed over."""
+    """The sample folders of a batch, by name, without hidden ones."""
     return sorted(f for f in batch.iterdir() if f.is_dir() and not is_hidden(f))
 
 
@@ -118,7 +118,7 @@ def list_subject(folder: Path, left_out: LeftOut | None = None) -> ShaderSubject
 
     Args:
         folder: Of the sample.
-        left_out: Pictures that are not used are counted there.
+        left_out: Counts the pictures that are not used.
     """
     dressed, naked = (list_pictures(folder / kind, left_out) for kind in KINDS)
     if left_out is not None:
@@ -130,15 +130,15 @@ def list_subject(folder: Path, left_out: LeftOut | None = None) -> ShaderSubject
 
 
 def list_pictures(folder: Path, left_out: LeftOut | None = None) -> dict[int, Path]:
-    """The pictures in a `dressed` or `naked` folder by frame; none where there is no folder."""
+    """The pictures in a `dressed` or `naked` folder by frame; none without the folder."""
     return files_by_number(folder, PICTURE_NAME, USUAL_NAME, left_out)
 
 
 def picture_path(folder: Path, kind: str, frame: int) -> Path:
-    """Where a frame's picture lies, whatever the case and the padding of its name.
+    """The file of a frame's picture, in any case and with any padding of its number.
 
     Args:
-        folder: The subject's.
+        folder: Of the sample.
         kind: `dressed` or `naked`.
         frame: Its number.
     """
@@ -152,18 +152,13 @@ def read_rgba(path: Path) -> np.ndarray:
         FileNotFoundError: There is no such file.
         InvalidInputError: It cannot be decoded, or has no alpha channel.
     """
-    try:
-        with Image.open(path) as picture:
-            if "A" not in picture.getbands():
-                raise InvalidInputError(
-                    f"{path} is {picture.mode}; a picture with an alpha channel is needed, "
-                    "since alpha is the silhouette"
-                )
-            return np.asarray(picture.convert("RGBA"))
-    except FileNotFoundError:
-        raise
-    except (OSError, SyntaxError, ValueError) as error:
-        raise InvalidInputError(f"{path} cannot be read as a picture: {error}") from error
+    with opened_picture(path) as picture:
+        if "A" not in picture.getbands():
+            raise InvalidInputError(
+                f"{path} is {picture.mode}; a picture with an alpha channel is needed, since alpha "
+                "is the silhouette"
+            )
+        return np.asarray(picture.convert("RGBA"))
 
 
 def read_pair(folder: Path, frame: int) -> tuple[np.ndarray, np.ndarray]:

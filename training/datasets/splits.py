@@ -1,8 +1,8 @@
-"""Which people and photos are learned from, which choose, and which are only reported.
+"""Assigns people and photos to the training, validation and test split.
 
-Training learns from `training`. Whatever is chosen (the best step, an average, a balance, a recipe)
-is chosen by `validation`. `test` chooses nothing: it is reported once for each release. The split
-of a subject or a photo depends on its name alone, whatever else is there.
+`training` is learned from. `validation` selects the best step, averages, label factors and recipes.
+`test` selects nothing and is reported once for each release. The split of a subject or a photo
+depends on its name only.
 """
 
 import hashlib
@@ -12,11 +12,11 @@ from typing import Literal
 Split = Literal["training", "validation", "test"]
 
 VALIDATION_SEED = 1_907_301_977
-"""Of rendered people to choose by. Recipes and `data synth` count from 0."""
+"""Seed of rendered people for validation. Recipes and `data synth` use small seeds."""
 TEST_SEED = 2_026_113_018
-"""Of rendered people to report. A release takes a new one."""
+"""Seed of rendered people for tests. Each release uses a new one."""
 HELD_OUT_PHOTOS = 0.1
-"""Share of the photos of Clothing Co-Parsing that is not learned from."""
+"""Share of the photos of Clothing Co-Parsing for validation and test."""
 
 REPORTED_SHARE = 1 / 3
 """Of the collections of everyday photos, by file name; a tenth of the others chooses."""
@@ -27,23 +27,23 @@ _FRAME = re.compile(r"_f\d+$")
 
 
 def photo_split(number: int) -> Split | None:
-    """Of a photo of Clothing Co-Parsing; None for a reserved one, which nothing here reads."""
+    """The split of a photo of Clothing Co-Parsing; None for a reserved one, which is never read."""
     if is_reserved(number):
         return None
     return _split(f"habitus-ccp-1/{number}", HELD_OUT_PHOTOS)
 
 
 def is_reserved(number: int) -> bool:
-    """Whether a photo's number ends in 7: kept for a final examination outside this package."""
+    """Whether a photo's number ends in 7: it is kept for examinations outside of this package."""
     return number % 10 == 7
 
 
 def subject_split(key: str, held_out: float) -> Split:
-    """Of a subject of a SHADER-layout folder.
+    """The split of a subject in the SHADER layout.
 
     Args:
         key: Batch and subject, such as `maleBatch001/0000`.
-        held_out: Share of the subjects that is not learned from.
+        held_out: Share of the subjects for validation and test.
     """
     return _split(f"habitus-subjects-1/{key}", held_out)
 
@@ -62,7 +62,7 @@ def everyday_photo_split(folder: str, stem: str) -> Split:
     name = f"habitus-photos-1/{folder}/{_FRAME.sub('', stem)}"
     if folder not in REPORTED_COLLECTIONS:
         return _split(name, HELD_OUT_PHOTOS)
-    place = _place(name)
+    place = _position(name)
     if place < REPORTED_SHARE:
         return "test"
     chooses = place < REPORTED_SHARE + (1 - REPORTED_SHARE) / 10
@@ -70,12 +70,12 @@ def everyday_photo_split(folder: str, stem: str) -> Split:
 
 
 def _split(name: str, held_out: float) -> Split:
-    """A share is held out, and half of that is the test."""
-    if _place(name) >= held_out:
+    """`held_out` is the share of validation and test together; half of it is test."""
+    if _position(name) >= held_out:
         return "training"
-    return "test" if _place(f"habitus-test-1/{name}") < 0.5 else "validation"
+    return "test" if _position(f"habitus-test-1/{name}") < 0.5 else "validation"
 
 
-def _place(name: str) -> float:
-    """In [0, 1), uniform over names."""
+def _position(name: str) -> float:
+    """A number in [0, 1), uniform over names."""
     return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big") / 2**64

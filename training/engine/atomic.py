@@ -1,4 +1,4 @@
-"""Text files that are there whole or not at all, and what `model.atomic` has for other files."""
+"""Writes text files atomically; `model.atomic` does it for other files."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ __all__ = ["StorageError", "leftovers", "replacing", "write_text", "writing"]
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text file as `replacing` does.
+    """Write a text file atomically.
 
     Raises:
         IsADirectoryError: `path` is a folder.

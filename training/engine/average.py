@@ -1,11 +1,11 @@
 """Averages the weights of checkpoints: python -m training average <slug>.
 
-For checkpoints of which each began with the one before, or all with the same: their weights lie so
-near to each other that their mean is a network too, mostly a better one than each of them, and it
-costs no more than one. Where they were trained apart it is none at all. Measure it.
+The checkpoints must have been trained from one another or from the same checkpoint. The averaged
+network is often better than each of them, at the cost of one. For checkpoints that were trained
+independently the average is useless.
 
 Source: Wortsman et al., Model soups: averaging weights of multiple fine-tuned models improves
-accuracy without increasing inference time, ICML 2022, section 2 (the uniform one).
+accuracy without increasing inference time, ICML 2022, section 2 (uniform soup).
 """
 
 import argparse
@@ -36,7 +36,7 @@ class Averaging:
 
     slug: str
     architectures: tuple[str, ...]
-    """Those that a checkpoint may hold."""
+    """Architectures that a checkpoint may have."""
 
     def configure(self, parser: argparse.ArgumentParser) -> None:
         """Options of `python -m training average`."""
@@ -80,9 +80,9 @@ class Averaging:
 
 
 def mean_of(weights: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
-    """The mean of each tensor, formed in float32, in half precision; integers are the last one's.
+    """The mean of each tensor, computed in float32 and returned in half precision.
 
-    A batch norm's statistics are averaged as its weights are.
+    The statistics of batch norms are averaged as weights are. Integers are those of the last one.
 
     Args:
         weights: Of each checkpoint, with the same names and shapes.
@@ -97,13 +97,10 @@ def mean_of(weights: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
 
 
 def _header(headers: Sequence[CheckpointHeader], command: str) -> CheckpointHeader:
-    """Every part of every one's training once, then the averaging; nothing is measured yet."""
+    """The training parts of all checkpoints, each once, then the averaging; no metrics."""
     parts = [part for header in headers for part in header.lineage]
     mean = TrainingPart(
-        recipe={
-            "command": command,
-            "average_of": [header.sha256 for header in headers],
-        },
+        recipe={"command": command, "average_of": [header.sha256 for header in headers]},
         commit=current_commit(),
         data=f"the mean of the weights of {len(headers)} checkpoints",
         steps=0,

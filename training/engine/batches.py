@@ -1,4 +1,4 @@
-"""Which samples make up which step, and the workers that make them."""
+"""Assigns samples to steps, and loads them with worker processes."""
 
 import atexit
 import multiprocessing
@@ -15,7 +15,7 @@ from model.errors import InvalidInputError
 
 @dataclass(frozen=True)
 class Stage:
-    """A part of a run in which pictures and batches have one size."""
+    """A part of a run with one picture size and one batch size."""
 
     image_size: int
     """Side of the network's input, in pixels."""
@@ -23,7 +23,7 @@ class Stage:
     batch_size: int
 
     def __post_init__(self) -> None:
-        """Refuse an empty stage.
+        """Check the ranges.
 
         Raises:
             ValueError: Something is not positive.
@@ -35,31 +35,31 @@ class Stage:
 
 @dataclass(frozen=True)
 class SampleKey:
-    """All that a sample depends on, besides the run's seed."""
+    """All that a sample depends on besides the seed of the run."""
 
     index: int
-    """Number of the sample since the start of the run."""
+    """Number of the sample in the run, from 0."""
     image_size: int
     """Side of the network's input, in pixels."""
 
 
 class StagedBatches(Sampler[list[SampleKey]]):
-    """The keys of each step's samples, from any step on.
+    """The keys of the samples of each step, from any step on.
 
-    Each of N processes takes every Nth sample of a batch: everybody's first part of a share is then
-    together the first part of the batch, as accumulation needs it.
+    Each of N processes takes every Nth sample of a batch. The first parts of all shares are then
+    the first part of the batch, as gradient accumulation needs it.
     """
 
     def __init__(
         self, stages: Sequence[Stage], first_step: int = 0, rank: int = 0, num_processes: int = 1
     ) -> None:
-        """Plan a run.
+        """Create the sampler of one process.
 
         Args:
             stages: In order.
-            first_step: From 0; where to continue.
+            first_step: The step to continue with, from 0.
             rank: Of this process, from 0.
-            num_processes: That share each batch.
+            num_processes: Number of processes that share each batch.
         """
         self.stages = tuple(stages)
         self.first_step = first_step
@@ -67,11 +67,11 @@ class StagedBatches(Sampler[list[SampleKey]]):
         self.num_processes = num_processes
 
     def __len__(self) -> int:
-        """Steps that are left."""
+        """The number of remaining steps."""
         return max(0, num_steps(self.stages) - self.first_step)
 
     def __iter__(self) -> Iterator[list[SampleKey]]:
-        """One list of keys a step."""
+        """One list of keys for each step."""
         step = index = 0
         for stage in self.stages:
             for _ in range(stage.steps):
@@ -85,20 +85,20 @@ class StagedBatches(Sampler[list[SampleKey]]):
 
 
 def num_steps(stages: Sequence[Stage]) -> int:
-    """Of all stages together."""
+    """The number of steps of all stages."""
     return sum(stage.steps for stage in stages)
 
 
 def check_shares(stages: Sequence[Stage], num_processes: int, accumulate: int) -> None:
-    """See that every batch can be shared out.
+    """Check that every batch can be divided into equal shares.
 
     Args:
         stages: Of the run.
-        num_processes: That have equal shares of each batch.
-        accumulate: Equal parts that each takes its share in.
+        num_processes: Number of shares of each batch.
+        accumulate: Number of parts of each share.
 
     Raises:
-        InvalidInputError: A batch size is no multiple of their product.
+        InvalidInputError: A batch size is not a multiple of their product.
     """
     shares = num_processes * accumulate
     for number, stage in enumerate(stages):
@@ -112,13 +112,13 @@ def check_shares(stages: Sequence[Stage], num_processes: int, accumulate: int) -
 def batch_loader(
     samples: Dataset[Any], batches: Sampler[list[Any]], num_workers: int, device: torch.device
 ) -> DataLoader[Any]:
-    """Batches in the sampler's order, made ahead by worker processes.
+    """Batches in the sampler's order, loaded ahead by worker processes.
 
     Args:
-        samples: Each a function of its key alone, so that the number of workers changes nothing.
+        samples: Each depends on its key only, so that the number of workers has no effect.
         batches: Keys of each batch.
-        num_workers: Processes; 0 makes the samples in this one.
-        device: Where batches will go: pinned memory for CUDA.
+        num_workers: Number of processes; with 0, this process loads the samples.
+        device: Memory is pinned for CUDA devices.
     """
     if num_workers < 0:
         raise InvalidInputError(f"num_workers is {num_workers}; it must not be negative")

@@ -1,4 +1,4 @@
-"""What every experiment has: its recipe's fields, and the header of its checkpoint."""
+"""The fields that all recipes have, and the header of a run's checkpoint."""
 
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -43,15 +43,15 @@ Batch = TypeVar("Batch", bound=tuple[Tensor, ...])
 
 
 def run_header(folder: RunFolder, data: str) -> CheckpointHeader:
-    """What the checkpoint of a run's best weights says of itself, its network left out.
+    """The header of a run's checkpoint, without architecture and config.
 
     Args:
         folder: Of the run.
-        data: What it learned from, in words.
+        data: The training data in words.
 
     Raises:
-        InvalidInputError: Nothing was judged yet.
-        CheckpointError: The lineage of what it started from is damaged.
+        InvalidInputError: There was no validation yet.
+        CheckpointError: The lineage of the initial checkpoint is damaged.
     """
     description, best = folder.describe(), folder.load_best()
     part = TrainingPart(

@@ -87,11 +87,7 @@ class Fitting(Generic[Recipe]):
             help="the run's folder (%(default)s)",
         )
         parser.add_argument("--resume", action="store_true", help="continue the run in that folder")
-        parser.add_argument(
-            "--prepare",
-            action="store_true",
-            help="only read, check and pack the data, as every run does before its first step",
-        )
+        parser.add_argument("--prepare", action="store_true", help="only check and pack the data")
         parser.add_argument("--initial", metavar="FILE", help="checkpoint to start from")
         parser.add_argument("--device", type=device, help="auto, cpu, cuda, cuda:1 ...")
         parser.add_argument("--seed", type=at_least(0), metavar="N", help="of all random numbers")
@@ -198,8 +194,8 @@ class Fitting(Generic[Recipe]):
     def _announce(self, recipe: Recipe, args: argparse.Namespace) -> None:
         """Say what will be trained, on what data, from which weights, and where the results go."""
         stages = ", then ".join(
-            f"{stage.steps} steps of {stage.batch_size} pictures at {stage.image_size} px"
-            for stage in recipe.stages
+            f"{one.steps} steps of {one.batch_size} pictures at {one.image_size} px"
+            for one in recipe.stages
         )
         weights = getattr(recipe, "weights", "none")
         start = recipe.initial or ("random weights" if weights == "none" else weights)

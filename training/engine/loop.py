@@ -1,12 +1,13 @@
-"""The loop: learn, judge, save, until the end or until somebody interrupts."""
+"""The training loop: learn, validate and save until the end or an interruption."""
 
 import logging
+import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
 from signal import Signals
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from torch import Tensor
 from tqdm import tqdm
@@ -22,7 +23,6 @@ from training.engine.distributed import (
     rank,
 )
 from training.engine.interruption import noted_signals
-from training.engine.progress_bar import progress_bar, show
 from training.engine.run import RunFolder
 from training.engine.run_progress import RunProgress
 from training.engine.seeding import seed_step
@@ -30,34 +30,36 @@ from training.engine.tasks import Task
 
 Batch = TypeVar("Batch", bound=tuple[Tensor, ...])
 logger = logging.getLogger(__name__)
+TERMINAL_SECONDS, FILE_SECONDS = 0.5, 60.0
+"""Shortest time between two updates. In a file, each update is a line."""
 
 
 @dataclass(frozen=True)
 class Routine:
-    """What happens every so many steps."""
+    """Intervals and limits of a run."""
 
     judge_every: int = 500
     save_every: int = 500
     log_every: int = 20
     num_workers: int = 1
-    """Processes that make samples; for each process of torchrun."""
+    """Processes that load samples, for each process of torchrun."""
     patience: int = 0
-    """Judgements without progress after which the run ends early; 0 never ends it."""
+    """Validations without progress after which the run ends early; 0 never ends it."""
     min_delta: float = 0.0
-    """By how much the score must rise to count as progress."""
+    """Smallest rise of the score that counts as progress."""
     processor_minutes: float = 0.0
-    """Processor time of this process after which the run ends, held-out judgement not counted; 0
-    sets no limit. Samples count where `num_workers` is 0."""
+    """Processor time of this process after which the run ends, without validation; 0 sets no limit.
+    It includes the samples if `num_workers` is 0."""
     max_gap: float = 0.0
-    """How far the judged loss may be above the learned one; as far or farther, a judgement counts
-    as one without progress, whatever its score. 0 sets no limit."""
+    """Largest difference between validation loss and training loss. With a larger one a validation
+    counts as one without progress, whatever its score. 0 sets no limit."""
 
     def __post_init__(self) -> None:
-        """Refuse intervals that never come.
+        """Check the ranges.
 
         Raises:
-            ValueError: An interval is not positive, something else is negative, or there would be
-                judgements without a learned loss to compare with.
+            ValueError: An interval is not positive, another number is negative, or there would be
+                validations without a training loss to compare with.
         """
         for name in ("judge_every", "save_every", "log_every"):
             if getattr(self, name) < 1:
@@ -68,7 +70,7 @@ class Routine:
         if self.max_gap and self.log_every > self.judge_every:
             raise ValueError(
                 f"log_every is {self.log_every}; with max_gap the loss must be logged at least "
-                f"every {self.judge_every} steps, before each judgement"
+                f"every {self.judge_every} steps, before each validation"
             )
 
 
@@ -77,14 +79,14 @@ class Outcome:
     """How a run ended."""
 
     step: int
-    """Steps done."""
+    """Number of steps done."""
     finished: bool
-    """By its last step, for lack of progress or at the end of its processor time; else it was
-    interrupted, and can be continued."""
+    """Whether it ended by itself: after the last step, for lack of progress, or at its time limit.
+    Otherwise it was interrupted, and can be continued."""
     metrics: dict[str, float]
-    """Of the best weights so far; in the first process."""
+    """Of the best weights so far, in the first process."""
     signal: Signals | None = None
-    """What interrupted it."""
+    """The signal that interrupted it."""
 
 
 def fit(
@@ -96,25 +98,24 @@ def fit(
     run: RunFolder,
     seed: int = 0,
 ) -> Outcome:
-    """Train until `num_steps`, from wherever the run's folder says it is.
+    """Train until `num_steps`, from the state in the run's folder if there is one.
 
-    Every process of torchrun comes here. The first one judges, writes and talks; all learn from
-    their shares of the batches, and stop after the same step.
+    Every process of torchrun calls this. All learn from their shares of the batches and stop after
+    the same step; the first one also validates, writes files and logs.
 
     Args:
-        task: Fresh; its state is read from the run's folder where there is one.
-        batches_from: This process's share of the batches of this and all later steps; the same for
-            the same step.
-        judging: The held-out batches, the same each time.
+        task: In its initial state.
+        batches_from: This process's share of the batches of a step and all later ones.
+        judging: The validation batches, the same each time.
         num_steps: Of the whole run.
-        routine: What happens when.
-        run: Where state and curves go.
-        seed: Of what is random while learning, such as dropout.
+        routine: Intervals and limits.
+        run: The folder of states and curves.
+        seed: Of random numbers in the network, such as dropout.
 
     Raises:
-        CheckpointError: What was saved to continue from is damaged.
+        CheckpointError: The saved state is damaged.
         InvalidInputError: Processes on several machines do not share the run's folder.
-        StorageError: The disk is full. What was saved before is whole.
+        StorageError: The disk is full. Earlier states are complete.
     """
     progress = _resume(task, run, num_steps)
     first = is_first()
@@ -175,10 +176,10 @@ def fit(
 
 
 def _resume(task: Task[Batch], run: RunFolder, num_steps: int) -> RunProgress:
-    """Bring the task to where the run was saved.
+    """Load the saved state into the task.
 
     Raises:
-        CheckpointError: What was saved is damaged.
+        CheckpointError: It is damaged.
         InvalidInputError: Another process finds another state.
     """
     progress = RunProgress()
@@ -186,7 +187,7 @@ def _resume(task: Task[Batch], run: RunFolder, num_steps: int) -> RunProgress:
         task.load_state_dict(state["task"])
         progress = RunProgress.from_state(state)
         logger.info("continuing after step %d of %d", progress.step, num_steps)
-    # Nobody writes before everybody has read.
+    # No process writes before all have read.
     if (furthest := largest(progress.step)) > progress.step:
         raise InvalidInputError(
             f"{run.path} is at step {progress.step} here and at step {furthest} for another "
@@ -196,14 +197,16 @@ def _resume(task: Task[Batch], run: RunFolder, num_steps: int) -> RunProgress:
 
 
 def _is_overfit(judged: dict[str, float], progress: RunProgress, max_gap: float) -> bool:
-    """Whether the judged loss is too far above the learned one; the same for all processes.
+    """Whether the validation loss is too far above the training loss; the same for all processes.
 
     Raises:
-        InvalidInputError: The task judges no loss.
+        InvalidInputError: The task's validation has no loss.
     """
     if is_first() and "loss" not in judged:
-        raise InvalidInputError("routine.max_gap cannot be kept to: this task judges no loss")
-    # A loss that is not a number is too far from any.
+        raise InvalidInputError(
+            "routine.max_gap needs a validation loss, which this task does not have"
+        )
+    # Written so that NaN is too far.
     return not progress.gap(from_first(judged.get("loss", 0.0))) < max_gap
 
 
@@ -214,7 +217,7 @@ def _report(progress: RunProgress, num_steps: int, finished: bool) -> None:
         )
     elif progress.step < num_steps:
         logger.info(
-            "ended after step %d of %d: %d judgements without progress, %.1f minutes of processor "
+            "ended after step %d of %d: %d validations without progress, %.1f minutes of processor "
             "time",
             progress.step,
             num_steps,
@@ -225,3 +228,24 @@ def _report(progress: RunProgress, num_steps: int, finished: bool) -> None:
 
 def _sentence(values: dict[str, float]) -> str:
     return ", ".join(f"{name} {value:.4f}" for name, value in values.items())
+
+
+def progress_bar(num_steps: int, step: int, shown: bool) -> "tqdm[Any]":
+    """A bar with the steps done, of which `step` were done before, and the remaining time."""
+    seconds = TERMINAL_SECONDS if sys.stderr.isatty() else FILE_SECONDS
+    return tqdm(
+        total=num_steps,
+        initial=step,
+        desc="training",
+        unit="step",
+        mininterval=seconds,
+        maxinterval=max(10.0, seconds),
+        disable=not shown,
+    )
+
+
+def show(bar: "tqdm[Any]", values: Mapping[str, float]) -> None:
+    """Show loss and samples a second beside the bar from its next update on."""
+    shown = {"loss": "loss", "samples_per_second": "samples/s"}
+    texts = {label: f"{values[name]:.4g}" for name, label in shown.items() if name in values}
+    bar.set_postfix(texts, refresh=False)

@@ -1,4 +1,4 @@
-"""How weights are changed: AdamW or Muon, a rate that falls, gradient clipping, an average."""
+"""Optimisers, learning rate schedules, and their settings."""
 
 import math
 from dataclasses import dataclass
@@ -17,37 +17,36 @@ class Optimisation:
     """Settings of a supervised training."""
 
     optimiser: Literal["adamw", "muon"] = "adamw"
-    """With `muon`, weights that mix many channels are moved by it and all others by AdamW, at the
-    same rate and decay."""
+    """With `muon`, Muon optimises the weights of many channels, and AdamW all others, with the same
+    learning rate and weight decay."""
     learning_rate: float = 1e-3
-    """The highest, right after the warm-up."""
+    """The highest, at the end of the warm-up."""
     weight_decay: float = 0.01
-    """Of the weights proper; norms and biases do not decay."""
+    """Of all weights but norms and biases."""
     warmup_steps: int = 200
-    """Steps in which the learning rate rises from zero."""
+    """Steps in which the learning rate rises linearly from zero."""
     final_fraction: float = 0.01
-    """The last learning rate over the highest."""
+    """The last learning rate of the cosine, over the highest."""
     schedule: Literal["cosine", "plateau"] = "cosine"
-    """After the warm-up the rate falls with every step, or only when the score no longer rises."""
+    """After the warm-up: half a cosine, or a reduction when the score no longer rises."""
     plateau_factor: float = 0.1
-    """By what it is multiplied then."""
+    """Factor of each such reduction."""
     plateau_patience: int = 3
-    """Judgements without a rise that are borne; the next one lowers the rate."""
+    """Validations without a rise that are tolerated; the next one reduces the learning rate."""
     plateau_delta: float = 0.0
-    """By how much the score must exceed the highest so far to be a rise."""
+    """Smallest difference to the highest score so far that counts as a rise."""
     clip_norm: float = 1.0
-    """Largest norm of all gradients together."""
+    """Largest global norm of the gradients."""
     average_decay: float = 0.999
-    """Share of its own past that the average of the weights keeps in each step."""
+    """Decay of the moving average of the weights."""
     accumulate: int = 1
-    """Parts that a step's batch is taken through the network in, one after the other, to need less
-    memory. Each part's loss is a mean over that part, each batch norm sees one part at a time; the
-    gradient is the mean of the parts'."""
+    """Parts of a batch whose gradients are computed one after the other, to use less memory. Losses
+    and batch norms are those of one part; the gradient is the mean over the parts."""
     precision: Precision = "auto"
-    """What the network computes in; weights are always float32."""
+    """Number format of the network's computations; weights are always float32."""
 
     def __post_init__(self) -> None:
-        """Refuse settings that cannot train.
+        """Check the ranges.
 
         Raises:
             ValueError: A setting is out of its range.
@@ -69,20 +68,20 @@ class Optimisation:
 
 @dataclass
 class Plateau:
-    """Where the score has come, and what the learning rate is multiplied by because of it.
+    """Reduces the learning rate when the score no longer rises.
 
-    The rule of torch's ReduceLROnPlateau, with a score that rises in the place of a loss.
+    The rule is that of torch's ReduceLROnPlateau with mode "max". Its state is saved with a run.
     """
 
     scale: float = 1.0
-    """At most 1."""
+    """Factor of the learning rate, at most 1."""
     best: float = -math.inf
-    """Highest score so far, apart from rises that were too small."""
+    """Highest score so far that counted as a rise."""
     waited: int = 0
-    """Judgements since then, or since the rate was lowered."""
+    """Validations since then, or since the last reduction."""
 
     def judge(self, score: float, settings: Optimisation) -> None:
-        """Take note of a score, higher is better; one that is not a number is no rise."""
+        """Update with a score, higher is better; NaN is not a rise."""
         if score > self.best + settings.plateau_delta:
             self.best, self.waited = score, 0
             return
@@ -92,12 +91,12 @@ class Plateau:
 
 
 def make_optimisers(network: nn.Module, settings: Optimisation) -> dict[str, torch.optim.Optimizer]:
-    """By name: AdamW over what decays, and norms and biases (anything with one axis), which do not.
+    """AdamW by name, and before it Muon where the settings ask for it.
 
-    Before it, where the settings say so, Muon over the weights that mix channels.
+    Norms and biases (parameters with one axis) have no weight decay.
 
     Raises:
-        InvalidInputError: Muon is asked for, and there is nothing for it.
+        InvalidInputError: Muon is asked for, and the network has no weights for it.
     """
     parameters = [p for p in network.parameters() if p.requires_grad]
     made: dict[str, torch.optim.Optimizer] = {}
@@ -105,8 +104,8 @@ def make_optimisers(network: nn.Module, settings: Optimisation) -> dict[str, tor
         mixing = [p for p in parameters if mixes_channels(p)]
         if not mixing:
             raise InvalidInputError(
-                f"optimiser is 'muon', and no weight of this network mixes {MIN_CHANNELS} "
-                "channels or more"
+                f"optimiser is 'muon', but no weight of this network has {MIN_CHANNELS} or more "
+                "input and output channels"
             )
         made["muon"] = Muon(mixing, settings.learning_rate, settings.weight_decay)
         parameters = [p for p in parameters if not mixes_channels(p)]
@@ -119,7 +118,7 @@ def make_optimisers(network: nn.Module, settings: Optimisation) -> dict[str, tor
 
 
 def learning_rate_at(step: int, num_steps: int, settings: Optimisation) -> float:
-    """A line up from zero, then half a cosine down to `final_fraction`, or the highest rate.
+    """The learning rate: a linear warm-up, then half a cosine or a constant.
 
     Source: Loshchilov, Hutter, SGDR, ICLR 2017, without restarts.
 

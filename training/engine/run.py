@@ -1,4 +1,4 @@
-"""The folder of a run: what was asked, what came out, and where to continue."""
+"""The folder of a run: its description, its states and its best weights."""
 
 import dataclasses
 import json
@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class RunFolder:
-    """Files of one run."""
+    """The files of one run."""
 
     path: Path
 
@@ -37,31 +37,31 @@ class RunFolder:
 
     @property
     def previous(self) -> Path:
-        """State after the step that was saved before, for the case that the last is damaged."""
+        """The state saved before the last one, in case the last one is damaged."""
         return self.path / "previous.safetensors"
 
     @property
     def best(self) -> Path:
-        """Weights with the best score so far."""
+        """The weights with the best score so far."""
         return self.path / "best.safetensors"
 
     @property
     def description(self) -> Path:
-        """The recipe as it was used, the commit, the versions, the devices."""
+        """The recipe, commit, versions and devices."""
         return self.path / "run.json"
 
     @classmethod
     def create(cls, path: Path, recipe: dict[str, Any], initial: str | None = None) -> "RunFolder":
-        """Begin a run. One that failed before anything was saved is begun anew.
+        """Begin a run. A run without a saved state is replaced.
 
         Args:
             path: The folder.
             recipe: Of the run.
-            initial: Checkpoint that the weights start from. Its lineage is kept, since the file may
-                be another one when the run ends.
+            initial: Checkpoint that the weights start from. Its lineage is stored, since the file
+                may have changed when the run ends.
 
         Raises:
-            InvalidInputError: There is a run in the folder already.
+            InvalidInputError: The folder holds a run already.
             FileNotFoundError: There is no such checkpoint.
             CheckpointError: It is damaged.
         """
@@ -87,10 +87,10 @@ class RunFolder:
 
     @classmethod
     def open(cls, path: Path) -> "RunFolder":
-        """Return to a run.
+        """The folder of a run that exists.
 
         Raises:
-            InvalidInputError: There is none in the folder.
+            InvalidInputError: There is no run in the folder.
         """
         folder = cls(path)
         if not folder.description.exists():
@@ -98,7 +98,7 @@ class RunFolder:
         return folder
 
     def describe(self) -> dict[str, Any]:
-        """What `create` wrote.
+        """The description that `create` wrote.
 
         Raises:
             InvalidInputError: The file is damaged.
@@ -110,11 +110,7 @@ class RunFolder:
         return description
 
     def note_session(self, device: torch.device) -> None:
-        """Add to the description what trains from now on: begun, or continued.
-
-        Args:
-            device: Of this process.
-        """
+        """Add commit, device, processes and threads of this start of the run to the description."""
         description = self.describe()
         session = {
             "commit": current_commit(),
@@ -127,13 +123,10 @@ class RunFolder:
         write_text(self.description, json.dumps(description, indent=2) + "\n")
 
     def load_last(self) -> dict[str, Any] | None:
-        """State to continue from: the last one, or the one before where that is damaged.
-
-        Returns:
-            None where nothing was saved yet.
+        """The last state, or the one before if it is damaged; None if there is none.
 
         Raises:
-            CheckpointError: What was saved is damaged.
+            CheckpointError: All saved states are damaged.
         """
         damages = []
         for path in (self.last, self.previous):
@@ -144,17 +137,17 @@ class RunFolder:
                     damages.append(str(error))
                     continue
                 for damage in damages:
-                    logger.warning("%s; going on from %s", damage, path.name)
+                    logger.warning("%s; continuing from %s", damage, path.name)
                 return state
         if damages:
-            raise CheckpointError("; ".join(damages) + "; nothing is left to continue from")
+            raise CheckpointError("; ".join(damages) + "; there is no other state to continue from")
         return None
 
     def clear_away(self) -> None:
-        """Remove what killed processes left half written, and set damaged states aside.
+        """Remove incomplete files of killed processes, and rename damaged states.
 
-        To be called by the process that will save, before it does: a damaged state must not take
-        the place of a good one.
+        The process that saves must call this first, so that a damaged last state does not replace
+        a good previous one.
         """
         for path in (self.last, self.previous, self.best):
             for leftover in leftovers(path):
@@ -164,20 +157,20 @@ class RunFolder:
                 path.replace(path.with_name(f"damaged-{path.name}"))
 
     def load_best(self) -> dict[str, Any]:
-        """Weights and numbers with the best score.
+        """The weights and metrics with the best score.
 
         Raises:
-            InvalidInputError: Nothing was judged yet.
+            InvalidInputError: There was no validation yet.
         """
         if not self.best.exists():
-            raise InvalidInputError(f"{self.path} has no judged weights yet")
+            raise InvalidInputError(f"{self.path} has no validated weights yet")
         return load_state(self.best)
 
     def save_last(self, state: dict[str, Any]) -> None:
-        """Replace the state to continue from, and keep the one before.
+        """Replace the last state, and keep the one before.
 
         Raises:
-            StorageError: The disk is full; what was saved before is untouched.
+            StorageError: The disk is full. Earlier states are unchanged.
         """
         save_state(self.last, state, self.previous)
 
@@ -185,7 +178,7 @@ class RunFolder:
         """Replace the best weights.
 
         Raises:
-            StorageError: The disk is full; what was saved before is untouched.
+            StorageError: The disk is full. Earlier weights are unchanged.
         """
         save_state(self.best, state)
 
@@ -199,7 +192,7 @@ def _is_whole(path: Path) -> bool:
 
 
 def current_commit() -> str:
-    """The commit of this code, with a plus where files differ from it; `unknown` without git."""
+    """The commit of this code, with a plus if files have changed; `unknown` without git."""
     here = Path(__file__).parent
     try:
         commit = _git(here, "rev-parse", "HEAD")

@@ -1,4 +1,4 @@
-"""How far a run has come, and whether going on is worth it."""
+"""The progress of a run, and the decision to end it."""
 
 import dataclasses
 import math
@@ -9,65 +9,61 @@ from typing import Any
 
 @dataclass
 class RunProgress:
-    """Beside the task's state, all that continuing a run needs."""
+    """What a run needs to continue, besides the state of the task."""
 
     step: int = 0
-    """Steps done."""
+    """Number of steps done."""
     best: float = -float("inf")
     """Highest score so far."""
     metrics: dict[str, float] = field(default_factory=dict)
-    """Of the weights with that score."""
+    """Metrics of the weights with that score."""
     reference: float = -float("inf")
-    """Score of the last judgement that counted as progress."""
+    """Score of the last validation that counted as progress."""
     unimproved: int = 0
-    """Judgements since."""
+    """Number of validations since."""
     processor_seconds: float = 0.0
-    """Spent on learning so far, by the first process; counted where that is limited."""
+    """Time that the first process has spent on learning; counted only if it is limited."""
     learned_sum: float = 0.0
-    """Of the losses that were logged since the last judgement."""
+    """Sum of the training losses logged since the last validation."""
     learned_count: int = 0
-    """How many they are."""
+    """Number of these losses."""
 
     @classmethod
     def from_state(cls, state: Mapping[str, Any]) -> "RunProgress":
-        """What `as_state` gave, among other things."""
+        """The progress in a saved state; other keys of it are ignored."""
         names = {field.name for field in dataclasses.fields(cls)}
         return cls(**{name: value for name, value in state.items() if name in names})
 
     def as_state(self) -> dict[str, Any]:
-        """Plain values."""
+        """The values to save."""
         return dataclasses.asdict(self)
 
     def note_loss(self, loss: float) -> None:
-        """Take note of a loss while learning."""
+        """Add a training loss."""
         self.learned_sum += loss
         self.learned_count += 1
 
     def gap(self, judged_loss: float) -> float:
-        """By how much a judged loss exceeds the mean learned one since the last judgement.
-
-        Not a number where nothing was logged since.
-        """
+        """Validation loss minus the mean training loss since the last validation, or NaN."""
         if not self.learned_count:
             return math.nan
         return judged_loss - self.learned_sum / self.learned_count
 
     def judge(self, metrics: dict[str, float], min_delta: float, overfits: bool = False) -> bool:
-        """Take note of a judgement; whether it is the best so far.
+        """Update with a validation. Returns whether it is the best so far.
 
-        Small steps add up: progress is measured from the last score that counted as progress, not
-        from the best one.
+        Progress is measured from the last score that counted as progress, not from the best one, so
+        that small rises add up.
 
         Args:
-            metrics: `score` among them, higher is better. One that is not a number is no progress.
-            min_delta: By how much a score must rise to count as progress.
-            overfits: Whether the judged loss is too far above the learned one: whatever the score,
-                that is no progress.
+            metrics: `score` among them, higher is better. NaN is no progress.
+            min_delta: Smallest rise that counts as progress.
+            overfits: Whether the validation loss is too far above the training loss, which is no
+                progress whatever the score.
         """
         self.learned_sum, self.learned_count = 0.0, 0
         score = metrics["score"]
-        progress = score > self.reference + min_delta
-        if progress:
+        if progress := score > self.reference + min_delta:
             self.reference = score
         self.unimproved = 0 if progress and not overfits else self.unimproved + 1
         if score > self.best:
@@ -76,12 +72,12 @@ class RunProgress:
         return False
 
     def is_over(self, num_steps: int, patience: int, processor_seconds: float) -> bool:
-        """Whether the last step is done, progress has failed to come, or the time is spent.
+        """Whether the last step is done, or the patience or the time is exhausted.
 
         Args:
             num_steps: Of the whole run.
-            patience: Judgements without progress that are too many; 0 for no such limit.
-            processor_seconds: That may be spent on learning; 0 for no such limit.
+            patience: Number of validations without progress that ends the run; 0 sets no limit.
+            processor_seconds: Time for learning; 0 sets no limit.
         """
         return (
             self.step >= num_steps

@@ -1,4 +1,4 @@
-"""Randomness that can be repeated: every sample has its own generator."""
+"""Seeds of repeatable random numbers."""
 
 import random
 
@@ -7,28 +7,27 @@ import torch
 
 
 def sample_generator(seed: int, index: int) -> np.random.Generator:
-    """A generator that depends on the seed and on the sample's number alone.
+    """A generator that depends on the seed and the number of the sample only.
 
-    Whichever worker makes the sample, and whether or not the run was interrupted before it, the
-    numbers drawn are the same.
+    Workers and interruptions of the run have no influence.
 
     Args:
         seed: Of the run; not negative.
-        index: Tells the sample from all others of the run.
+        index: Number of the sample in the run.
     """
     return np.random.default_rng(np.random.SeedSequence((seed, index)))
 
 
 def seed_everything(seed: int) -> None:
-    """Seed what networks draw their first weights from."""
+    """Seed the generators that initial weights come from."""
     random.seed(seed)
     torch.manual_seed(seed)
 
 
 def seed_step(seed: int, step: int, rank: int) -> None:
-    """Seed what is random in a step, such as dropout, on every device.
+    """Seed the random numbers of a step, such as dropout, on every device.
 
-    Nothing else decides it, so that nothing of it needs to be saved for a run to be continued.
+    A continued run therefore needs no saved state of the generators.
 
     Args:
         seed: Of the run; not negative.

@@ -1,4 +1,4 @@
-"""What the loop asks of a task, and the task that most capabilities are."""
+"""The interface of the training loop to a task, and the task of supervised training."""
 
 import dataclasses
 from collections.abc import Callable, Iterable, Iterator
@@ -25,23 +25,23 @@ BatchContra = TypeVar("BatchContra", bound=tuple[Tensor, ...], contravariant=Tru
 
 
 class Task(Protocol[BatchContra]):
-    """Something that learns."""
+    """A task that the training loop can train."""
 
     def learn(self, batch: BatchContra) -> dict[str, Tensor]:
-        """One step; what to log, as scalars that may still be on the device."""
+        """Do one step. Returns scalars to log, which may be on the device."""
 
     def judge(self, batches: Iterable[BatchContra]) -> dict[str, float]:
-        """Numbers on held-out data; `score` among them, higher is better."""
+        """Metrics on validation batches; `score` among them, higher is better."""
 
     def state_dict(self) -> dict[str, Any]:
-        """All that continuing needs."""
+        """The state to continue from."""
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Continue from there."""
+        """Restore a state."""
 
 
 class SupervisedTask(Generic[Batch]):
-    """One network, one objective, its optimisers, and the average of the weights.
+    """A network, its objective, its optimisers, and the moving average of its weights.
 
     Each of several processes learns from its share of a batch. Gradients are averaged over the
     processes, so that all keep the same weights. Batch norms normalise by the whole batch on CUDA
@@ -58,20 +58,19 @@ class SupervisedTask(Generic[Batch]):
         num_steps: int,
         device: torch.device,
     ) -> None:
-        """Put the parts together.
+        """Create the task.
 
         Args:
             network: Moved to the device.
-            objective: Network and batch to scalars; `loss` is what is minimised. The mean over
-                equal shares must be that of the whole: `distributed.weighted_mean` for what is
-                weighted.
-            judgement: Network in evaluation mode and held-out batches to numbers; `score` among
-                them, higher is better.
-            optimisation: How weights change.
+            objective: Scalars of a network and a batch; `loss` is minimised. Its mean over equal
+                shares must be that of the whole batch; see `distributed.weighted_mean`.
+            judgement: Metrics of a network in evaluation mode and validation batches; `score`
+                among them, higher is better.
+            optimisation: Settings.
             num_steps: Of the whole run, for the learning rate.
-            device: Where to compute.
+            device: To compute on.
         """
-        # Convolutions run up to half again as fast with the channels last in memory.
+        # Convolutions are up to 1.5 times as fast with the channels last in memory.
         self.network: nn.Module = network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.average = WeightAverage(self.network, optimisation.average_decay)
         if num_processes() > 1 and device.type == "cuda":
@@ -89,14 +88,14 @@ class SupervisedTask(Generic[Batch]):
         self.step = 0
 
     def learn(self, batch: Batch) -> dict[str, Tensor]:
-        """Forward, backward, clip, step, average.
+        """Do one step: gradients, clipping, optimisers, moving average.
 
         Raises:
-            ValueError: The batch cannot be split as the accumulation asks.
+            ValueError: The batch cannot be split into `accumulate` equal parts.
         """
         rate = learning_rate_at(self.step, self.num_steps, self.optimisation)
         if self.optimisation.schedule == "plateau":
-            # The first process alone has judged.
+            # Only the first process has validated.
             rate *= from_first(self.plateau.scale)
         self.network.train()
         for optimiser in self.optimisers.values():
@@ -118,12 +117,12 @@ class SupervisedTask(Generic[Batch]):
         return logged | {"gradient_norm": norm.detach(), "learning_rate": torch.tensor(rate)}
 
     def _add_gradient(self, part: Batch, share: float, exchange: bool = False) -> dict[str, Tensor]:
-        """Add a part's share to the gradient; what to log of it.
+        """Add the gradient of a part of a batch. Returns its scalars.
 
         Args:
             part: Of a batch.
-            share: Of its loss.
-            exchange: Whether processes put their gradients together after this part.
+            share: Factor of its loss.
+            exchange: Whether the processes average their gradients after this part.
         """
         alone: AbstractContextManager[None] = nullcontext()
         if isinstance(self.shared, DistributedDataParallel) and not exchange:
@@ -135,7 +134,7 @@ class SupervisedTask(Generic[Batch]):
         return {name: value.detach() for name, value in scalars.items()}
 
     def judge(self, batches: Iterable[Batch]) -> dict[str, float]:
-        """Judge the average of the weights; a score that no longer rises may lower the rate."""
+        """Validate the moving average of the weights, and update the plateau."""
 
         def on_device() -> Iterator[Batch]:
             for batch in batches:
@@ -158,7 +157,7 @@ class SupervisedTask(Generic[Batch]):
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Continue from there."""
+        """Restore a state."""
         self.network.load_state_dict(state["network"])
         self.average.network.load_state_dict(state["average"])
         for name, optimiser in self.optimisers.items():
@@ -184,10 +183,9 @@ class SupervisedTask(Generic[Batch]):
 
 
 def _lay_moments_out(optimiser: torch.optim.Optimizer) -> None:
-    """Give an optimiser's moments the memory layout of their weights.
+    """Give the moments of an optimiser the memory layout of their weights.
 
-    A file holds them row by row. The fused kernels walk through memory and would pair each moment
-    with another weight.
+    Files hold them row by row, and fused kernels ignore strides.
     """
     for parameter, moments in optimiser.state.items():
         for name, moment in moments.items():
@@ -196,10 +194,10 @@ def _lay_moments_out(optimiser: torch.optim.Optimizer) -> None:
 
 
 def split(batch: Batch, num_parts: int) -> list[Batch]:
-    """Consecutive parts of a batch.
+    """Consecutive equal parts of a batch.
 
     Raises:
-        ValueError: They would differ in size.
+        ValueError: The number of samples is not a multiple of `num_parts`.
     """
     if len(batch[0]) % num_parts:
         raise ValueError(f"{len(batch[0])} samples cannot be split into {num_parts} equal parts")
@@ -208,10 +206,10 @@ def split(batch: Batch, num_parts: int) -> list[Batch]:
 
 
 def share(network: nn.Module, device: torch.device) -> nn.Module:
-    """The network with the gradient of all processes; itself where there is one process.
+    """The network in DDP, which averages gradients over the processes; unchanged for one process.
 
-    From its second step on DDP sums gradients in the order in which they came in the first. With
-    more than two processes a continued run may therefore differ from an unbroken one in a last bit.
+    From the second step on DDP sums gradients in the order of the first step. With more than two
+    processes a continued run may therefore differ from an uninterrupted one in the last bit.
     """
     if num_processes() == 1:
         return network

@@ -1,4 +1,4 @@
-"""Weights of others that a clothing network starts from."""
+"""Published weights that initialise clothing networks."""
 
 from torch import Tensor
 from torchvision import models
@@ -16,7 +16,7 @@ IMAGENET: dict[str, models.WeightsEnum] = {
     "deeplabv3_mobilenet_v3_large": models.MobileNet_V3_Large_Weights.IMAGENET1K_V2,
     "fcn_resnet101": models.ResNet101_Weights.IMAGENET1K_V2,
 }
-"""Of the backbones."""
+"""Weights of backbones."""
 COCO: dict[str, models.WeightsEnum] = {
     "deeplabv3_resnet50": segmentation.DeepLabV3_ResNet50_Weights.COCO_WITH_VOC_LABELS_V1,
     "deeplabv3_resnet101": segmentation.DeepLabV3_ResNet101_Weights.COCO_WITH_VOC_LABELS_V1,
@@ -25,22 +25,22 @@ COCO: dict[str, models.WeightsEnum] = {
     ),
     "fcn_resnet101": segmentation.FCN_ResNet101_Weights.COCO_WITH_VOC_LABELS_V1,
 }
-"""Of backbones and heads; their 21 labels are those of Pascal VOC."""
+"""Weights of backbones and heads; their 21 labels are those of Pascal VOC."""
 LAST = "4."
-"""What the layer with a channel for each label is called in both kinds of heads."""
+"""Name of the layer with a channel for each label, in both kinds of heads."""
 
 
 def start_from(network: ClothingNetwork, weights: str) -> None:
-    """Put weights of others into a network.
+    """Load published weights into a network.
 
     Args:
-        network: Fresh.
+        network: To initialise.
         weights: `imagenet` or `coco`, from torchvision, or `package`.
 
     Raises:
         InvalidInputError: There are none for this network, their package is not installed, or they
             cannot be downloaded.
-        AssetError: The package holds another file than the published one.
+        AssetError: The file in the package is not the published one.
     """
     name, inner = network.config.network, network.network
     if weights == "package" and isinstance(inner, LiteUNet):
@@ -60,10 +60,10 @@ def start_from(network: ClothingNetwork, weights: str) -> None:
 
 
 def download(weights: models.WeightsEnum) -> dict[str, Tensor]:
-    """The tensors, kept by torchvision for the next time.
+    """Download weights, or take them from torchvision's cache.
 
     Raises:
-        InvalidInputError: They cannot be downloaded, or something else came.
+        InvalidInputError: They cannot be downloaded, or the file is another one.
     """
     try:
         return dict(weights.get_state_dict(progress=True, check_hash=True, weights_only=True))
@@ -75,7 +75,7 @@ def download(weights: models.WeightsEnum) -> dict[str, Tensor]:
 
 
 def backbone_weights(published: dict[str, Tensor]) -> dict[str, Tensor]:
-    """A classifier's weights as a backbone names them, what only classifies left out."""
+    """The weights of a classifier under a backbone's names, without the classifying layers."""
     return {
         key.removeprefix("features."): tensor
         for key, tensor in published.items()
@@ -84,7 +84,7 @@ def backbone_weights(published: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def fitting_weights(published: dict[str, Tensor], auxiliary: bool) -> dict[str, Tensor]:
-    """All but the layers with a channel for each label.
+    """All weights but those of the layers with a channel for each label.
 
     Args:
         published: `backbone.*`, `classifier.*`, `aux_classifier.*`.

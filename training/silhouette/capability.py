@@ -15,6 +15,9 @@ CAPABILITY = Capability(
         "average": Command(
             "training.silhouette.task:AVERAGING", "average the weights of checkpoints"
         ),
+        "export": Command(
+            "training.silhouette.evaluate:EXPORT", "write the network as an ONNX model"
+        ),
         "figures": Command("training.silhouette.evaluate:FIGURES", "confidence map of a photo"),
     },
 )

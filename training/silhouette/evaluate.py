@@ -30,6 +30,7 @@ from training.datasets.evaluation_pictures import (
 from training.datasets.people import PersonPhoto, PersonPhotos
 from training.datasets.shader import read_rgba
 from training.datasets.splits import TEST_SEED, VALIDATION_SEED
+from training.engine.export import Export
 from training.reporting.evaluation import Evaluation
 from training.reporting.photo_figures import Drawing, PhotoFigures
 from training.reporting.scoring import SampleSet, Scored, WorstSheet
@@ -259,3 +260,4 @@ def draw(
 
 
 FIGURES = PhotoFigures("silhouette", SilhouettePredictor.from_checkpoint, configure_drawing, draw)
+EXPORT = Export("silhouette", SilhouettePredictor)

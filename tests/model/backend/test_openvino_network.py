@@ -1,7 +1,5 @@
 """A network on OpenVINO, beside PyTorch."""
 
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -86,14 +84,3 @@ def test_threads_may_share_it_and_each_gets_its_own_maps(
     with ThreadPoolExecutor(threads) as pool:
         found = torch.cat(list(pool.map(work, batches)))
     torch.testing.assert_close(found, module(batches[:, 0]), atol=1e-5, rtol=0)
-
-
-def test_importing_it_loads_no_telemetry() -> None:
-    code = (
-        "import sys; from model.backend.openvino_library import load_openvino; load_openvino(); "
-        "print(sorted(name for name in sys.modules if name.startswith('openvino_telemetry.')))"
-    )
-    output = subprocess.run(
-        [sys.executable, "-c", code], check=True, capture_output=True, text=True
-    ).stdout
-    assert output.strip() == "[]"

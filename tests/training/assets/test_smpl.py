@@ -123,7 +123,7 @@ def test_an_npz_that_holds_no_smpl_body_is_refused(
 
 def test_motion_is_not_taken_for_a_model(tmp_path: Path) -> None:
     path = _npz(tmp_path / "amass.npz", {"poses": np.zeros((5, 156)), "betas": np.zeros(16)})
-    with pytest.raises(AssetError, match="it holds betas, poses, the shape or motion of somebody"):
+    with pytest.raises(AssetError, match="it holds betas, poses, the shape or motion of a person"):
         read_smpl_pickle(path)
 
 

@@ -75,7 +75,7 @@ def test_hidden_files_are_passed_over_and_others_are_named(
     (images / "image_6.png").rename(images / "image_6.webp")
     assert len(CcpKaggle.open(folder).numbers) == 17
     (line,) = caplog.messages
-    assert f"1 files that are no numbered picture (such as {images}/image_6.webp)" in line
+    assert f"1 files that are not numbered pictures (such as {images}/image_6.webp)" in line
     assert "1 labels without their photo" in line
 
 
@@ -113,7 +113,7 @@ def test_files_that_do_not_fit_are_refused(folder: Path) -> None:
     ("content", "message"),
     [
         ("class_name,r,g\nnone,1,2\n", "has no column 'b'"),
-        ("class_name,r,g,b\nnone,1,2,300\n", "not from 0 to 255"),
+        ("class_name,r,g,b\nnone,1,2,300\n", "values outside of 0 to 255"),
         ("class_name,r,g,b\nnone,1,2,x\n", "cannot be read as a list of colours"),
         ("class_name,r,g,b\nnone,1,2,3\nhair,1,2,3\n", "have the same colour"),
         ("class_name,r,g,b\n", "cannot be read as a list of colours"),

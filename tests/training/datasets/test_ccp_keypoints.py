@@ -54,7 +54,11 @@ def test_a_photo_must_be_the_one_that_was_looked_at() -> None:
         ("visibility", lambda a: a + 1, "visibility is outside of 0 to 1"),
         ("visibility", lambda a: a[:2], r"visibility is float32 of \(2, 33\)"),
         ("landmarks", lambda a: a.astype(np.float64), "landmarks is float64"),
-        ("landmarks", lambda a: np.where(a > 0.8, np.inf, a), "photo 9 has landmarks that are no"),
+        (
+            "landmarks",
+            lambda a: np.where(a > 0.8, np.inf, a),
+            "landmarks of photo 9 are partly NaN",
+        ),
         ("format", lambda a: "other-1", "has the format other-1"),
     ],
 )
@@ -174,5 +178,5 @@ def test_a_file_that_is_no_landmarker_is_named(
     (tmp_path / "model.task").write_bytes(b"nothing of the kind")
     options = ["--ccp", str(ccp_folder), "--model", str(tmp_path / "model.task")]
     assert main(["data", "keypoints", *options, "--out", str(tmp_path / "points.npz")]) == 1
-    assert "model.task is no pose landmarker" in capsys.readouterr().err
+    assert "model.task is not a pose landmarker" in capsys.readouterr().err
     assert not (tmp_path / "points.npz").exists()

@@ -8,7 +8,7 @@ from PIL import Image
 from scipy.io import savemat
 
 from model.errors import InvalidInputError
-from training.datasets.ccp_tags import TaggedPhotos
+from training.datasets.ccp import TaggedPhotos
 
 
 @pytest.fixture

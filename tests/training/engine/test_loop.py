@@ -13,10 +13,9 @@ from model.errors import CheckpointError, InvalidInputError
 from training.engine.atomic import replacing
 from training.engine.batches import Stage, StagedBatches, check_shares, num_steps
 from training.engine.interruption import noted_signals
-from training.engine.loop import Outcome, Routine, fit
+from training.engine.loop import Outcome, Routine, fit, progress_bar, show
 from training.engine.optimisation import Optimisation, learning_rate_at, make_optimisers
 from training.engine.precision import autocast_dtype
-from training.engine.progress_bar import progress_bar, show
 from training.engine.run import RunFolder
 from training.engine.seeding import sample_generator, seed_step
 from training.engine.state import load_state, save_state
@@ -157,7 +156,7 @@ def test_a_folder_holds_one_run(tmp_path: Path) -> None:
     assert RunFolder.open(tmp_path / "run").describe()["recipe"] == {"seed": 1}
     with pytest.raises(InvalidInputError, match="no run to continue"):
         RunFolder.open(tmp_path / "other")
-    with pytest.raises(InvalidInputError, match="no judged weights"):
+    with pytest.raises(InvalidInputError, match="no validated weights"):
         folder.load_best()
     folder.save_last({})
     with pytest.raises(InvalidInputError, match="already holds a run"):

@@ -105,5 +105,5 @@ def test_adamw_keeps_what_sees_the_picture_gives_the_map_or_mixes_no_channels() 
 
 def test_a_network_without_a_weight_for_it_is_refused() -> None:
     narrow = nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(8), nn.Conv2d(8, 1, 1))
-    with pytest.raises(InvalidInputError, match="no weight of this network mixes 16 channels"):
+    with pytest.raises(InvalidInputError, match="no weight of this network has 16 or more"):
         make_optimisers(narrow, Optimisation(optimiser="muon"))

@@ -159,7 +159,7 @@ def test_the_learned_loss_is_the_mean_since_the_last_judgement() -> None:
 
 def test_a_limit_needs_losses_to_compare(tmp_path: Path) -> None:
     routine = Routine(judge_every=1, save_every=1, log_every=1, max_gap=0.5)
-    with pytest.raises(InvalidInputError, match="this task judges no loss"):
+    with pytest.raises(InvalidInputError, match="max_gap needs a validation loss"):
         run(scripted(SCORES), tmp_path / "run", len(SCORES), routine=routine)
     with pytest.raises(ValueError, match="log_every is 20"):
         Routine(judge_every=10, max_gap=0.5)

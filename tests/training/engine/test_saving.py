@@ -63,13 +63,13 @@ def test_a_damaged_state_is_named_and_the_one_before_is_taken(
     assert state["step"] == 1
     (message,) = caplog.messages
     assert f"{folder.last} is damaged" in message
-    assert "going on from previous.safetensors" in message
+    assert "continuing from previous.safetensors" in message
 
 
 def test_with_both_states_damaged_nothing_is_guessed(folder: RunFolder) -> None:
     truncate(folder.last)
     flip_a_bit(folder.previous)
-    with pytest.raises(CheckpointError, match="nothing is left to continue from") as caught:
+    with pytest.raises(CheckpointError, match="no other state to continue from") as caught:
         folder.load_last()
     assert str(folder.last) in str(caught.value)
     assert str(folder.previous) in str(caught.value)

@@ -11,6 +11,7 @@ import resource
 import sys
 import traceback
 from collections.abc import Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -123,7 +124,8 @@ def learn(
         for module in task.network.modules():
             if isinstance(module, nn.BatchNorm2d):
                 # By running statistics: on CPUs a process would normalise by its own share.
-                module.train = lambda _mode, norm=module: nn.Module.train(norm, False)
+                frozen = partial(nn.Module.train, module, mode=False)
+                setattr(module, "train", lambda _mode, frozen=frozen: frozen())  # noqa: B010
         curves = []
         for step in range(steps):
             batch = silhouettes(step, 32, torch.get_default_dtype())

@@ -56,7 +56,7 @@ def test_the_asset_with_the_written_parameters_covers_the_naked_silhouette(
     _, asset = load_asset(repo_root / "checkpoints" / "body_neutral.safetensors")
     smpl, fitter = Smpl(asset), ShapeFitter(asset)
     unhidden = [(subject, frame) for subject, frame in people if frame.hidden == 0]
-    assert len(unhidden) >= 4
+    assert len(unhidden) >= 2
     for subject, frame in unhidden:
         betas = fitter.fit(subject.vertices[: subject.num_body_vertices])
         pose = torch.from_numpy(frame.pose).reshape(1, 24, 3)
