@@ -29,7 +29,8 @@ from training.synthetic.stream import RenderedStream
 
 VERSION = 1
 """Raised when a source gives other pictures, so that they are packed again."""
-_PERSON = np.dtype(np.float32).itemsize * (4 + 1 + 3 * NUM_KEYPOINTS)
+_PERSON = 4 + 1 + 3 * NUM_KEYPOINTS
+"""Numbers of a person: box, score, keypoints."""
 _HEADER = struct.Struct("<iii")
 
 
@@ -183,10 +184,10 @@ def decoded(content: np.ndarray) -> LabelledPicture:
     """What `encoded` was given; its layers are a view."""
     line = content[0, :, 0]
     height, width, count = _HEADER.unpack(line[: _HEADER.size].tobytes())
-    start = _HEADER.size + count * _PERSON
-    rows = np.frombuffer(line[_HEADER.size : start].tobytes(), np.float32).reshape(count, -1)
+    start = _HEADER.size + count * _PERSON * np.dtype(np.float32).itemsize
+    numbers = np.frombuffer(line[_HEADER.size : start].tobytes(), np.float32)
     people = tuple(
         Person(row[:4].copy(), float(row[4]), row[5:].reshape(NUM_KEYPOINTS, 3).copy())
-        for row in rows
+        for row in numbers.reshape(count, _PERSON)
     )
     return LabelledPicture(line[start:].reshape(height, width, NUM_LAYERS), people)

@@ -8,13 +8,13 @@ import pytest
 import torch
 
 from model.silhouette.people import NUM_KEYPOINTS, Person
-from training.silhouette.losses import box_loss, heat_loss
 from training.scenes.people_maps import (
     PeopleMaps,
     inside,
     mirrored,
     people_maps,
 )
+from training.silhouette.losses import box_loss, heat_loss
 
 SIDE, STRIDE = 64, 4
 ALL = np.ones((SIDE, SIDE), bool)

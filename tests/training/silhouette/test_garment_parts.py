@@ -48,5 +48,5 @@ def test_a_garment_without_both_parts_says_nothing(distance: np.ndarray) -> None
     assert garment_parts(nothing, ~garment) is None
     assert garment_parts(garment, nothing) is None
     assert garment_parts(garment, distance > RADIUS + 10) is None  # a skirt under a coat
-    strip = (distance <= RADIUS) & (distance > RADIUS - 2)
+    strip = (distance <= RADIUS) & (distance > RADIUS - 1)
     assert garment_parts(strip, distance > RADIUS) is None
