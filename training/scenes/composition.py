@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from model.image import MINIMUM_SIDE
 from model.silhouette.people import Person
 from training.datasets.boxes import box_of
 from training.scenes.labelled_picture import (
@@ -68,7 +69,8 @@ class SceneRecipe:
 def scene_size(side: int, rng: np.random.Generator, settings: SceneRecipe) -> tuple[int, int]:
     """(height, width) of a scene whose longer side is `side`."""
     aspect = float(np.exp(rng.uniform(*np.log(settings.aspect))))
-    return (side, round(side * aspect)) if aspect <= 1 else (round(side / aspect), side)
+    shorter = max(MINIMUM_SIDE, round(side * min(aspect, 1 / aspect)))
+    return (side, shorter) if aspect <= 1 else (shorter, side)
 
 
 def view(
@@ -87,7 +89,7 @@ def view(
     kind = rng.random()
     if kind < settings.whole_fraction:
         scale = side / max(height, width)
-        size = max(16, round(height * scale)), max(16, round(width * scale))
+        size = max(MINIMUM_SIDE, round(height * scale)), max(MINIMUM_SIDE, round(width * scale))
         target = size[1] / 2, size[0] / 2
         return placed(
             picture, Placement(scale, turn_deg, (width / 2, height / 2), target, mirror), size

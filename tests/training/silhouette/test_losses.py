@@ -162,7 +162,7 @@ def test_the_gradient_of_the_overlap_loss_is_right() -> None:
 def test_shares_of_a_batch_have_the_losses_of_people_of_the_whole_batch(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Two processes, one with two people and one with nobody: DDP takes the mean of their losses."""
+    """One process has two people and one has nobody: DDP takes the mean of their losses."""
     known = np.ones((64, 64), bool)
     keypoints = np.ones((17, 3), np.float32)
     keypoints[:, 0], keypoints[:, 1] = np.linspace(5, 20, 17), np.linspace(5, 50, 17)
