@@ -75,8 +75,7 @@ class Settings(BaseSettings):
     )
     precision: Literal["auto", "float32", "bfloat16", "float16", "int8"] = Field(
         default="auto",
-        description="What the networks compute in. auto takes the fastest that leaves their "
-        "results as they are; int8 needs the file that `training quantize` writes.",
+        description="What networks compute in. int8 needs the file of `training quantize`.",
     )
     cpu_threads: int = Field(
         default=1,
