@@ -35,7 +35,8 @@ class Capability(Generic[_Predictor]):
     slug: str
     checkpoint: str
     """File name in HABITUS_CHECKPOINTS."""
-    load: Callable[[Path, torch.device], _Predictor]
+    load: Callable[[Path, torch.device, str], _Predictor]
+    """From its checkpoint, onto a device, in HABITUS_PRECISION."""
     example: Callable[[_Predictor], object]
     """Makes an item that warms the predictor."""
     input: Callable[[_Predictor], str]
@@ -88,7 +89,7 @@ SILHOUETTE = Capability(
 BODY = Capability(
     slug="body",
     checkpoint="body_neutral.safetensors",
-    load=BodyPredictor.from_checkpoint,
+    load=lambda path, device, _: BodyPredictor.from_checkpoint(path, device),
     example=lambda _: BodyParameters(np.zeros(1, np.float32)),
     input=lambda body: f"up to {body.num_betas} betas and 24 joint rotations",
     endpoints=("/mesh", "/mesh/errors", "/mesh/faces"),
@@ -149,7 +150,7 @@ class Predictors:
             if row not in present:
                 _log.warning("%s", row.absence)
         first, *others = [
-            {row.slug: row.load(row.path(settings), device) for row in present}
+            {row.slug: row.load(row.path(settings), device, settings.precision) for row in present}
             for device in resolve_devices(settings.device)
         ]
         return cls(

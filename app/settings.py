@@ -73,6 +73,10 @@ class Settings(BaseSettings):
         description="auto, cpu, cuda:N or mps. auto takes the first available of cuda, mps, cpu. "
         "Several CUDA devices share one queue: cuda:0,cuda:1, or cuda:all.",
     )
+    precision: Literal["auto", "float32", "bfloat16", "float16", "int8"] = Field(
+        default="auto",
+        description="What networks compute in. int8 needs the file of `training quantize`.",
+    )
     cpu_threads: int = Field(
         default=1,
         ge=1,

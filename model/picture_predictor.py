@@ -15,9 +15,17 @@ import torch
 from jaxtyping import UInt8
 from torch import Tensor, nn
 
-from model.backend.choice import narrow_formats, narrowest_faithful, on_device
+from model.backend.choice import (
+    PRECISIONS,
+    chosen_int8,
+    narrow_formats,
+    narrowest_faithful,
+    on_device,
+)
 from model.backend.freed_memory import return_freed_memory
 from model.backend.occupancy import PROCESS
+from model.backend.openvino_network import OpenVinoNetwork
+from model.backend.quantized import QuantizedNetwork
 from model.backend.trial_pictures import trial_pictures
 from model.checkpoint import (
     CheckpointHeader,
@@ -54,6 +62,7 @@ class PicturePredictor(abc.ABC, Generic[NetworkT, ServedT, ResultT]):
         device: torch.device | str = "cpu",
         header: CheckpointHeader | None = None,
         dtype: torch.dtype | None = None,
+        quantized: QuantizedNetwork | None = None,
     ) -> None:
         """Make the network as fast as the device allows without a change to what it says.
 
@@ -64,41 +73,61 @@ class PicturePredictor(abc.ABC, Generic[NetworkT, ServedT, ResultT]):
             header: Of the checkpoint that the network came from.
             dtype: What to compute in; None for the narrowest format that leaves what it says as it
                 is.
+            quantized: What runs in the place of the network, on a CPU.
 
         Raises:
+            OpenVinoRefusedError: OpenVINO cannot run `quantized`.
             ValueError: The network has not the outputs that this capability needs.
         """
         self.check(network)
         self.device = torch.device(device)
-        network = network.to(self.device).eval()
-        run = on_device(partial(self.served, network), input_size, self.device)
-        self.network = (
-            narrowest_faithful(
-                run,
-                narrow_formats(self.device),
-                trial_pictures(input_size).to(self.device),
-                self.apart,
-                self.TOLERANCE,
-            )
-            if dtype is None
-            else run(dtype)
+        self.network: nn.Module = (
+            self._in_dtype(network, input_size, dtype)
+            if quantized is None
+            else OpenVinoNetwork(quantized.model, torch.float32)
         )
         return_freed_memory()
         self.input_size = input_size
         self.header = header
 
+    def _in_dtype(
+        self, network: NetworkT, input_size: int, dtype: torch.dtype | None
+    ) -> ServedT | OpenVinoNetwork:
+        network = network.to(self.device).eval()
+        run = on_device(partial(self.served, network), input_size, self.device)
+        if dtype is not None:
+            return run(dtype)
+        return narrowest_faithful(
+            run,
+            narrow_formats(self.device),
+            trial_pictures(input_size).to(self.device),
+            self.apart,
+            self.TOLERANCE,
+        )
+
     @classmethod
     def from_checkpoint(
-        cls: type[PredictorT], path: Path, device: torch.device | str = "cpu"
+        cls: type[PredictorT],
+        path: Path,
+        device: torch.device | str = "cpu",
+        precision: str = "auto",
     ) -> PredictorT:
         """Rebuild the network that the checkpoint describes, as the device runs it soonest.
 
+        Args:
+            path: The checkpoint.
+            device: Where to run.
+            precision: A name of `PRECISIONS`: what to compute in.
+
         Raises:
-            FileNotFoundError: There is no such file.
+            FileNotFoundError: There is no such file; for int8, no int8 network beside it.
             CheckpointError: The file is damaged or holds something else.
+            InvalidInputError: The device does not compute in that precision.
         """
         network, input_size, header = cls.load_network(path)
-        return cls(network, input_size, device, header)
+        quantized = chosen_int8(path, header.sha256, torch.device(device), precision)
+        dtype = PRECISIONS[precision]
+        return cls(network, input_size, device, header, dtype, quantized)
 
     @classmethod
     def load_network(cls, path: Path) -> tuple[NetworkT, int, CheckpointHeader]:

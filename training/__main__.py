@@ -44,6 +44,7 @@ SUMMARIES = {
     "average": "average the weights of checkpoints",
     "balance": "raise the probability of rare labels",
     "export": "write a network for other runtimes",
+    "quantize": "make a network in int8",
     "figures": "draw",
 }
 

@@ -9,6 +9,7 @@ B batch, H W input size.
 
 import logging
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import TypeVar
 
 import torch
@@ -18,6 +19,8 @@ from torch import Tensor, nn
 from model.backend.conversion import cache_folder, converted
 from model.backend.openvino_library import OpenVinoRefusedError
 from model.backend.openvino_network import OpenVinoNetwork
+from model.backend.quantized import QuantizedNetwork, load_quantized, quantized_path
+from model.errors import InvalidInputError
 from model.precision import cpu_prefers_bfloat16
 
 _log = logging.getLogger(__name__)
@@ -25,6 +28,15 @@ _log = logging.getLogger(__name__)
 MARGIN = 2.0
 """Photos are harder than the pictures that a format is tried on: there it must be this much
 closer."""
+
+PRECISIONS = {
+    "auto": None,
+    "float32": torch.float32,
+    "bfloat16": torch.bfloat16,
+    "float16": torch.float16,
+    "int8": None,
+}
+"""What a network may be told to compute in, and PyTorch's name where that decides it."""
 
 ServedT = TypeVar("ServedT", bound=nn.Module)
 ServedIn = Callable[[torch.dtype], ServedT]
@@ -104,3 +116,48 @@ def narrow_formats(device: torch.device) -> list[torch.dtype]:
     if device.type == "cpu" and cpu_prefers_bfloat16():
         return [torch.bfloat16]
     return []
+
+
+def chosen_int8(
+    checkpoint: Path, sha256: str, device: torch.device, precision: str
+) -> QuantizedNetwork | None:
+    """The int8 network of a checkpoint where that is to run; None where it is not.
+
+    `auto` takes it on a CPU if there is one that loses little enough; `int8` needs it.
+
+    Args:
+        checkpoint: Its file.
+        sha256: Of its tensors.
+        device: That the network runs on.
+        precision: A name of `PRECISIONS`.
+
+    Raises:
+        InvalidInputError: The device does not compute in that precision.
+        FileNotFoundError: int8 is needed and there is no such network.
+        CheckpointError: The int8 network is damaged or belongs to another checkpoint.
+    """
+    if device.type != "cpu":
+        if precision == "int8":
+            raise InvalidInputError(f"the precision is int8; {device.type} does not compute in it")
+        return None
+    if precision == "float16":
+        raise InvalidInputError(
+            "the precision is float16; a CPU computes in float32, bfloat16 or int8"
+        )
+    is_there = quantized_path(checkpoint).is_file()
+    if precision not in ("auto", "int8") or (precision == "auto" and not is_there):
+        return None
+    try:
+        found = load_quantized(checkpoint, sha256)
+    except OpenVinoRefusedError as error:
+        if precision == "int8":
+            raise InvalidInputError(f"int8 needs OpenVINO: {error}") from error
+        _log.warning("the int8 network is not used: %s", error)
+        return None
+    taken = precision == "int8" or found.is_faithful
+    _log.info(
+        "int8 loses an IoU of %.4f: %s",
+        found.header.metrics["loss_of_iou"],
+        "taken" if taken else "not taken",
+    )
+    return found if taken else None

@@ -21,6 +21,7 @@ def test_every_setting_is_read_from_the_environment(monkeypatch: pytest.MonkeyPa
         "MAX_IN_FLIGHT_MB": ("100", 100),
         "WATCHDOG_S": ("12", 12),
         "CPU_THREADS": ("12", 12),
+        "PRECISION": ("bfloat16", "bfloat16"),
         "MAX_BATCH": ("2", 2),
         "MAX_WAIT_MS": ("3", 3),
         "MAX_QUEUE": ("4", 4),

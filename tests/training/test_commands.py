@@ -380,7 +380,7 @@ def test_data_can_be_prepared_without_a_run(
     places: dict[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     smoke = str(RECIPES / "silhouette" / "smoke.toml")
-    command = ["fit", "silhouette", smoke, "--data", places["shader"], "--out", "run"]
+    command = ["fit", "silhouette", "--recipe", smoke, "--data", places["shader"], "--out", "run"]
     cache = tmp_path / "cache"
     options = ["--set", f"data.cache={cache}", "data.validation_fraction=0.5"]
     assert main([*command, *options, "--prepare"]) == 0

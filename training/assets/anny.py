@@ -9,10 +9,12 @@ B bodies, V vertices, F triangles, K blend shapes. Joints are always SMPL's 24.
 
 import itertools
 import warnings
+from collections.abc import Sequence
 
 import anny
 import torch
 import warp
+from anny.keypoints import KeypointsRegressor
 from anny.paths import get_anny_cache_path
 from filelock import FileLock
 from torch import Tensor
@@ -193,6 +195,11 @@ class AnnyBody:
                 place[some[kept]] = values[kept]
             waiting = torch.cat([some[~kept], others])
         return found
+
+    def keypoint_weights(self, names: Sequence[str]) -> Tensor:
+        """What Anny's own regressor of COCO's keypoints weights each vertex with, (K, V)."""
+        weights: Tensor = KeypointsRegressor.coco(self._anny, list(names)).regression_weights
+        return weights.to(self.dtype)
 
     def heights(self, phenotypes: Parameters) -> Tensor:
         """Standing height of each body in metres, (B,)."""

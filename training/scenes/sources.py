@@ -13,13 +13,20 @@ from typing import Protocol
 import numpy as np
 
 from model.silhouette.people import NUM_KEYPOINTS, Person
+from training.datasets.backgrounds import paint_over
 from training.datasets.labelled_photos import LabelledPhotoSource
 from training.datasets.packed import PackedPictures, evenly_spaced, pack_in_cache
 from training.datasets.shader import list_subject, read_pair
 from training.datasets.shader_frames import FrameIndex
 from training.datasets.shader_truth import read_truth, truth_path
+from training.engine.seeding import sample_generator
 from training.scenes.labelled_picture import (
+    ALPHA,
+    KNOWN,
     NUM_LAYERS,
+    RGB,
+    TARGET,
+    WEIGHT,
     LabelledPicture,
     photo_picture,
     rendered_picture,
@@ -29,6 +36,8 @@ from training.synthetic.stream import RenderedStream
 
 VERSION = 1
 """Raised when a source gives other pictures, so that they are packed again."""
+MOST_PAINTED = 0.4
+"""Share of a picture that may be painted over for the rest to be a place of its own."""
 _PERSON = 4 + 1 + 3 * NUM_KEYPOINTS
 """Numbers of a person: box, score, keypoints."""
 _HEADER = struct.Struct("<iii")
@@ -124,11 +133,64 @@ class Photos:
         return [self._side, *stamps]
 
 
+class Places:
+    """Pictures of which the people, and all that is unknown, are painted over, then others.
+
+    A small picture is painted much faster than a large one: the people should come packed.
+    """
+
+    def __init__(self, people: LabelledPictures, nobody: Photos | None) -> None:
+        """Choose the pictures in which enough remains.
+
+        Args:
+            people: Painted over.
+            nobody: Pictures without people, taken as they are.
+        """
+        self._people, self._nobody = people, nobody
+        self._chosen = [
+            number
+            for number in range(len(people))
+            if _covered(people[number]).mean() <= MOST_PAINTED
+        ]
+
+    def __len__(self) -> int:
+        return len(self._chosen) + (len(self._nobody) if self._nobody is not None else 0)
+
+    def __getitem__(self, number: int) -> LabelledPicture:
+        """By number; the same each time."""
+        if number >= len(self._chosen):
+            assert self._nobody is not None
+            return self._nobody[number - len(self._chosen)]
+        picture = self._people[self._chosen[number]]
+        layers = np.zeros_like(picture.layers)
+        layers[..., RGB] = paint_over(
+            np.ascontiguousarray(picture.layers[..., RGB]),
+            _covered(picture),
+            sample_generator(0, self._chosen[number]),
+        )
+        layers[..., WEIGHT] = 255
+        return LabelledPicture(layers, ())
+
+
+def _covered(picture: LabelledPicture) -> np.ndarray:
+    """(H, W) bool: people, and what is not known to be background."""
+    layers = picture.layers
+    covered: np.ndarray = (
+        (layers[..., ALPHA] > 0) | (layers[..., TARGET] > 0) | (layers[..., WEIGHT] < KNOWN)
+    )
+    return covered
+
+
 class PackedLabelled:
     """Labelled pictures in one memory-mapped file. May be sent to other processes."""
 
     def __init__(self, packed: PackedPictures) -> None:
         self._packed = packed
+
+    @property
+    def fingerprint(self) -> str:
+        """Another one means other pictures."""
+        return self._packed.folder.name
 
     def __len__(self) -> int:
         return len(self._packed)

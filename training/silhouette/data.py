@@ -19,7 +19,7 @@ from model.silhouette.predictor import preprocess
 from training.datasets.ccp_kaggle import open_ccp
 from training.datasets.ccp_keypoints import STORED, CcpKeypoints
 from training.datasets.ccp_people import CcpPeople
-from training.datasets.labelled_photos import LabelledPhotos, LabelledPhotoSource, PaintedOver
+from training.datasets.labelled_photos import LabelledPhotos, LabelledPhotoSource
 from training.datasets.packed import evenly_spaced
 from training.datasets.photo_labels import PhotoLabels
 from training.datasets.photometry import vary
@@ -43,6 +43,7 @@ from training.scenes.sources import (
     LabelledPictures,
     PackedLabelled,
     Photos,
+    Places,
     RenderedPeople,
     StreamedPeople,
     packed,
@@ -153,23 +154,26 @@ def load_photos(recipe: DataRecipe, held_out: bool) -> PackedLabelled | None:
     return packed(photos, recipe.cache, name, photos.parts)
 
 
-def load_places(recipe: DataRecipe) -> PackedLabelled | None:
-    """Photos of nobody, and of people painted over, to put people into; None without photos.
+def load_places(recipe: DataRecipe, photos: PackedLabelled | None) -> PackedLabelled | None:
+    """Photos of nobody, and those of people painted over; None where there are no photos.
+
+    Args:
+        recipe: Names the folder of labels.
+        photos: Of people.
 
     Raises:
-        FileNotFoundError: A folder or file is not there.
-        InvalidInputError: A folder holds no such photo.
+        FileNotFoundError: A file is not there.
+        InvalidInputError: The labels are damaged.
         StorageError: The disk has not enough room.
     """
-    sources: list[LabelledPhotoSource] = [
-        PaintedOver(source) for source in photos_with_people(recipe, held_out=False)
-    ]
-    if recipe.labels is not None:
-        sources.append(LabelledPhotos(Path(recipe.labels), "training", nobody=True))
-    if not sources:
+    if photos is None:
         return None
-    places = Photos(sources, recipe.photo_side)
-    return packed(places, recipe.cache, "places", places.parts)
+    nobody = None
+    if recipe.labels is not None:
+        of_nobody = LabelledPhotos(Path(recipe.labels), "training", nobody=True)
+        nobody = Photos([of_nobody], recipe.photo_side)
+    parts = [photos.fingerprint, *(nobody.parts if nobody is not None else ())]
+    return packed(Places(photos, nobody), recipe.cache, "places", parts)
 
 
 class SilhouetteBatch(NamedTuple):
@@ -259,7 +263,8 @@ class TrainingSamples(Dataset[SilhouetteBatch]):
             StorageError: The disk has not enough room.
         """
         pairs = load_pairs(recipe.data, False, recipe.seed)
-        photos, places = load_photos(recipe.data, held_out=False), load_places(recipe.data)
+        photos = load_photos(recipe.data, held_out=False)
+        places = load_places(recipe.data, photos)
         return cls(recipe, pairs, photos, places, whole_people(pairs), whole_people(photos))
 
     def __getitem__(self, key: SampleKey) -> SilhouetteBatch:

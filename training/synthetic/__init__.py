@@ -8,7 +8,7 @@ module; nothing is drawn from numbers that stand elsewhere, a garment's own deta
 | bodies | stature and mass of US adults, 18 to 80 years | `training.assets.population`, `builds` |
 | skin and hair colours | between neighbours of a palette | `palettes` |
 | poses | `ACTIVITIES` within `LIMITS`, no limb inside another (`capsules`) | `poses` |
-| poses from motion capture, where there is a folder of it | `MOTION_SHARE` | `motion`, `scene` |
+| poses from motion capture, where there is a folder of it | `MOTION_SHARE` | `motion`, `retarget` |
 | camera | `FIELD_OF_VIEW_DEG`, `WIDE_DEG`, `HEIGHT`, `HIGH`, `LOW`, `CROPS` | `cameras` |
 | seen from | `FRONTAL`, `FRONTAL_SPREAD_DEG`, the others from any side | `cameras` |
 | outfits | `OUTFITS` of one to three layers, width by `WIDTH_POWER` | `wardrobe` |

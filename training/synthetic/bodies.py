@@ -16,7 +16,7 @@ import torch
 from anny.paths import get_anny_root_dir
 from numpy.typing import NDArray
 
-from model.skeletons import SMPL_24_JOINT_NAMES
+from model.skeletons import COCO_17_NAMES, SMPL_24_JOINT_NAMES
 from training.assets.anny import AnnyBody
 
 Floats = NDArray[np.floating[Any]]
@@ -83,6 +83,9 @@ class BodySource:
         self.dominant: Ints = self.lbs_weights[np.unique(self.faces)].argmax(1)
         """(B,) the joint that moves each vertex of the naked body most."""
         self.body = _shell("body", identity, self.faces, self.lbs_weights, 0)
+        coco = self._anny.keypoint_weights(COCO_17_NAMES).numpy()
+        self.coco_weights: Floats = coco[:, np.unique(self.faces)]
+        """(17, B) of Anny's regressor of COCO's keypoints."""
         self.shells = {
             name: _shell(
                 name, identity, _triangles(groups[f"helper-{name}"]), self.lbs_weights, times

@@ -13,8 +13,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import scipy.sparse
-import torch
-from anny.paths import get_anny_root_dir
 
 from model.skeletons import COCO_17_NAMES, SMPL_24_JOINT_NAMES
 from training.synthetic.accessories import HANDS
@@ -71,16 +69,13 @@ class Seen:
 class CocoKeypoints:
     """Finds the keypoints of any body; holds what is the same for all of them."""
 
-    def __init__(self, used: Ints) -> None:
-        """Read Anny's regressor.
+    def __init__(self, weights: Floats) -> None:
+        """Prepare.
 
         Args:
-            used: (V,) the base vertices that the naked body consists of.
+            weights: (17, V) of the naked body's vertices, `BodySource.coco_weights`.
         """
-        path = get_anny_root_dir() / "data" / "keypoints" / "coco.pth"
-        weights = torch.load(path, weights_only=True)
-        rows = np.stack([weights[name].numpy()[used] for name in COCO_17_NAMES])
-        rows /= rows.sum(1, keepdims=True)
+        rows = weights / weights.sum(1, keepdims=True)
         self._weights = scipy.sparse.csr_array(rows.astype(np.float32))
 
     def points(self, vertices: Floats) -> Floats:

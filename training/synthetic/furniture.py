@@ -93,12 +93,15 @@ def plant(rng: np.random.Generator, height: float | None = None) -> Solid:
     """A pot with leaves."""
     tall = rng.uniform(0.3, 1.2) if height is None else height
     pot = lathe(np.array([[0, 0], [0.1, 0], [0.14, 0.25], [0.12, 0.25]]))
-    leaves = []
-    for _ in range(int(rng.integers(12, 30))):
-        leaf = superellipsoid(np.array([0.025, rng.uniform(0.06, 0.16), 0.004]), 0, 6, 6)
-        leaf = turned(leaf, "YX", [rng.uniform(0, 360), rng.normal(20, 25)])
-        stem = np.array([rng.normal(0, 0.1), rng.uniform(0.25, 0.25 + tall), rng.normal(0, 0.1)])
-        leaves.append(at(leaf, stem))
+    num = int(rng.integers(12, 30))
+    leaf, faces = superellipsoid(np.array([0.025, 1.0, 0.004]), 0, 6, 6)
+    sized = leaf * np.stack([np.ones(num), rng.uniform(0.06, 0.16, num), np.ones(num)], -1)[:, None]
+    angles = np.stack([rng.uniform(0, 360, num), rng.normal(20, 25, num)], -1)
+    turns = Rotation.from_euler("YX", angles, degrees=True).as_matrix()
+    stems = rng.normal(0, 0.1, (num, 1, 3))
+    stems[..., 1] = rng.uniform(0.25, 0.25 + tall, (num, 1))
+    places = sized @ turns.swapaxes(1, 2) + stems
+    leaves = [(place.astype(np.float32), faces) for place in places]
     return joined([pot, *leaves])
 
 

@@ -83,7 +83,7 @@ class Synthesizer:
         self._seed = seed
         self._source = BodySource()
         self._renderer = Renderer(device)
-        self._coco = CocoKeypoints(np.unique(self._source.faces))
+        self._coco = CocoKeypoints(self._source.coco_weights)
 
     def subject(self, index: int) -> Subject:
         """Person number `index`, dressed: even numbers are male, odd ones female."""

@@ -85,18 +85,27 @@ class RenderedStream(Dataset[Picture]):
         """
         if not 0 <= number < len(self):
             raise IndexError(f"pair {number} of {len(self)}")
-        seed, _, num_frames, side, samples = self._settings
-        # What a parent process has built is of no use in a fork of it.
-        if self._worker is None or self._worker.process != os.getpid():
-            self._worker = _Worker(seed, self._poses)
+        _, _, num_frames, side, samples = self._settings
+        worker = self._own_worker()
         index, frame_number = divmod(number, num_frames)
-        with self._worker.lock:
-            subject = self._worker.subject(index)
-            frame = self._worker.synthesizer.frame(
-                subject, (index, frame_number), (side, side), samples
-            )
+        with worker.lock:
+            subject = worker.subject(index)
+            frame = worker.synthesizer.frame(subject, (index, frame_number), (side, side), samples)
         layers = np.concatenate([frame.dressed, frame.naked[..., 3:]], axis=-1)
         return RenderedPair(layers, frame.coco_keypoints)
+
+    def empty(self, number: int) -> Picture:
+        """A picture (H, W, 3) of things and nobody; any number of at least 0 gives another one."""
+        _, _, _, side, samples = self._settings
+        worker = self._own_worker()
+        with worker.lock:
+            return worker.synthesizer.empty((number, 0), (side, side), samples)
+
+    def _own_worker(self) -> "_Worker":
+        # What a parent process has built is of no use in a fork of it.
+        if self._worker is None or self._worker.process != os.getpid():
+            self._worker = _Worker(self._settings[0], self._poses)
+        return self._worker
 
     def __getstate__(self) -> dict[str, Any]:
         """Without what each process builds for itself."""

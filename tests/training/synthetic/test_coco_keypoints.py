@@ -19,7 +19,7 @@ def frames(synthesizer: Synthesizer) -> list[Frame]:
 
 def test_keypoints_of_a_body_in_t_pose_are_where_their_names_say(synthesizer: Synthesizer) -> None:
     body = synthesizer.subject(1).body
-    coco = CocoKeypoints(np.unique(synthesizer._source.faces))
+    coco = CocoKeypoints(synthesizer._source.coco_weights)
     points = dict(zip(COCO_17_NAMES, coco.points(body.surface), strict=True))
     for part in ("shoulder", "elbow", "wrist", "hip", "knee", "ankle"):
         for side in ("left", "right"):

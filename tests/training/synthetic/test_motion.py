@@ -10,7 +10,8 @@ from model.errors import InvalidInputError
 from model.skeletons import SMPL_24_JOINT_NAMES, SMPL_24_PARENTS
 from training.datasets.bvh import Motion, read_bvh
 from training.synthetic.bodies import Floats
-from training.synthetic.motion import MotionPoses, motion_digest, retarget
+from training.synthetic.motion import MotionPoses, motion_digest
+from training.synthetic.retarget import retarget
 from training.synthetic.scene import Synthesizer
 
 INDEX = {name: index for index, name in enumerate(SMPL_24_JOINT_NAMES)}

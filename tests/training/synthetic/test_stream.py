@@ -29,6 +29,11 @@ def test_items_are_the_same_in_any_order_and_in_any_process() -> None:
     assert (forwards[0] != forwards[1]).any()
 
 
+def test_pictures_of_nobody_are_those_of_the_synthesizer(synthesizer: Synthesizer) -> None:
+    stream = RenderedStream(seed=3, num_subjects=1, num_frames=1, side=48)
+    np.testing.assert_array_equal(stream.empty(7), synthesizer.empty((7, 0), (48, 48)))
+
+
 def test_there_is_nothing_beyond_the_last_item() -> None:
     stream = RenderedStream(seed=0, num_subjects=2, num_frames=2, side=32)
     with pytest.raises(IndexError, match="pair 4 of 4"):
