@@ -9,8 +9,15 @@ from model.silhouette.people import Person
 from training.datasets.ccp import ClothingCoParsing
 from training.datasets.ccp_keypoints import CcpKeypoints
 from training.datasets.ccp_people import CcpPeople
-from training.scenes.labelled_picture import ALPHA, OWNER, LabelledPicture
-from training.scenes.sources import Photos, StreamedPeople, decoded, encoded, packed
+from training.scenes.labelled_picture import (
+    ALPHA,
+    OWNER,
+    RGB,
+    TARGET,
+    WEIGHT,
+    LabelledPicture,
+)
+from training.scenes.sources import Photos, Places, StreamedPeople, decoded, encoded, packed
 from training.synthetic.stream import RenderedStream
 
 
@@ -104,3 +111,23 @@ def test_other_landmarks_are_other_pictures(ccp_folder: Path, ccp_keypoints: Pat
     assert Photos([CcpPeople(dataset, keypoints, "training")], 30).parts == before
     keypoints.landmarks[0] += 0.01
     assert Photos([CcpPeople(dataset, keypoints, "training")], 30).parts != before
+
+
+def test_places_are_pictures_with_people_and_doubt_painted_over(
+    picture: LabelledPicture, nobody: LabelledPicture, photos: Photos
+) -> None:
+    nobody.layers[:20, :20, WEIGHT] = 0
+    crowded = LabelledPicture(picture.layers.copy(), picture.people)
+    crowded.layers[..., ALPHA] = 255
+    places = Places([picture, crowded, nobody], photos)
+    # Of a crowd too little would remain.
+    assert len(places) == 2 + len(photos)
+    for place, one in ((places[0], picture), (places[1], nobody)):
+        assert place.people == ()
+        assert (place.layers[..., WEIGHT] == 255).all()
+        assert not place.layers[..., [ALPHA, TARGET, OWNER]].any()
+        away = np.s_[:10, -10:, RGB]
+        np.testing.assert_array_equal(place.layers[away], one.layers[away])
+    assert not (places[0].layers[..., RGB] == (200, 100, 50)).all(-1).any()
+    assert_same(places[0], Places([picture], None)[0])
+    assert_same(places[2], photos[0])

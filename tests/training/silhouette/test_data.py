@@ -1,5 +1,6 @@
 import dataclasses
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -42,9 +43,11 @@ def samples(recipe: SilhouetteRecipe) -> TrainingSamples:
     return TrainingSamples.load(recipe)
 
 
-def of_kind(recipe: SilhouetteRecipe, kind: str, **values: float) -> TrainingSamples:
+def of_kind(recipe: SilhouetteRecipe, kind: str, **values: Any) -> TrainingSamples:
     """Samples of one kind alone: `photo`, `empty`, `group`, or `pair`."""
-    shares = {f"{name}_fraction": float(name == kind) for name in ("photo", "empty", "group")}
+    shares: dict[str, Any] = {
+        f"{name}_fraction": float(name == kind) for name in ("photo", "empty", "group")
+    }
     data = dataclasses.replace(recipe.data, **shares, **values)
     return TrainingSamples.load(dataclasses.replace(recipe, data=data))
 

@@ -181,7 +181,8 @@ def test_labelled_photos_are_learned_from_by_their_split(
     recipe: SilhouetteRecipe, labels: Path
 ) -> None:
     data = dataclasses.replace(recipe.data, photos=None, labels=str(labels))
-    photos, held_out, places = load_photos(data, False), load_photos(data, True), load_places(data)
+    photos, held_out = load_photos(data, False), load_photos(data, True)
+    places = load_places(data, photos)
     assert photos is not None
     assert held_out is not None
     assert places is not None
