@@ -26,7 +26,7 @@ from model.silhouette.inference import (
     apart,
     split_maps,
 )
-from model.silhouette.lite import PEOPLE_STRIDE, LiteSilhouette
+from model.silhouette.lite import PEOPLE_STRIDE, LiteConfig
 from model.silhouette.people import Person, find_people, near
 from model.staging import MapsOnTheWay, PreparedBatch, preprocess
 
@@ -77,17 +77,10 @@ class SilhouettePredictor(
     TOLERANCE = TOLERANCE
     apart = staticmethod(apart)
 
-    def __init__(
-        self,
-        network: SilhouetteNetwork,
-        input_size: int,
-        device: torch.device | str = "cpu",
-        header: CheckpointHeader | None = None,
-        dtype: torch.dtype | None = None,
-    ) -> None:
-        """Take a network as `PicturePredictor` does."""
-        super().__init__(network, input_size, device, header, dtype)
-        self.finds_people = isinstance(network, LiteSilhouette) and network.people is not None
+    @property
+    def finds_people(self) -> bool:
+        """Whether the network has a head for people."""
+        return isinstance(self.config, LiteConfig) and self.config.head_width > 0
 
     @staticmethod
     def rebuilt(header: CheckpointHeader) -> SilhouetteNetwork:
