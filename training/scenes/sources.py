@@ -248,7 +248,7 @@ def decoded(content: np.ndarray) -> LabelledPicture:
     line = content[0, :, 0]
     height, width, count = _HEADER.unpack(line[: _HEADER.size].tobytes())
     start = _HEADER.size + count * _PERSON
-    rows = np.frombuffer(line[_HEADER.size : start].tobytes(), np.float32).reshape(count, -1)
+    rows = np.frombuffer(line[_HEADER.size : start].tobytes(), np.float32).reshape(count, 5 + 3 * NUM_KEYPOINTS)
     people = tuple(
         Person(row[:4].copy(), float(row[4]), row[5:].reshape(NUM_KEYPOINTS, 3).copy())
         for row in rows
