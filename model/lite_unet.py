@@ -264,9 +264,7 @@ class LiteUNet(nn.Module):
             images: As for `forward`.
         """
         *skips, features = self.encoder(images)
-        features = self.context(features)
-        found = []
+        found = [self.context(features)]
         for level, skip in zip(self.decoder, reversed(skips), strict=True):
-            features = level(features, skip)
-            found.append(features)
-        return found
+            found.append(level(found[-1], skip))
+        return found[1:]

@@ -31,17 +31,12 @@ from training.engine.fitting import Fitting, TrainingData
 from training.engine.precision import pick_device
 from training.engine.seeding import seed_everything
 from training.engine.tasks import SupervisedTask
-from training.silhouette.data import (
-    SilhouetteBatch,
-    TrainingSamples,
-    ValidationSamples,
-    load_pairs,
-    load_photos,
-)
+from training.silhouette.data import SilhouetteBatch, TrainingSamples, ValidationSamples
 from training.silhouette.evaluate import EVALUATION, add_people
 from training.silhouette.losses import box_loss, heat_loss, hourglass_loss, overlap_loss
 from training.silhouette.metrics import DRESSED, iou
 from training.silhouette.recipe import ON_THE_FLY, SilhouetteRecipe
+from training.silhouette.sources import load_pairs, load_photos
 
 logger = logging.getLogger(__name__)
 
@@ -140,8 +135,7 @@ def judge_maps(network: nn.Module, batches: Iterable[SilhouetteBatch]) -> dict[s
         name: [] for name in ("mae", "mae_cloth", "iou_target", "body", "background")
     }
     for batch in batches:
-        maps = predicted_maps(network, batch.images)
-        for number, predicted in enumerate(maps):
+        for number, predicted in enumerate(predicted_maps(network, batch.images)):
             confidence, weight = batch.confidence[number], batch.weight[number]
             body, known = batch.naked[number] > 0.5, weight > 0.5
             if batch.is_photo[number]:

@@ -15,8 +15,8 @@ from training.datasets.shader_frames import (
     list_frames,
 )
 from training.scenes.sources import RenderedPeople
-from training.silhouette.data import load_pairs
 from training.silhouette.recipe import DataRecipe
+from training.silhouette.sources import load_pairs
 
 NUM_SUBJECTS, NUM_FRAMES = 20, 50
 

@@ -7,7 +7,6 @@ from training.scenes.composition import (
     SceneRecipe,
     background_view,
     group,
-    paste,
     quarter_turned,
     scene_size,
     view,
@@ -21,6 +20,7 @@ from training.scenes.labelled_picture import (
     Placement,
     placed,
 )
+from training.scenes.pasting import paste
 
 SETTINGS = SceneRecipe()
 

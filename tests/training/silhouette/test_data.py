@@ -23,15 +23,13 @@ from training.scenes.labelled_picture import (
 )
 from training.scenes.sources import StreamedPeople
 from training.silhouette.data import (
-    FRAMES_ON_THE_FLY,
     SilhouetteBatch,
     TrainingSamples,
     ValidationSamples,
-    load_pairs,
-    load_photos,
     to_sample,
 )
 from training.silhouette.recipe import DataRecipe, SilhouetteRecipe
+from training.silhouette.sources import FRAMES_ON_THE_FLY, load_pairs, load_photos
 
 SIDE = 32
 STILL = SceneRecipe(whole_fraction=1, close_fraction=0, turned_fraction=0, quarter_fraction=0)

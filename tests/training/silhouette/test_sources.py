@@ -20,15 +20,15 @@ from training.datasets.splits import everyday_photo_split, subject_split
 from training.engine.batches import SampleKey
 from training.scenes.labelled_picture import TARGET, WEIGHT
 from training.scenes.sources import PackedLabelled, RenderedPeople
-from training.silhouette.data import (
-    TrainingSamples,
+from training.silhouette.data import TrainingSamples
+from training.silhouette.recipe import DataRecipe, SilhouetteRecipe
+from training.silhouette.sources import (
     load_pairs,
     load_photos,
     load_places,
     photos_with_people,
     rendered_frames,
 )
-from training.silhouette.recipe import DataRecipe, SilhouetteRecipe
 
 SIDE = 32
 
