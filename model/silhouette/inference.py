@@ -1,7 +1,6 @@
 """A silhouette network as it is served: its last map, and the maps of people where there are any.
 
-B batch, H W input size, h w the map's size: all of it, or a quarter of it for an hourglass
-without refinement.
+B batch, H W input size, h w the map's size: all of it, or a quarter of it for an hourglass.
 """
 
 import torch
