@@ -23,7 +23,7 @@ SHARED: dict[str, dict[str, Command]] = {
         "synth": Command("training.synthetic.export", "render dressed/naked pairs to disk"),
         "check": Command("training.datasets.shader_check", "look for faults in a SHADER folder"),
         "keypoints": Command("training.datasets.detect_keypoints", "find joints in CCP's photos"),
-        "label-photos": Command("training.datasets.label_photos", "find people in photos"),
+        "label-photos": Command("training.photos.label_photos", "find people in photos"),
     },
     "evaluate": {
         "photos": Command("training.silhouette.measure_photos", "measure maps on everyday photos"),
@@ -31,7 +31,7 @@ SHARED: dict[str, dict[str, Command]] = {
     "figures": {
         "run": Command("training.reporting.curves", "curves of a run"),
         "synthetic": Command("training.synthetic.figures", "contact sheet of synthetic people"),
-        "photo-labels": Command("training.datasets.photo_label_sheet", "contact sheet of labels"),
+        "photo-labels": Command("training.photos.photo_label_sheet", "contact sheet of labels"),
     },
 }
 """Commands that do not belong to a capability."""

@@ -23,7 +23,7 @@ from training.datasets.ccp_kaggle import LabelledPhotos, open_ccp
 from training.datasets.evaluation_pictures import file_stamp
 from training.datasets.packed import PackedPictures, Pictures, pack_in_cache
 from training.datasets.photometry import vary
-from training.datasets.random_crops import shrink
+from training.datasets.shrinking import shrink
 from training.datasets.splits import Split
 from training.engine.batches import SampleKey
 from training.engine.seeding import sample_generator

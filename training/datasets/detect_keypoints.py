@@ -15,7 +15,7 @@ from training.arguments import output_file
 from training.datasets.bones import check_bones
 from training.datasets.ccp import ClothingCoParsing
 from training.datasets.ccp_keypoints import NOBODY, CcpKeypoints, Pose
-from training.datasets.mediapipe_people import pose_landmarker
+from training.photos.mediapipe_people import pose_landmarker
 
 SAVE_EVERY = 50
 """Number of photos, about two seconds of work, that an interruption loses at most."""

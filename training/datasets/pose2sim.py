@@ -16,8 +16,8 @@ from typing import NamedTuple
 import numpy as np
 
 from model.errors import InvalidInputError
-from training.datasets.coco_keypoints import coco_of_mediapipe
 from training.datasets.photo import read_photo
+from training.photos.coco_keypoints import coco_of_mediapipe
 
 ARRAYS = ("frames", "truth", "R", "t", "K")
 
@@ -28,7 +28,7 @@ class PersonView(NamedTuple):
     image: np.ndarray
     """(H, W, 3) uint8 RGB."""
     keypoints: np.ndarray
-    """(17, 3) float32, as in `training.datasets.coco_keypoints`; 1 is known, 0 unknown."""
+    """(17, 3) float32, as in `training.photos.coco_keypoints`; 1 is known, 0 unknown."""
 
 
 @dataclass(frozen=True)

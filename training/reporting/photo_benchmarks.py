@@ -10,11 +10,11 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 from training.datasets.bones import bone_line, visible_bones
-from training.datasets.boxes import grown, pixels_of
-from training.datasets.coco_keypoints import pose_of
-from training.datasets.labelled_photos import LabelledPhoto
-from training.datasets.limbs import bone_kind, stature_of
-from training.datasets.photo_label import NOBODY
+from training.photos.boxes import grown, pixels_of
+from training.photos.coco_keypoints import pose_of
+from training.photos.labelled_photos import LabelledPhoto
+from training.photos.limbs import bone_kind, stature_of
+from training.photos.photo_label import NOBODY
 from training.reporting.standard_error import clustered_standard_error
 from training.silhouette.metrics import iou
 

@@ -13,10 +13,10 @@ from model.image import FILL
 from model.silhouette.confidence import alpha_mask, person_confidence
 from model.silhouette.people import Person
 from model.skeletons import COCO_17_MIRRORED
-from training.datasets.body_evidence import BODY, SKIN, UNKNOWN
-from training.datasets.boxes import box_of
-from training.datasets.labelled_photos import LabelledPhoto
-from training.datasets.photo_label import UNKNOWN_PERSON
+from training.photos.body_evidence import BODY, SKIN, UNKNOWN
+from training.photos.boxes import box_of
+from training.photos.labelled_photos import LabelledPhoto
+from training.photos.photo_label import UNKNOWN_PERSON
 
 SEEN, HIDDEN = 0.5, 0.2
 """Least visibility of a photo's keypoint that is taken to be seen, and of one that is taken to be

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from model.silhouette.people import Person
-from training.datasets.boxes import box_of
+from training.photos.boxes import box_of
 from training.scenes.labelled_picture import (
     ALPHA,
     KNOWN,

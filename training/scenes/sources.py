@@ -14,12 +14,12 @@ import numpy as np
 
 from model.silhouette.people import NUM_KEYPOINTS, Person
 from training.datasets.backgrounds import paint_over
-from training.datasets.labelled_photos import LabelledPhotoSource
 from training.datasets.packed import PackedPictures, evenly_spaced, pack_in_cache
 from training.datasets.shader import list_subject, read_pair
 from training.datasets.shader_frames import FrameIndex
 from training.datasets.shader_truth import read_truth, truth_path
 from training.engine.seeding import sample_generator
+from training.photos.labelled_photos import LabelledPhotoSource
 from training.scenes.labelled_picture import (
     ALPHA,
     KNOWN,

@@ -27,10 +27,10 @@ from training.scenes.labelled_picture import (
     WEIGHT,
     LabelledPicture,
 )
+from training.scenes.loading import load_pairs, load_photos, load_places, whole_people
 from training.scenes.people_maps import PeopleMaps, people_maps
 from training.scenes.sources import LabelledPictures, StreamedPeople
 from training.silhouette.recipe import SilhouetteRecipe
-from training.silhouette.sources import load_pairs, load_photos, load_places, whole_people
 
 
 class SilhouetteBatch(NamedTuple):

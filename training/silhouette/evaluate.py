@@ -34,6 +34,7 @@ from training.engine.export import Export
 from training.reporting.evaluation import Evaluation
 from training.reporting.photo_figures import Drawing, PhotoFigures
 from training.reporting.scoring import SampleSet, Scored, WorstSheet
+from training.scenes.data_recipe import ON_THE_FLY, DataRecipe
 from training.silhouette import report
 from training.silhouette.metrics import (
     GARMENTS,
@@ -44,7 +45,6 @@ from training.silhouette.metrics import (
     score_photo,
     score_rendered,
 )
-from training.silhouette.recipe import ON_THE_FLY, DataRecipe
 
 _SYNTHETIC_OPTIONS = {
     "subjects": ("num_subjects", "people"),

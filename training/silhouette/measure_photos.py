@@ -18,14 +18,14 @@ from model.silhouette.predictor import SilhouettePredictor
 from training.arguments import at_least, device, output_file
 from training.datasets.ccp import ClothingCoParsing
 from training.datasets.ccp_keypoints import STORED, CcpKeypoints
-from training.datasets.ccp_people import CcpPeople
-from training.datasets.labelled_photos import LabelledPhotos, PaintedOver, each
 from training.datasets.people import PersonPhotos
 from training.datasets.photo import read_photo
 from training.datasets.pose2sim import CalibratedViews
 from training.datasets.sample_pictures import sample_pictures
 from training.engine.atomic import write_text
 from training.engine.precision import pick_device
+from training.photos.ccp_people import CcpPeople
+from training.photos.labelled_photos import LabelledPhotos, PaintedOver, each
 from training.reporting.photo_benchmarks import (
     Numbers,
     Predict,

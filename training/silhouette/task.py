@@ -22,7 +22,6 @@ from model.silhouette.network import StackedHourglass
 from model.silhouette.people import NUM_KEYPOINTS
 from model.silhouette.predictor import save_silhouette_checkpoint
 from training.arguments import add_ccp, at_least
-from training.datasets.photo_labels import PhotoLabels
 from training.engine.average import Averaging
 from training.engine.batches import num_steps
 from training.engine.comparison import Comparison
@@ -31,12 +30,14 @@ from training.engine.fitting import Fitting, TrainingData
 from training.engine.precision import pick_device
 from training.engine.seeding import seed_everything
 from training.engine.tasks import SupervisedTask
+from training.photos.photo_labels import PhotoLabels
+from training.scenes.data_recipe import ON_THE_FLY
+from training.scenes.loading import load_pairs, load_photos
 from training.silhouette.data import SilhouetteBatch, TrainingSamples, ValidationSamples
 from training.silhouette.evaluate import EVALUATION, add_people
 from training.silhouette.losses import box_loss, heat_loss, hourglass_loss, overlap_loss
 from training.silhouette.metrics import DRESSED, iou
-from training.silhouette.recipe import ON_THE_FLY, SilhouetteRecipe
-from training.silhouette.sources import load_pairs, load_photos
+from training.silhouette.recipe import SilhouetteRecipe
 
 logger = logging.getLogger(__name__)
 

@@ -26,7 +26,7 @@ from training.clothing.data import (
     sample_size,
 )
 from training.clothing.recipe import Augmentation, ClothingRecipe, DataRecipe
-from training.datasets.random_crops import shrink
+from training.datasets.shrinking import shrink
 from training.datasets.splits import photo_split
 from training.engine.batches import SampleKey
 

@@ -203,12 +203,6 @@ def test_every_recipe_learns_resumes_and_is_judged(path: Path, recipe: ClothingR
     assert 0 <= judged["score"] <= 1
 
 
-def test_garments_are_not_learned_from_strips(recipe: ClothingRecipe) -> None:
-    stages = (Stage(64, steps=1, batch_size=1), Stage(64, steps=1, batch_size=1, strip=32))
-    with pytest.raises(ValueError, match="garments are learned from whole pictures"):
-        dataclasses.replace(recipe, stages=stages)
-
-
 def test_a_run_can_start_from_a_checkpoint(recipe: ClothingRecipe, tmp_path: Path) -> None:
     torch.manual_seed(7)
     network = ClothingNetwork(recipe.network)

@@ -14,9 +14,9 @@ from training.datasets.shader_frames import (
     ShaderListing,
     list_frames,
 )
+from training.scenes.data_recipe import DataRecipe
+from training.scenes.loading import load_pairs
 from training.scenes.sources import RenderedPeople
-from training.silhouette.recipe import DataRecipe
-from training.silhouette.sources import load_pairs
 
 NUM_SUBJECTS, NUM_FRAMES = 20, 50
 

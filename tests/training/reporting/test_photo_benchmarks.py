@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 
 from model.skeletons import COCO_17_NAMES
-from training.datasets.labelled_photos import LabelledPhoto
-from training.datasets.limbs import stature_of
-from training.datasets.photo_label import LabelledPerson
+from training.photos.labelled_photos import LabelledPhoto
+from training.photos.limbs import stature_of
+from training.photos.photo_label import LabelledPerson
 from training.reporting.photo_benchmarks import (
     HEAD_LENGTH,
     LEGS,

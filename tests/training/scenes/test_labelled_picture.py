@@ -7,8 +7,8 @@ import pytest
 
 from model.silhouette.confidence import person_confidence
 from model.silhouette.people import Person
-from training.datasets.labelled_photos import LabelledPhoto
-from training.datasets.photo_label import UNKNOWN_PERSON, LabelledPerson
+from training.photos.labelled_photos import LabelledPhoto
+from training.photos.photo_label import UNKNOWN_PERSON, LabelledPerson
 from training.scenes.labelled_picture import (
     ALPHA,
     NAKED,

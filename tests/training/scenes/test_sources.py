@@ -8,7 +8,7 @@ import pytest
 from model.silhouette.people import Person
 from training.datasets.ccp import ClothingCoParsing
 from training.datasets.ccp_keypoints import CcpKeypoints
-from training.datasets.ccp_people import CcpPeople
+from training.photos.ccp_people import CcpPeople
 from training.scenes.labelled_picture import (
     ALPHA,
     OWNER,

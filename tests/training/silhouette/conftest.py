@@ -3,7 +3,8 @@ from pathlib import Path
 import pytest
 
 from training.engine.batches import Stage
-from training.silhouette.recipe import DataRecipe, SilhouetteRecipe
+from training.scenes.data_recipe import DataRecipe
+from training.silhouette.recipe import SilhouetteRecipe
 
 
 @pytest.fixture

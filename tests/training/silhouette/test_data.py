@@ -12,6 +12,7 @@ from model.silhouette.people import Person
 from model.silhouette.predictor import preprocess
 from training.engine.batches import SampleKey, Stage, StagedBatches, batch_loader
 from training.scenes.composition import SceneRecipe
+from training.scenes.data_recipe import DataRecipe
 from training.scenes.labelled_picture import (
     NAKED,
     NUM_LAYERS,
@@ -21,6 +22,7 @@ from training.scenes.labelled_picture import (
     WEIGHT,
     LabelledPicture,
 )
+from training.scenes.loading import FRAMES_ON_THE_FLY, load_pairs, load_photos
 from training.scenes.sources import StreamedPeople
 from training.silhouette.data import (
     SilhouetteBatch,
@@ -28,8 +30,7 @@ from training.silhouette.data import (
     ValidationSamples,
     to_sample,
 )
-from training.silhouette.recipe import DataRecipe, SilhouetteRecipe
-from training.silhouette.sources import FRAMES_ON_THE_FLY, load_pairs, load_photos
+from training.silhouette.recipe import SilhouetteRecipe
 
 SIDE = 32
 STILL = SceneRecipe(whole_fraction=1, close_fraction=0, turned_fraction=0, quarter_fraction=0)

@@ -27,8 +27,9 @@ from training.engine.optimisation import Optimisation
 from training.engine.run import RunFolder
 from training.engine.state import load_state
 from training.recipe import load_recipe
+from training.scenes.data_recipe import DataRecipe
 from training.silhouette.data import SilhouetteBatch, TrainingSamples
-from training.silhouette.recipe import DataRecipe, SilhouetteRecipe
+from training.silhouette.recipe import SilhouetteRecipe
 from training.silhouette.task import build
 
 RECIPE = """

@@ -44,4 +44,6 @@ def test_there_is_nothing_beyond_the_last_item() -> None:
 def test_a_count_of_zero_is_named(name: str) -> None:
     counts = {"num_subjects": 2, "num_frames": 2, "side": 32, "samples": 1} | {name: 0}
     with pytest.raises(ValueError, match=f"{name} is 0; at least 1 is needed"):
-        RenderedStream(seed=0, **counts)
+        RenderedStream(
+            0, counts["num_subjects"], counts["num_frames"], counts["side"], counts["samples"]
+        )

@@ -4,7 +4,7 @@ The photo is looked at whole and in overlapping tiles. Whoever is found is looke
 as they are and mirrored. Only who is found in both, with the same outline and the same joints,
 counts; the pixels of all others are doubtful.
 
-H W the photo's size. Boxes as in `training.datasets.boxes`.
+H W the photo's size. Boxes as in `training.photos.boxes`.
 """
 
 from collections.abc import Callable, Iterator
@@ -13,9 +13,9 @@ from typing import NamedTuple
 import numpy as np
 
 from model.skeletons import COCO_17_MIRRORED
-from training.datasets.boxes import box_of, grown, pixels_of
-from training.datasets.coco_keypoints import object_keypoint_similarity
-from training.datasets.mediapipe_people import FoundPerson, PeopleDetector
+from training.photos.boxes import box_of, grown, pixels_of
+from training.photos.coco_keypoints import object_keypoint_similarity
+from training.photos.mediapipe_people import FoundPerson, PeopleDetector
 
 TILES = ((2, 0.6), (3, 0.42))
 """Tiles across and down, and their sides over the photo's: they overlap."""

@@ -3,7 +3,7 @@ import pytest
 
 from model.skeletons import COCO_17_NAMES, MEDIAPIPE_33_NAMES
 from training.datasets.ccp_keypoints import NOBODY
-from training.datasets.coco_keypoints import (
+from training.photos.coco_keypoints import (
     OKS_SIGMAS,
     coco_of_mediapipe,
     keypoints_of,

@@ -21,9 +21,9 @@ from training.datasets.bones import (
     bone_line,
     visible_bones,
 )
-from training.datasets.coco_keypoints import pose_of
-from training.datasets.limbs import bone_kind, stature_of
-from training.datasets.photo_label import NOBODY, UNKNOWN_PERSON, LabelledPerson
+from training.photos.coco_keypoints import pose_of
+from training.photos.limbs import bone_kind, stature_of
+from training.photos.photo_label import NOBODY, UNKNOWN_PERSON, LabelledPerson
 
 UNKNOWN, BACKGROUND, SKIN, BODY = 0, 1, 2, 3
 """Of a pixel: nothing is known; it shows no body; it is labelled as skin; there is body by its

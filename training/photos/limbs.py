@@ -1,12 +1,12 @@
 """Limbs of people with COCO's keypoints: how long the whole person is.
 
-Keypoints as in `training.datasets.coco_keypoints`.
+Keypoints as in `training.photos.coco_keypoints`.
 """
 
 import numpy as np
 
 from training.datasets.bones import visible_bones
-from training.datasets.coco_keypoints import pose_of
+from training.photos.coco_keypoints import pose_of
 
 BONE_LENGTHS = {
     **{"upper_arm": 0.172, "forearm": 0.157, "thigh": 0.245, "shin": 0.246, "spine": 0.288},

@@ -4,7 +4,7 @@ import pytest
 from scipy.io import savemat
 
 from model.errors import InvalidInputError
-from training.datasets.photo_folders import PhotoFolder, open_folders
+from training.photos.photo_folders import PhotoFolder, open_folders
 
 
 def test_a_collection_has_its_photos_and_its_labels(photo_folder: Path) -> None:

@@ -1,7 +1,7 @@
 """What is known of the people in one photo, pixel by pixel, from every source that is there.
 
 Sources of a person's pixels: polygons that somebody drew, and MediaPipe's masks. A mask of
-MediaPipe counts where two looks agree (`training.datasets.people_search`) and, in photos with
+MediaPipe counts where two looks agree (`training.photos.people_search`) and, in photos with
 labels of their own, where it fits them. Pixels about which sources differ are unknown.
 
 H W the photo's size.
@@ -13,11 +13,11 @@ import numpy as np
 from scipy.ndimage import gaussian_filter
 
 from model.skeletons import COCO_17_NAMES
-from training.datasets.boxes import box_area, box_iou, box_of, grown, pixels_of
-from training.datasets.coco_keypoints import NUM_KEYPOINTS, object_keypoint_similarity
-from training.datasets.known_people import KnownPeople, KnownPerson, outline_mask
-from training.datasets.mediapipe_people import FoundPerson, PeopleDetector
-from training.datasets.people_search import (
+from training.photos.boxes import box_area, box_iou, box_of, grown, pixels_of
+from training.photos.coco_keypoints import NUM_KEYPOINTS, object_keypoint_similarity
+from training.photos.known_people import KnownPeople, KnownPerson, outline_mask
+from training.photos.mediapipe_people import FoundPerson, PeopleDetector
+from training.photos.people_search import (
     LEAST_OKS,
     SAME_PERSON,
     candidates,
@@ -56,7 +56,7 @@ class LabelledPerson:
     box: np.ndarray
     """(4,) float32, xyxy in pixels."""
     keypoints: np.ndarray
-    """(17, 3) float32, as in `training.datasets.coco_keypoints`."""
+    """(17, 3) float32, as in `training.photos.coco_keypoints`."""
     score: float
     """In [0, 1]; 1 for a person whom somebody marked."""
     source: str

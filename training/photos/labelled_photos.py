@@ -12,13 +12,13 @@ import numpy as np
 
 from model.errors import InvalidInputError
 from training.datasets.backgrounds import paint_over
-from training.datasets.body_evidence import body_evidence
 from training.datasets.evaluation_pictures import file_stamp
-from training.datasets.photo_folders import PhotoFolder
-from training.datasets.photo_label import NOBODY, LabelledPerson
-from training.datasets.photo_labels import PhotoLabels, read_shrunk
 from training.datasets.splits import Split
 from training.engine.seeding import sample_generator
+from training.photos.body_evidence import body_evidence
+from training.photos.photo_folders import PhotoFolder
+from training.photos.photo_label import NOBODY, LabelledPerson
+from training.photos.photo_labels import PhotoLabels, read_shrunk
 
 MOST_PAINTED = 0.4
 """Share of a photo that may be painted over for the rest to be a picture of its own."""
@@ -41,7 +41,7 @@ class LabelledPhoto:
     """(H, W) bool, where a label says skin; None without such labels."""
 
     def evidence(self) -> np.ndarray:
-        """What each pixel says of the body; see `training.datasets.body_evidence`."""
+        """What each pixel says of the body; see `training.photos.body_evidence`."""
         return body_evidence(self.ids, self.people, self.skin)
 
 
@@ -71,7 +71,7 @@ class LabelledPhotos:
     """Photos with what `data label-photos` has found.
 
     Those of which nothing is known are left out, and Clothing Co-Parsing's with pixel labels, which
-    `training.datasets.ccp_people` reads.
+    `training.photos.ccp_people` reads.
     """
 
     def __init__(

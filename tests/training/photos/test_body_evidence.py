@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from model.skeletons import COCO_17_NAMES
-from training.datasets.body_evidence import (
+from training.photos.body_evidence import (
     BACKGROUND,
     BODY,
     RADII,
@@ -12,8 +12,8 @@ from training.datasets.body_evidence import (
     UNKNOWN,
     body_evidence,
 )
-from training.datasets.limbs import stature_of
-from training.datasets.photo_label import UNKNOWN_PERSON, LabelledPerson
+from training.photos.limbs import stature_of
+from training.photos.photo_label import UNKNOWN_PERSON, LabelledPerson
 
 SIZE = (400, 300)
 BOX = (60, 20, 240, 380)

@@ -6,11 +6,11 @@ from PIL import Image
 
 from model.errors import InvalidInputError
 from training.__main__ import main
-from training.datasets.body_evidence import BACKGROUND, BODY
-from training.datasets.label_photos import begun_labels, label_all
-from training.datasets.labelled_photos import LabelledPhotos, PaintedOver
-from training.datasets.mediapipe_people import PeopleDetector
-from training.datasets.photo_folders import PhotoFolder
+from training.photos.body_evidence import BACKGROUND, BODY
+from training.photos.label_photos import begun_labels, label_all
+from training.photos.labelled_photos import LabelledPhotos, PaintedOver
+from training.photos.mediapipe_people import PeopleDetector
+from training.photos.photo_folders import PhotoFolder
 
 
 @pytest.fixture

@@ -8,12 +8,13 @@ import numpy as np
 from model.errors import InvalidInputError
 from training.datasets.ccp_kaggle import open_ccp
 from training.datasets.ccp_keypoints import STORED, CcpKeypoints
-from training.datasets.ccp_people import CcpPeople
-from training.datasets.labelled_photos import LabelledPhotos, LabelledPhotoSource
 from training.datasets.packed import evenly_spaced
-from training.datasets.photo_labels import PhotoLabels
 from training.datasets.shader_frames import FrameList, list_frames
 from training.datasets.splits import VALIDATION_SEED, Split, subject_split
+from training.photos.ccp_people import CcpPeople
+from training.photos.labelled_photos import LabelledPhotos, LabelledPhotoSource
+from training.photos.photo_labels import PhotoLabels
+from training.scenes.data_recipe import ON_THE_FLY, DataRecipe
 from training.scenes.sources import (
     LabelledPictures,
     PackedLabelled,
@@ -23,7 +24,6 @@ from training.scenes.sources import (
     StreamedPeople,
     packed,
 )
-from training.silhouette.recipe import ON_THE_FLY, DataRecipe
 from training.synthetic.stream import RenderedStream, generator_digest
 
 logger = logging.getLogger(__name__)

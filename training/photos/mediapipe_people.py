@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from model.errors import HabitusError, InvalidInputError
-from training.datasets.coco_keypoints import coco_of_mediapipe
+from training.photos.coco_keypoints import coco_of_mediapipe
 
 MOST_PEOPLE = 10
 """In one look at a picture."""
@@ -22,7 +22,7 @@ class FoundPerson(NamedTuple):
     """One person in a picture."""
 
     keypoints: np.ndarray
-    """(17, 3) float32, as in `training.datasets.coco_keypoints`."""
+    """(17, 3) float32, as in `training.photos.coco_keypoints`."""
     mask: np.ndarray
     """(H, W) uint8: 255 where the pixel surely shows the person."""
     score: float

@@ -14,10 +14,10 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from training.arguments import at_least, output_file
-from training.datasets.body_evidence import BACKGROUND, BODY, SKIN
-from training.datasets.labelled_photos import LabelledPhoto, LabelledPhotos
-from training.datasets.photo_label import UNKNOWN_PERSON
 from training.engine.atomic import replacing
+from training.photos.body_evidence import BACKGROUND, BODY, SKIN
+from training.photos.labelled_photos import LabelledPhoto, LabelledPhotos
+from training.photos.photo_label import UNKNOWN_PERSON
 from training.reporting.contact_sheet import Tile, contact_sheet
 
 COLOURS = np.array(

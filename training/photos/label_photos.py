@@ -17,10 +17,10 @@ from tqdm import tqdm
 from model.errors import InvalidInputError
 from training.arguments import output_folder
 from training.datasets.detect_keypoints import SAVE_EVERY
-from training.datasets.mediapipe_people import PeopleDetector, people_detector
-from training.datasets.photo_folders import PhotoFolder, open_folders
-from training.datasets.photo_label import label_photo
-from training.datasets.photo_labels import (
+from training.photos.mediapipe_people import PeopleDetector, people_detector
+from training.photos.photo_folders import PhotoFolder, open_folders
+from training.photos.photo_label import label_photo
+from training.photos.photo_labels import (
     LABELS,
     PhotoLabels,
     PhotoRecord,

@@ -11,16 +11,16 @@ import numpy as np
 from scipy.ndimage import binary_dilation, label
 
 from model.errors import InvalidInputError
-from training.datasets.boxes import box_of
 from training.datasets.ccp import ClothingCoParsing
 from training.datasets.ccp_kaggle import CcpKaggle
 from training.datasets.ccp_keypoints import CcpKeypoints
-from training.datasets.coco_keypoints import keypoints_of
 from training.datasets.evaluation_pictures import file_stamp
-from training.datasets.labelled_photos import LabelledPhoto
-from training.datasets.photo_label import NOBODY, UNKNOWN_PERSON, LabelledPerson
-from training.datasets.photo_labels import PhotoLabels
 from training.datasets.splits import Split
+from training.photos.boxes import box_of
+from training.photos.coco_keypoints import keypoints_of
+from training.photos.labelled_photos import LabelledPhoto
+from training.photos.photo_label import NOBODY, UNKNOWN_PERSON, LabelledPerson
+from training.photos.photo_labels import PhotoLabels
 
 LEAST_ON_NULL = 0.8
 """Share of the pixels of a bystander that are labelled `null`; otherwise it is the person."""

@@ -23,8 +23,8 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from model.errors import InvalidInputError
-from training.datasets.boxes import box_iou
-from training.datasets.coco_keypoints import NUM_KEYPOINTS
+from training.photos.boxes import box_iou
+from training.photos.coco_keypoints import NUM_KEYPOINTS
 
 VISIBILITIES = np.array([0.0, 0.5, 1.0], np.float32)
 """Of COCO's flags: not marked, marked though hidden, seen."""

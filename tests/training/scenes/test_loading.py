@@ -10,25 +10,26 @@ import pytest
 from PIL import Image
 
 from model.errors import InvalidInputError
-from training.datasets.label_photos import begun_labels, label_all
 from training.datasets.packed import evenly_spaced, pack
-from training.datasets.photo_folders import PhotoFolder
-from training.datasets.photo_label import LabelledPerson, PhotoLabel
-from training.datasets.photo_labels import PhotoLabels, record_of
 from training.datasets.shader import iter_subjects
 from training.datasets.splits import everyday_photo_split, subject_split
 from training.engine.batches import SampleKey
+from training.photos.label_photos import begun_labels, label_all
+from training.photos.photo_folders import PhotoFolder
+from training.photos.photo_label import LabelledPerson, PhotoLabel
+from training.photos.photo_labels import PhotoLabels, record_of
+from training.scenes.data_recipe import DataRecipe
 from training.scenes.labelled_picture import TARGET, WEIGHT
-from training.scenes.sources import PackedLabelled, RenderedPeople
-from training.silhouette.data import TrainingSamples
-from training.silhouette.recipe import DataRecipe, SilhouetteRecipe
-from training.silhouette.sources import (
+from training.scenes.loading import (
     load_pairs,
     load_photos,
     load_places,
     photos_with_people,
     rendered_frames,
 )
+from training.scenes.sources import PackedLabelled, RenderedPeople
+from training.silhouette.data import TrainingSamples
+from training.silhouette.recipe import SilhouetteRecipe
 
 SIDE = 32
 

@@ -19,10 +19,10 @@ from jaxtyping import UInt8
 from PIL import Image
 
 from model.errors import InvalidInputError
-from training.datasets.coco_keypoints import NUM_KEYPOINTS
 from training.datasets.photo import read_photo
-from training.datasets.photo_label import NOBODY, LabelledPerson, PhotoLabel
 from training.engine.atomic import replacing, write_text
+from training.photos.coco_keypoints import NUM_KEYPOINTS
+from training.photos.photo_label import NOBODY, LabelledPerson, PhotoLabel
 
 FORMAT = "habitus-photo-labels-1"
 LABELS = "labels.jsonl"

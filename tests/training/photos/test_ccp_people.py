@@ -5,13 +5,13 @@ import numpy as np
 import pytest
 
 from model.errors import InvalidInputError
-from training.datasets.body_evidence import BACKGROUND, SKIN
 from training.datasets.ccp import ClothingCoParsing
 from training.datasets.ccp_keypoints import CcpKeypoints, Pose
-from training.datasets.ccp_people import CcpPeople, add_bystanders
-from training.datasets.labelled_photos import LabelledPhoto
-from training.datasets.photo_label import NOBODY, UNKNOWN_PERSON, LabelledPerson
-from training.datasets.photo_labels import PhotoLabels
+from training.photos.body_evidence import BACKGROUND, SKIN
+from training.photos.ccp_people import CcpPeople, add_bystanders
+from training.photos.labelled_photos import LabelledPhoto
+from training.photos.photo_label import NOBODY, UNKNOWN_PERSON, LabelledPerson
+from training.photos.photo_labels import PhotoLabels
 
 
 @pytest.fixture

@@ -3,9 +3,9 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from training.datasets.known_people import KnownPeople, KnownPerson
-from training.datasets.mediapipe_people import FoundPerson, PeopleDetector
-from training.datasets.photo_label import NOBODY, UNKNOWN_PERSON, label_photo
+from training.photos.known_people import KnownPeople, KnownPerson
+from training.photos.mediapipe_people import FoundPerson, PeopleDetector
+from training.photos.photo_label import NOBODY, UNKNOWN_PERSON, label_photo
 
 Draw = Callable[..., np.ndarray]
 Figure = Callable[[tuple[int, int, int, int]], np.ndarray]

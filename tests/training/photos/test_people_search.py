@@ -2,9 +2,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from training.datasets.boxes import box_of
-from training.datasets.mediapipe_people import FoundPerson, PeopleDetector
-from training.datasets.people_search import look, look_twice, search_people
+from training.photos.boxes import box_of
+from training.photos.mediapipe_people import FoundPerson, PeopleDetector
+from training.photos.people_search import look, look_twice, search_people
 
 Draw = Callable[..., np.ndarray]
 

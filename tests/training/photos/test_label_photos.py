@@ -7,10 +7,10 @@ import pytest
 
 from model.errors import InvalidInputError
 from training.__main__ import main
-from training.datasets.label_photos import begun_labels, counts_text, label_all
-from training.datasets.mediapipe_people import FoundPerson, PeopleDetector, people_detector
-from training.datasets.photo_folders import PhotoFolder
-from training.datasets.photo_labels import LABELS, MAX_SIDE, PhotoLabels, read_shrunk
+from training.photos.label_photos import begun_labels, counts_text, label_all
+from training.photos.mediapipe_people import FoundPerson, PeopleDetector, people_detector
+from training.photos.photo_folders import PhotoFolder
+from training.photos.photo_labels import LABELS, MAX_SIDE, PhotoLabels, read_shrunk
 
 HAS_MEDIAPIPE = importlib.util.find_spec("mediapipe") is not None
 
@@ -61,7 +61,7 @@ def test_lines_are_json_and_say_what_is_known(
 def test_labelling_goes_on_where_it_was_interrupted(
     photo_folder: Path, tmp_path: Path, detect: PeopleDetector, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("training.datasets.label_photos.SAVE_EVERY", 1)
+    monkeypatch.setattr("training.photos.label_photos.SAVE_EVERY", 1)
     seen = []
 
     def interrupted(image: np.ndarray) -> list[FoundPerson]:

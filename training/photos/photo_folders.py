@@ -1,7 +1,7 @@
 """Folders of photos that may be learned from, whatever their layout.
 
 ccp/label_list.mat, photos/, ...   Clothing Co-Parsing, reserved photos left out
-DIR/images/, labels.json           labels of the collection's own (`training.datasets.known_people`)
+DIR/images/, labels.json           labels of the collection's own (`training.photos.known_people`)
 DIR/images/                        photos
 DIR/...                            photos, in folders of any depth
 """
@@ -13,9 +13,9 @@ from pathlib import Path
 
 from model.errors import InvalidInputError
 from training.datasets.ccp import photo_path, photos_with_labels
-from training.datasets.known_people import KnownPeople, read_known_people
 from training.datasets.listing import is_hidden
 from training.datasets.splits import Split, everyday_photo_split, is_reserved, photo_split
+from training.photos.known_people import KnownPeople, read_known_people
 
 PIXEL_LEVEL = "annotations/pixel-level"
 LEVELS = (PIXEL_LEVEL, "annotations/image-level")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from model.errors import InvalidInputError
-from training.datasets.known_people import KnownPerson, outline_mask, read_known_people
+from training.photos.known_people import KnownPerson, outline_mask, read_known_people
 
 SQUARE = [10, 20, 50, 20, 50, 100, 10, 100]
 ANNOTATION = {"bbox": [10, 20, 40, 80], "iscrowd": 0, "segmentation": [SQUARE]}

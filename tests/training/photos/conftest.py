@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 from scipy.ndimage import find_objects, label
 
-from training.datasets.mediapipe_people import FoundPerson, PeopleDetector
+from training.photos.mediapipe_people import FoundPerson, PeopleDetector
 
 RED, BLUE = (255, 0, 0), (0, 0, 255)
 UPRIGHT = np.array(
