@@ -1,5 +1,6 @@
 """The pictures that a recipe names: rendered people, photos, places of nobody."""
 
+import json
 import logging
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from training.scenes.sources import (
     StreamedPeople,
     packed,
 )
+from training.synthetic.export import SETTINGS_FILE
 from training.synthetic.stream import RenderedStream, generator_digest
 
 logger = logging.getLogger(__name__)
@@ -156,3 +158,30 @@ def whole_people(pictures: LabelledPictures | None) -> np.ndarray:
     if not isinstance(pictures, PackedLabelled):
         return np.zeros(0, np.int64)
     return np.flatnonzero([pictures[n].is_one_whole_person for n in range(len(pictures))])
+
+
+def describe(recipe: DataRecipe) -> str:
+    """What samples come from, in words, with the licences.
+
+    Raises:
+        FileNotFoundError: The folder of labels is not there.
+        InvalidInputError: It is damaged.
+    """
+    learned = ["rendered people in the SHADER layout"]
+    if recipe.poses is not None or any(map(_has_recorded_poses, recipe.pairs)):
+        learned[0] += ", half of them in poses of the CMU Graphics Lab Motion Capture Database"
+    if recipe.photos is not None:
+        learned.append(
+            "street photos of Clothing Co-Parsing (Apache-2.0) with the landmarks that MediaPipe "
+            "(Apache-2.0) finds in them"
+        )
+    if recipe.labels is not None:
+        folders = ", ".join(sorted(PhotoLabels.load(Path(recipe.labels)).folders))
+        learned.append(f"photos labelled by `data label-photos` ({folders})")
+    return "; ".join(learned)
+
+
+def _has_recorded_poses(folder: str) -> bool:
+    """Whether `data synth` took poses from motion capture."""
+    settings = Path(folder) / SETTINGS_FILE
+    return settings.is_file() and json.loads(settings.read_text()).get("poses") is not None

@@ -30,9 +30,8 @@ from training.engine.fitting import Fitting, TrainingData
 from training.engine.precision import pick_device
 from training.engine.seeding import seed_everything
 from training.engine.tasks import SupervisedTask
-from training.photos.photo_labels import PhotoLabels
 from training.scenes.data_recipe import ON_THE_FLY
-from training.scenes.loading import load_pairs, load_photos
+from training.scenes.loading import describe, load_pairs, load_photos
 from training.silhouette.data import SilhouetteBatch, TrainingSamples, ValidationSamples
 from training.silhouette.evaluate import EVALUATION, add_people
 from training.silhouette.losses import box_loss, heat_loss, hourglass_loss, overlap_loss
@@ -181,18 +180,7 @@ def prepare(recipe: SilhouetteRecipe) -> TrainingData[SilhouetteBatch]:
 
 def describe_data(recipe: SilhouetteRecipe) -> str:
     """What a run learned from, for the header of its checkpoint."""
-    learned = ["rendered people in the SHADER layout"]
-    if recipe.data.poses is not None:
-        learned.append("poses of the CMU Graphics Lab Motion Capture Database")
-    if recipe.data.photos is not None:
-        learned.append(
-            "street photos of Clothing Co-Parsing (Apache-2.0) with the landmarks that MediaPipe "
-            "(Apache-2.0) finds in them"
-        )
-    if recipe.data.labels is not None:
-        folders = ", ".join(sorted(PhotoLabels.load(Path(recipe.data.labels)).folders))
-        learned.append(f"photos labelled by `data label-photos` ({folders})")
-    return "; ".join(learned) + INITIAL_WEIGHTS[recipe.weights]
+    return describe(recipe.data) + INITIAL_WEIGHTS[recipe.weights]
 
 
 def configure_data(parser: argparse.ArgumentParser) -> None:
