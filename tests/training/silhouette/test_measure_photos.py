@@ -9,7 +9,12 @@ from PIL import Image
 from model.errors import InvalidInputError
 from training.__main__ import main
 from training.datasets.sample_pictures import WITH_PEOPLE, sample_pictures
-from training.silhouette.measure_photos import NUM_TURNED, measured
+from training.scenes.labelled_picture import NUM_LAYERS, WEIGHT, LabelledPicture
+from training.silhouette.measure_photos import (
+    NUM_TURNED,
+    measured,
+    rendered_groups,
+)
 
 SETS = ("labels", "pose2sim", "ccp", "people")
 
@@ -67,6 +72,17 @@ def test_photos_to_turn_are_as_many_as_are_reported(packages: Path, tmp_path: Pa
             Image.new(mode, (20, 30)).save(root / folder / f"{number}.{ending}")
     found = dict(measured(options(people=root), dark))
     assert found["turned"]["turned_90"].num == NUM_TURNED
+
+
+def test_rendered_groups_are_the_same_each_time_and_of_several_people() -> None:
+    layers = np.zeros((40, 60, NUM_LAYERS), np.uint8)
+    layers[..., WEIGHT] = 255
+    places = [LabelledPicture(layers, ())]
+    first, again = (list(rendered_groups(places, 1, side=96)) for _ in range(2))
+    for one, other in zip(first, again, strict=True):
+        np.testing.assert_array_equal(one.layers, other.layers)
+        assert max(one.size) == 96
+        assert 2 <= len(one.people) <= 5
 
 
 def test_without_anything_to_measure_on_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
