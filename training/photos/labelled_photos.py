@@ -80,6 +80,7 @@ class LabelledPhotos:
         split: Split | None = None,
         nobody: bool | None = None,
         folder: str | None = None,
+        may_be_empty: bool = False,
     ) -> None:
         """List photos in the folders that were labelled.
 
@@ -88,6 +89,7 @@ class LabelledPhotos:
             split: Only of this split.
             nobody: Only photos with nobody, or only photos with people.
             folder: Only of the folder of this name.
+            may_be_empty: Whether no photo at all is fine.
 
         Raises:
             FileNotFoundError: Labels or photos are not there.
@@ -107,8 +109,9 @@ class LabelledPhotos:
             ):
                 self._files[key] = its_folder.photos[key]
         self._keys = tuple(self._files)
-        if not self._keys:
-            raise InvalidInputError(f"{labels} has no such photo")
+        if not self._keys and not may_be_empty:
+            kind = {None: "photo", True: "photo of nobody", False: "photo of people"}[nobody]
+            raise InvalidInputError(f"{labels} has no {kind} for {split or 'any split'}")
 
     def __len__(self) -> int:
         return len(self._keys)

@@ -109,7 +109,8 @@ def photos_with_people(recipe: DataRecipe, held_out: bool) -> list[LabelledPhoto
         known = None if labels is None else PhotoLabels.load(labels)
         sources.append(CcpPeople(dataset, keypoints, split, known))
     if labels is not None:
-        sources.append(LabelledPhotos(labels, split, nobody=False))
+        # Few photos may all be of one split; those to learn from must be there.
+        sources.append(LabelledPhotos(labels, split, nobody=False, may_be_empty=held_out))
     return sources
 
 
@@ -122,9 +123,9 @@ def load_photos(recipe: DataRecipe, held_out: bool) -> PackedLabelled | None:
         StorageError: The disk has not enough room.
     """
     sources = photos_with_people(recipe, held_out)
-    if not sources:
-        return None
     photos = Photos(sources, recipe.photo_side)
+    if not len(photos):
+        return None
     if held_out:
         photos = photos.at_most(recipe.max_validation)
     name = "held-out photos" if held_out else "photos"
@@ -147,7 +148,7 @@ def load_places(recipe: DataRecipe, photos: PackedLabelled | None) -> PackedLabe
         return None
     nobody = None
     if recipe.labels is not None:
-        of_nobody = LabelledPhotos(Path(recipe.labels), "training", nobody=True)
+        of_nobody = LabelledPhotos(Path(recipe.labels), "training", nobody=True, may_be_empty=True)
         nobody = Photos([of_nobody], recipe.photo_side)
     parts = [photos.fingerprint, *(nobody.parts if nobody is not None else ())]
     return packed(Places(photos, nobody), recipe.cache, "places", parts)

@@ -170,7 +170,8 @@ class TrainingSamples(Dataset[SilhouetteBatch]):
                 people.append(self.photos[int(rng.choice(self.whole_photos))])
             elif len(self.whole_pairs):
                 people.append(self.pairs[int(rng.choice(self.whole_pairs))])
-            else:
+            elif not people:
+                # A stream renders one person for each key.
                 people.append(self._pair(key, rng))
         return people
 
