@@ -48,7 +48,7 @@ def run() -> None:
         picture = _picture(predictor)
         with torch.inference_mode():
             expected = module(picture)
-        candidates = {
+        candidates: dict[str, Run] = {
             "habitus, alone": predictor.network,
             **{f"PyTorch, {n} threads": _pytorch(module, n) for n in {1, threads}},
             **{f"OpenVINO, {n} threads": _openvino(module, predictor, n) for n in {1, threads}},
@@ -56,7 +56,6 @@ def run() -> None:
         if importlib.util.find_spec("onnxruntime"):
             onnx = _exported(module, picture)
             candidates |= {f"ONNX Runtime, {n} threads": _onnx(onnx, n) for n in {1, threads}}
-        candidates = dict(candidates)
         print(f"{slug}, one picture of {predictor.input_size} px, {predictor.network.dtype}")
         _report(_medians(candidates, picture), candidates, picture, expected)
         _busy(predictor.network, _openvino_streams(module, predictor, threads), picture, threads)
