@@ -103,7 +103,7 @@ def _pytorch(module: nn.Module, threads: int) -> Run:
 def _compiled(
     module: nn.Module, predictor: PicturePredictor[Any, Any, Any], streams: int, threads: int
 ) -> Any:
-    model = converted(module, predictor.input_size, cache_folder())
+    model = converted(module, predictor.input_size, cache_folder()).model
     return load_openvino().compile_model(
         model,
         "CPU",

@@ -43,7 +43,7 @@ def quantized_model(
     """
     if importlib.util.find_spec("nncf") is None:
         raise InvalidInputError("quantization needs one more package: pip install 'habitus[int8]'")
-    model = converted(predictor.served(network, torch.float32), input_size, None)
+    model = converted(predictor.served(network, torch.float32), input_size, None).model
     pictures = [preprocess(photo, input_size)[0].numpy() for photo in photos]
     # NNCF makes and destroys OpenVINO cores, which may take a thread's signal stack with them (see
     # `openvino_core`): a thread that ends has no use for it.
