@@ -16,10 +16,12 @@ from training.engine.optimisation import make_optimisers
 from training.engine.precision import device_name, pick_device
 from training.engine.run import RunFolder
 from training.engine.tasks import SupervisedTask
+from training.scenes.labelled_picture import LabelledPicture
+from training.scenes.sources import StreamedPeople
 from training.silhouette.data import SilhouetteBatch, TrainingSamples
 from training.silhouette.recipe import SilhouetteRecipe
 from training.silhouette.task import build
-from training.synthetic.scene import Synthesizer
+from training.synthetic.stream import RenderedStream
 
 ROUNDS, WARM_UP = 2, 5
 SUBJECTS, FRAMES, SIDE = 4, 6, 256
@@ -41,7 +43,8 @@ def run() -> None:
         device=device.type,
         routine=Routine(judge_every=10**6, save_every=10**6, num_workers=workers),
     )
-    samples = TrainingSamples(recipe, *_pictures())
+    pictures = _pictures()
+    samples = TrainingSamples(recipe, pictures, pictures, pictures, np.arange(len(pictures)))
     batches = batch_loader(samples, StagedBatches(recipe.stages), workers, device)
     batch = next(iter(batches))
     clocks = {"bare loop": Clock(device, num_steps), "habitus": Clock(device, num_steps)}
@@ -129,16 +132,7 @@ def _temporary_run() -> Iterator[RunFolder]:
         yield RunFolder.create(Path(folder) / "run", {})
 
 
-def _pictures() -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """Rendered pairs, and rendered pictures in the place of street photos: the same work."""
-    synthesizer = Synthesizer(seed=0)
-    pairs, photos = [], []
-    for index in range(SUBJECTS):
-        subject = synthesizer.subject(index)
-        for number in range(FRAMES):
-            frame = synthesizer.frame(subject, (index, number), (SIDE, SIDE))
-            pairs.append(np.dstack([frame.dressed, frame.naked[..., 3]]))
-            colours = frame.dressed[..., :3]
-            known = (frame.dressed[..., 3] == 0).astype(np.uint8)
-            photos.append(np.dstack([colours, known, colours]))
-    return pairs, photos
+def _pictures() -> list[LabelledPicture]:
+    """Rendered people, also in the place of photos and of places of nobody: the same work."""
+    people = StreamedPeople(RenderedStream(0, SUBJECTS, FRAMES, SIDE))
+    return [people[number] for number in range(len(people))]

@@ -9,7 +9,7 @@ from benchmarks.timing import fastest_apart, report
 from model.silhouette.lite import LiteConfig, LiteSilhouette
 from training.engine.precision import autocast_dtype
 from training.engine.process_settings import keep_freed_memory
-from training.silhouette.losses import refinement_loss
+from training.silhouette.losses import overlap_loss
 
 BATCH_SIZE, SIDE = 16, 256
 WARM_UP, STEPS = 2, 4
@@ -40,7 +40,7 @@ def _fastest_step(keep: bool) -> float:
     for _ in range(WARM_UP + STEPS):
         started = time.perf_counter()
         with torch.autocast("cpu", dtype, enabled=dtype is not None):
-            loss = refinement_loss(network(images)[-1], truth, torch.ones_like(truth))
+            loss = overlap_loss(network(images)[-1], truth, torch.ones_like(truth))
         loss.backward()  # type: ignore[no-untyped-call]
         network.zero_grad()
         times.append(time.perf_counter() - started)

@@ -55,6 +55,14 @@ class Letterbox:
         right = self.target[1] - self.content[1] - left
         return F.pad(scaled, (left, right, top, bottom), value=fill)
 
+    def back(self) -> tuple[tuple[float, float], tuple[float, float]]:
+        """From pixels of the target to pixels of the picture: times the first, plus the second.
+
+        Both are (x, y).
+        """
+        scale = self.source[1] / self.content[1], self.source[0] / self.content[0]
+        return scale, (-self.offset[1] * scale[0], -self.offset[0] * scale[1])
+
     def invert(self, maps: Float[Tensor, "B C H W"]) -> Float[Tensor, "B C h w"]:
         """Cut the border off and scale back to the picture's own size.
 

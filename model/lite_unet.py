@@ -254,9 +254,17 @@ class LiteUNet(nn.Module):
         Args:
             images: From -1 to 1, as EfficientNet-Lite was trained; sides are multiples of 32.
         """
-        *skips, features = self.encoder(images)
-        features = self.context(features)
-        for level, skip in zip(self.decoder, reversed(skips), strict=True):
-            features = level(features, skip)
-        logits: Tensor = self.classify(features)
+        logits: Tensor = self.classify(self.decoded(images)[-1])
         return logits
+
+    def decoded(self, images: Float[Tensor, "B 3 H W"]) -> list[Tensor]:
+        """Features of the decoder at strides 16, 8, 4 and 2, of `decoder_widths` channels.
+
+        Args:
+            images: As for `forward`.
+        """
+        *skips, features = self.encoder(images)
+        found = [self.context(features)]
+        for level, skip in zip(self.decoder, reversed(skips), strict=True):
+            found.append(level(found[-1], skip))
+        return found[1:]

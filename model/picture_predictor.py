@@ -88,6 +88,8 @@ class PicturePredictor(abc.ABC, Generic[NetworkT, ServedT, ResultT]):
             else OpenVinoNetwork(MappedModel(quantized.model), torch.float32)
         )
         return_freed_memory()
+        self.config: Any = network.config
+        """Of the network, as its architecture defines it."""
         self.input_size = input_size
         self.header = header
 

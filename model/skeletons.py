@@ -76,3 +76,30 @@ MEDIAPIPE_33_NAMES = (
 
 Source: Bazarevsky et al., BlazePose, CVPR workshops 2020; MediaPipe's documentation.
 """
+
+COCO_17_NAMES = (
+    "nose",
+    "left_eye",
+    "right_eye",
+    "left_ear",
+    "right_ear",
+    "left_shoulder",
+    "right_shoulder",
+    "left_elbow",
+    "right_elbow",
+    "left_wrist",
+    "right_wrist",
+    "left_hip",
+    "right_hip",
+    "left_knee",
+    "right_knee",
+    "left_ankle",
+    "right_ankle",
+)
+"""The keypoints of COCO, in its order. Left is the person's own left.
+
+Source: Lin et al., Microsoft COCO: Common Objects in Context, ECCV 2014; cocodataset.org.
+"""
+
+COCO_17_MIRRORED = (0, 2, 1, 4, 3, 6, 5, 8, 7, 10, 9, 12, 11, 14, 13, 16, 15)
+"""Index of the keypoint that each one becomes in a mirror image."""

@@ -35,6 +35,8 @@ def preprocess(
 class LetterboxedPictures:
     """Pictures that the host has brought to the network's size."""
 
+    images: Sequence[UInt8[np.ndarray, "_ _ 3"]]
+    """As they came."""
     pictures: Float[Tensor, "B 3 S S"]
     letterboxes: tuple[Letterbox, ...]
 
@@ -47,7 +49,7 @@ class LetterboxedPictures:
             pictures, letterboxes = zip(
                 *(preprocess(image, input_size) for image in images), strict=True
             )
-            return cls(torch.cat(pictures), letterboxes)
+            return cls(images, torch.cat(pictures), letterboxes)
 
     def on(self, device: torch.device) -> Float[Tensor, "B 3 S S"]:
         """Sent there."""
@@ -58,6 +60,8 @@ class LetterboxedPictures:
 class PinnedPictures:
     """Pictures' bytes in memory that a CUDA device reads by itself."""
 
+    images: Sequence[UInt8[np.ndarray, "_ _ 3"]]
+    """As they came."""
     pixels: tuple[UInt8[Tensor, "_ _ 3"], ...]
     letterboxes: tuple[Letterbox, ...]
 
@@ -65,6 +69,7 @@ class PinnedPictures:
     def of(cls, images: Sequence[UInt8[np.ndarray, "_ _ 3"]], input_size: int) -> "PinnedPictures":
         """Raises InvalidInputError where a side is under 16 pixels."""
         return cls(
+            images,
             tuple(image_bytes(image).pin_memory() for image in images),
             tuple(_letterbox(image, input_size) for image in images),
         )

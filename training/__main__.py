@@ -15,15 +15,23 @@ from training.silhouette.capability import CAPABILITY as SILHOUETTE
 
 CAPABILITIES = (SILHOUETTE, CLOTHING, BODY)
 SHARED: dict[str, dict[str, Command]] = {
-    "assets": {"smpl": Command("training.assets.smpl", "convert a licensed SMPL pickle")},
+    "assets": {
+        "smpl": Command("training.assets.smpl", "convert a licensed SMPL pickle"),
+        "population": Command("training.assets.population_table", "compare bodies with surveys"),
+    },
     "data": {
         "synth": Command("training.synthetic.export", "render dressed/naked pairs to disk"),
         "check": Command("training.datasets.shader_check", "look for faults in a SHADER folder"),
         "keypoints": Command("training.datasets.detect_keypoints", "find joints in CCP's photos"),
+        "label-photos": Command("training.datasets.label_photos", "find people in photos"),
+    },
+    "evaluate": {
+        "photos": Command("training.silhouette.measure_photos", "measure maps on everyday photos"),
     },
     "figures": {
         "run": Command("training.reporting.curves", "curves of a run"),
         "synthetic": Command("training.synthetic.figures", "contact sheet of synthetic people"),
+        "photo-labels": Command("training.datasets.photo_label_sheet", "contact sheet of labels"),
     },
 }
 """Commands that do not belong to a capability."""

@@ -1,5 +1,6 @@
 """POST /clothing."""
 
+import asyncio
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -9,7 +10,7 @@ from jaxtyping import Float32, UInt8
 from PIL import Image
 from starlette.responses import Response
 
-from app.capabilities import CLOTHING
+from app.capabilities import CLOTHING, SILHOUETTE
 from app.codecs import encoding
 from app.codecs.media_types import JSON, NPY, PNG
 from app.codecs.png import encode_png
@@ -100,8 +101,18 @@ async def clothing(
         ),
     ] = "grouped",
 ) -> Response:
-    """Garments, skin and hair, each with a label and a colour of its own."""
+    """Garments, skin and hair, each with a label and a colour of its own.
+
+    Where the silhouette network is loaded and finds nobody, nothing is labelled.
+    """
     predictor = predictors.need(CLOTHING)
-    found = await engine.submit(predictor, image)
+    silhouette = predictors.get(SILHOUETTE)
+    if silhouette is None or not silhouette.finds_people:
+        found = await engine.submit(predictor, image)
+    else:
+        found, seen = await asyncio.gather(
+            engine.submit(predictor, image), engine.submit(silhouette, image)
+        )
+        found = found.within(seen.near_people())
     photo = LabelledPhoto.of(image, found, scheme)
     return await encoding.respond(photo, media_type, CLOTHING_ENCODERS)

@@ -1,10 +1,9 @@
 """POST /confidence and /confidence/weighted-image."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import numpy as np
-from fastapi import Depends
-from jaxtyping import Float
+from fastapi import Depends, Query
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import Response
 
@@ -21,17 +20,37 @@ from app.dependencies import (
 from app.openapi import binary_content, json_content, picture_operation
 from app.schemas.silhouette import ConfidenceMap
 from model.silhouette.confidence import weight_image
+from model.silhouette.people import Person
+from model.silhouette.predictor import SilhouetteConfidence
 
 router = strict_router("silhouette")
 
 
-def _confidence_json(confidence: Float[np.ndarray, "H W"]) -> bytes:
-    return ConfidenceMap.of(confidence).model_dump_json().encode()
+PeopleParameter = Annotated[
+    Literal["all", "largest"],
+    Query(description="Whose bodies are shown: everybody's, or that of the largest person alone."),
+]
+_EXAMPLE = SilhouetteConfidence(
+    np.array([[0, 1], [0, 0]], np.float32),
+    (Person(np.array([1, 0, 2, 1], np.float32), 0.875, np.ones((17, 3), np.float32)),),
+)
+
+
+def _confidence_png(result: SilhouetteConfidence) -> bytes:
+    return encoding.unit_png(result.confidence)
+
+
+def _confidence_npy(result: SilhouetteConfidence) -> bytes:
+    return encoding.npy(result.confidence)
+
+
+def _confidence_json(result: SilhouetteConfidence) -> bytes:
+    return ConfidenceMap.of(result).model_dump_json().encode()
 
 
 CONFIDENCE_ENCODERS = {
-    PNG: encoding.unit_png,
-    NPY: encoding.npy,
+    PNG: _confidence_png,
+    NPY: _confidence_npy,
     JSON: _confidence_json,
 }
 WEIGHTED_ENCODERS = {PNG: encoding.unit_png, NPY: encoding.npy}
@@ -45,7 +64,7 @@ WEIGHTED_ENCODERS = {PNG: encoding.unit_png, NPY: encoding.npy}
         "The map, the size of the upright picture.",
         binary_content(PNG, "8-bit grey, 255 for a confidence of 1"),
         binary_content(NPY, "float32 (H, W) in [0, 1]"),
-        json_content(ConfidenceMap, ConfidenceMap.of(np.array([[0, 1], [0, 0]], np.float32))),
+        json_content(ConfidenceMap, ConfidenceMap.of(_EXAMPLE)),
     ),
 )
 async def confidence(
@@ -53,11 +72,13 @@ async def confidence(
     image: ImageDep,
     predictors: PredictorsDep,
     engine: EngineDep,
+    people: PeopleParameter = "all",
 ) -> Response:
     """Probability that a pixel shows the body, clothed or not: lower in loose cloth."""
     predictor = predictors.need(SILHOUETTE)
     result = await engine.submit(predictor, image)
-    return await encoding.respond(result.confidence, media_type, CONFIDENCE_ENCODERS)
+    shown = result if people == "all" else result.of_largest()
+    return await encoding.respond(shown, media_type, CONFIDENCE_ENCODERS)
 
 
 @router.post(
@@ -75,9 +96,11 @@ async def weighted_image(
     image: ImageDep,
     predictors: PredictorsDep,
     engine: EngineDep,
+    people: PeopleParameter = "all",
 ) -> Response:
     """Each pixel multiplied by its confidence: what is not body goes dark."""
     predictor = predictors.need(SILHOUETTE)
     result = await engine.submit(predictor, image)
-    weighted = await run_in_threadpool(weight_image, image, result.confidence)
+    shown = result if people == "all" else result.of_largest()
+    weighted = await run_in_threadpool(weight_image, image, shown.confidence)
     return await encoding.respond(weighted, media_type, WEIGHTED_ENCODERS)

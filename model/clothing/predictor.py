@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float, Float32, UInt8
+from jaxtyping import Bool, Float, Float32, UInt8
 from torch import Tensor
 
 from model.checkpoint import CheckpointHeader
@@ -45,6 +45,16 @@ class ClothingSegmentation:
     be more probable than a dress that is more probable than each."""
     grouped_score: Float32[np.ndarray, "H W"]
     """Probability of that group, in [0, 1]."""
+
+    def within(self, region: Bool[np.ndarray, "H W"]) -> "ClothingSegmentation":
+        """The same with label 0 outside of a region, where it is certain."""
+
+        def cut(ids: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+            return np.where(region, ids, np.uint8(0)), np.where(region, scores, np.float32(1))
+
+        return ClothingSegmentation(
+            *cut(self.fine, self.fine_score), *cut(self.grouped, self.grouped_score)
+        )
 
 
 def _sums() -> Float[Tensor, "C G"]:

@@ -31,4 +31,6 @@ def build(architecture: str, config: Mapping[str, Any]) -> SilhouetteNetwork:
     if architecture == HOURGLASS:
         return StackedHourglass(HourglassConfig(**config))
     first, second, third, fourth = config["decoder_widths"]
-    return LiteSilhouette(LiteConfig(config["variant"], (first, second, third, fourth)))
+    # Headers from before there was a head for people do not name its width.
+    width = config.get("head_width", 0)
+    return LiteSilhouette(LiteConfig(config["variant"], (first, second, third, fourth), width))

@@ -120,6 +120,30 @@ def silhouette_confidence(
     return confidence
 
 
+def person_sigma(silhouette: Bool[np.ndarray, "H W"]) -> float:
+    """Sigma in pixels for a person: a fraction of the longer side of their box, wherever they are.
+
+    It is about 3 cm on a standing person, near and far; `sigma_for` of the picture is that of a
+    person who fills it. The picture's own where the silhouette is empty.
+    """
+    if not silhouette.any():
+        return sigma_for((silhouette.shape[0], silhouette.shape[1]))
+    rows, columns = _box(silhouette)
+    return sigma_for((int(rows.stop - rows.start), int(columns.stop - columns.start)))
+
+
+def person_confidence(
+    naked: Bool[np.ndarray, "H W"], dressed: Bool[np.ndarray, "H W"]
+) -> Float32[np.ndarray, "H W"]:
+    """The confidence map of one person, with the sigma of their own size.
+
+    Args:
+        naked: Silhouette of the body.
+        dressed: Silhouette of the dressed person.
+    """
+    return silhouette_confidence(naked, dressed, person_sigma(naked | dressed))
+
+
 def _reach(body: Bool[np.ndarray, "H W"], cloth: Bool[np.ndarray, "H W"], sigma: float) -> int:
     """Distance in pixels from which on the confidence is 0 in float32; the picture's at most."""
     farthest = sum(side**2 for side in body.shape)

@@ -12,8 +12,6 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from model.silhouette.refinement import Refinement
-
 
 @dataclass(frozen=True)
 class HourglassConfig:
@@ -27,9 +25,6 @@ class HourglassConfig:
     """Halvings inside an hourglass."""
     num_channels: int = 2
     """Output channels of each stack; the first is the confidence."""
-    refinement_width: int = 0
-    """Features that refine the last stack's map to the input's own resolution; 0 leaves it at a
-    quarter of it."""
 
 
 class ResidualBlock(nn.Module):
@@ -122,23 +117,14 @@ class StackedHourglass(nn.Module):
         self.remap_outputs = nn.ModuleList(
             nn.Conv2d(config.num_channels, num_features, 1) for _ in range(config.num_stacks - 1)
         )
-        self.refinement = (
-            Refinement(num_features, num_features, config.refinement_width)
-            if config.refinement_width
-            else None
-        )
 
     def forward(self, images: Float[Tensor, "B 3 H W"]) -> list[Tensor]:
         """One output per stack, the last one the best, at a quarter of the input's resolution.
 
-        With refinement one more follows, better still: (B, 1, H, W) in [0, 1], float32 whatever the
-        rest is computed in.
-
         Args:
             images: RGB in [0, 1].
         """
-        half: Tensor = self.stem[:4](images)
-        features: Tensor = self.stem[4:](half)
+        features: Tensor = self.stem(images)
         outputs: list[Tensor] = []
         for stack, (hourglass, head, output) in enumerate(
             zip(self.hourglasses, self.heads, self.outputs, strict=True)
@@ -151,9 +137,4 @@ class StackedHourglass(nn.Module):
                     + self.remap_features[stack](refined)
                     + self.remap_outputs[stack](outputs[-1])
                 )
-        if self.refinement is not None:
-            # An odd side was rounded up on its way down.
-            height, width = images.shape[-2:]
-            logits: Tensor = self.refinement(refined, half)
-            outputs.append(logits[..., :height, :width].float().sigmoid())
         return outputs

@@ -28,7 +28,8 @@ def test_the_host_stacks_what_training_sees() -> None:
 def test_bytes_that_are_letterboxed_on_the_device_become_what_training_sees() -> None:
     """Here the device is the CPU; only memory that CUDA pins is missing."""
     letterboxes = tuple(Letterbox.fit(image.shape[:2], (64, 64)) for image in pictures())
-    sent = PinnedPictures(tuple(image_bytes(image) for image in pictures()), letterboxes)
+    pixels = tuple(image_bytes(image) for image in pictures())
+    sent = PinnedPictures(pictures(), pixels, letterboxes)
     expected = LetterboxedPictures.of(pictures(), 64)
     # Bytes lie otherwise in memory than floats, so another kernel may resize them.
     torch.testing.assert_close(sent.on(CPU), expected.on(CPU), atol=1e-6, rtol=0)

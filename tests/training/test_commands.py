@@ -219,6 +219,8 @@ def test_a_device_of_a_recipe_that_is_not_there_is_refused_before_a_run_is_made(
         "data tagged --ccp {file} --out {new}",
         "data keypoints --ccp {file} --model {file}",
         "data keypoints --ccp {ccp} --model {folder}",
+        "data label-photos --photos {file} --model {file} --out {new}",
+        "data label-photos --photos {ccp}/photos --model {folder} --out {new}",
         "fit silhouette --recipe {folder} --out {new}",
         "fit silhouette --recipe {recipes}/silhouette/smoke.toml --data {file} --out {new}",
         "fit clothing --recipe {folder} --out {new}",

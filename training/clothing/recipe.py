@@ -120,10 +120,8 @@ class ClothingRecipe(Experiment):
         """Refuse an experiment without steps, or with two beginnings.
 
         Raises:
-            ValueError: There is no stage, one has strips, or `initial` is given beside `weights`.
+            ValueError: There is no stage, or `initial` is given beside `weights`.
         """
         super().__post_init__()
-        if any(stage.strip is not None for stage in self.stages):
-            raise ValueError("strips are of silhouettes; garments are learned from whole pictures")
         if self.initial is not None and self.weights != "none":
             raise ValueError(f"initial and weights = {self.weights!r} are two beginnings; name one")

@@ -95,21 +95,25 @@ def visible_bones(pose: Pose) -> Iterator[Bone]:
             yield bone
 
 
-def bone_line(bone: Bone, pose: Pose, size: tuple[int, ...]) -> np.ndarray:
+def bone_line(
+    bone: Bone, pose: Pose, size: tuple[int, ...], thickness: float | None = None
+) -> np.ndarray:
     """The pixels of a bone's line, (H, W) bool; at least one pixel wide.
 
     Args:
         bone: Any.
         pose: Of a person that was found.
         size: (height, width) of the picture.
+        thickness: In pixels; when left out, WIDTH_FRACTION of the torso's length.
     """
     height, width = size
     points = pose.landmarks * np.array([width, height], np.float32)
-    torso = points[list(SPINE.start)].mean(0) - points[list(SPINE.end)].mean(0)
-    thickness = max(1, round(WIDTH_FRACTION * float(np.hypot(*torso))))
+    if thickness is None:
+        torso = points[list(SPINE.start)].mean(0) - points[list(SPINE.end)].mean(0)
+        thickness = WIDTH_FRACTION * float(np.hypot(*torso))
     ends = [tuple(points[list(joint)].mean(0).tolist()) for joint in (bone.start, bone.end)]
     picture = Image.new("L", (width, height))
-    ImageDraw.Draw(picture).line(ends, fill=255, width=thickness)
+    ImageDraw.Draw(picture).line(ends, fill=255, width=max(1, round(thickness)))
     line: np.ndarray = np.asarray(picture) > 0
     return line
 

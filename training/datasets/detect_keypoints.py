@@ -2,7 +2,6 @@
 
 import argparse
 import hashlib
-import importlib.util
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -11,11 +10,12 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from model.errors import HabitusError, InvalidInputError
+from model.errors import InvalidInputError
 from training.arguments import output_file
 from training.datasets.bones import check_bones
 from training.datasets.ccp import ClothingCoParsing
 from training.datasets.ccp_keypoints import NOBODY, CcpKeypoints, Pose
+from training.datasets.mediapipe_people import pose_landmarker
 
 SAVE_EVERY = 50
 """Number of photos, about two seconds of work, that an interruption loses at most."""
@@ -116,31 +116,13 @@ def mediapipe_detector(path: Path) -> Iterator[Detector]:
     Raises:
         HabitusError: mediapipe is not installed, or refuses the file.
     """
-    if importlib.util.find_spec("mediapipe") is None:
-        raise HabitusError("mediapipe is not installed; pip install -e '.[pose]' brings it")
-    from mediapipe import Image, ImageFormat
-    from mediapipe.tasks.python import BaseOptions, vision
+    with pose_landmarker(path, num_poses=1) as look:
 
-    options = vision.PoseLandmarkerOptions(
-        # As bytes: on some systems mediapipe looks a path up beside its own files.
-        base_options=BaseOptions(model_asset_buffer=path.read_bytes()),
-        running_mode=vision.RunningMode.IMAGE,
-        num_poses=1,
-    )
-    try:
-        landmarker = vision.PoseLandmarker.create_from_options(options)
-    except (RuntimeError, ValueError) as error:
-        raise InvalidInputError(f"{path} is not a pose landmarker: {error}") from error
+        def detect(image: np.ndarray) -> Pose:
+            people = look(image).pose_landmarks
+            if not people:
+                return NOBODY
+            points = np.array([(p.x, p.y, p.visibility) for p in people[0]], np.float32)
+            return Pose(points[:, :2], np.clip(points[:, 2], 0, 1))
 
-    def detect(image: np.ndarray) -> Pose:
-        picture = Image(image_format=ImageFormat.SRGB, data=np.ascontiguousarray(image))
-        people = landmarker.detect(picture).pose_landmarks
-        if not people:
-            return NOBODY
-        points = np.array([(p.x, p.y, p.visibility) for p in people[0]], np.float32)
-        return Pose(points[:, :2], np.clip(points[:, 2], 0, 1))
-
-    try:
         yield detect
-    finally:
-        landmarker.close()

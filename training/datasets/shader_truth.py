@@ -34,6 +34,8 @@ class ShaderTruth:
     """(F, 24, 2) in pixels."""
     joints3d: np.ndarray
     """(F, 24, 3) in metres."""
+    coco_keypoints: np.ndarray | None
+    """(F, 17, 3) pixels x, y and visibility (1 seen, 0.5 hidden, 0 outside); SHADER has none."""
 
 
 def truth_path(subject: ShaderSubject) -> Path | None:
@@ -71,6 +73,11 @@ def read_truth(subject: ShaderSubject) -> ShaderTruth:
             trans=_numbers(fields, "trans", -1, 3),
             joints2d=_numbers(fields, "joints2D", -1, 24, 2),
             joints3d=_numbers(fields, "joints3D", -1, 24, 3),
+            coco_keypoints=(
+                _numbers(fields, "coco_keypoints", -1, 17, 3)
+                if "coco_keypoints" in fields
+                else None
+            ),
         )
     except ValueError as error:
         raise AssetError(f"{path}: {error}") from error

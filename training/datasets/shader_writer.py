@@ -35,6 +35,8 @@ class ShaderFrame:
     """(24, 2) pixels."""
     joints3d: NDArray[np.float32]
     """(24, 3) metres."""
+    coco_keypoints: NDArray[np.float32]
+    """(17, 3) pixels x, y and visibility; not among SHADER's own keys."""
 
 
 def subject_folder(root: Path, female: bool, number: int) -> Path:
@@ -57,7 +59,7 @@ def write_subject(folder: Path, shape: NDArray[np.float32], frames: Sequence[Sha
     partial = folder.with_name(f".{folder.name}.partial")
     truth = {"shape": shape.astype(np.float64)} | {
         key: np.stack([getattr(frame, key.lower()) for frame in frames]).astype(np.float64)
-        for key in ("poses", "trans", "joints2D", "joints3D")
+        for key in ("poses", "trans", "joints2D", "joints3D", "coco_keypoints")
     }
     with writing(folder):
         shutil.rmtree(partial, ignore_errors=True)

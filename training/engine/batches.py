@@ -21,20 +21,16 @@ class Stage:
     """Side of the network's input, in pixels."""
     steps: int
     batch_size: int
-    strip: int | None = None
-    """Columns around the person that the loss uses; by default all."""
 
     def __post_init__(self) -> None:
         """Check the ranges.
 
         Raises:
-            ValueError: A number is not positive, or the strip is wider than the picture.
+            ValueError: Something is not positive.
         """
         for name in ("image_size", "steps", "batch_size"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be positive")
-        if self.strip is not None and not 1 <= self.strip <= self.image_size:
-            raise ValueError(f"strip is {self.strip}; 1 to {self.image_size} is possible")
 
 
 @dataclass(frozen=True)
@@ -45,8 +41,6 @@ class SampleKey:
     """Number of the sample in the run, from 0."""
     image_size: int
     """Side of the network's input, in pixels."""
-    strip: int | None = None
-    """As in `Stage`."""
 
 
 class StagedBatches(Sampler[list[SampleKey]]):
@@ -85,7 +79,7 @@ class StagedBatches(Sampler[list[SampleKey]]):
                     numbers = range(index, index + stage.batch_size)[
                         self.rank :: self.num_processes
                     ]
-                    yield [SampleKey(n, stage.image_size, stage.strip) for n in numbers]
+                    yield [SampleKey(n, stage.image_size) for n in numbers]
                 step += 1
                 index += stage.batch_size
 

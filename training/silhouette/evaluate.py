@@ -11,8 +11,7 @@ from PIL import Image
 
 from model.errors import InvalidInputError
 from model.silhouette.confidence import (
-    sigma_for,
-    silhouette_confidence,
+    person_confidence,
     silhouette_mask,
     weight_image,
 )
@@ -143,8 +142,7 @@ def rendered_people(people: RenderedFolders | SyntheticPeople) -> SampleSet[Rend
     """Rendered people, whose true silhouettes are known."""
 
     def panels(picture: RenderedPicture, found: SilhouetteConfidence) -> tuple[np.ndarray, ...]:
-        sigma = sigma_for((picture.naked.shape[0], picture.naked.shape[1]))
-        target = silhouette_confidence(picture.naked, picture.dressed, sigma)
+        target = person_confidence(picture.naked, picture.dressed)
         return picture.image, _in_colour(target), _in_colour(found.confidence)
 
     return SampleSet(
@@ -245,8 +243,8 @@ def draw(
     panels = {"dressed": image}
     if args.truth is not None:
         naked, dressed = read_rgba(args.truth), read_rgba(args.image)
-        sigma = sigma_for((naked.shape[0], naked.shape[1]))
-        panels["true confidence"] = silhouette_confidence(silhouette_mask(naked), dressed, sigma)
+        masks = silhouette_mask(naked), silhouette_mask(dressed)
+        panels["true confidence"] = person_confidence(*masks)
     panels["predicted confidence"] = found.confidence
     figure = Figure(figsize=(4 * len(panels), 4 * image.shape[0] / image.shape[1] + 0.4))
     for axes, (title, panel) in zip(figure.subplots(1, len(panels)), panels.items(), strict=True):

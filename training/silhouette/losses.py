@@ -1,4 +1,4 @@
-"""The objectives of the stacked hourglass and of maps at the input's own resolution.
+"""The objectives of confidence maps, and of maps of people.
 
 B batch, H W the input's size, h w a stack's size, K output channels, S stacks.
 """
@@ -9,9 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from training.engine.distributed import weighted_mean
-
-_STEEPNESS = 4.0
+from training.engine.distributed import num_processes, total, weighted_mean
+from training.scenes.people_maps import PeopleMaps
 
 
 def hourglass_loss(
@@ -60,10 +59,10 @@ def hourglass_loss(
     return total
 
 
-def refinement_loss(
-    refined: Tensor, confidence: Tensor, mask: Tensor, weight: Tensor | None = None
+def overlap_loss(
+    predicted: Tensor, confidence: Tensor, mask: Tensor, weight: Tensor | None = None
 ) -> Tensor:
-    """Cross-entropy and soft overlap of a refined map, at its own resolution.
+    """Cross-entropy and soft overlap of a map, at its own resolution.
 
     With t = c n as above and p the map, over what is known: the mean of
     -t log p - (1 - t) log(1 - p), plus the mean over the batch of one minus the soft overlap,
@@ -75,55 +74,23 @@ def refinement_loss(
     NeurIPS 2023, arXiv 2302.05666 (the second part).
 
     Args:
-        refined: (B, 1, H, W) in [0, 1], float32 or float64.
+        predicted: (B, 1, H, W) in [0, 1], float32 or float64.
         confidence: (B, 1, H, W) in [0, 1].
         mask: (B, 1, H, W) in [0, 1].
         weight: (B, 1, H, W), how much each pixel counts; all ones where it is left out.
     """
-    target = (confidence * mask).to(refined.dtype)
+    target = (confidence * mask).to(predicted.dtype)
     if weight is None:
         weight = torch.ones_like(target)
     # In a half precision 1 - 1e-6 is 1, and its logarithm infinite.
-    with torch.autocast(refined.device.type, enabled=False):
-        inside = refined.clamp(1e-6, 1 - 1e-6)
+    with torch.autocast(predicted.device.type, enabled=False):
+        inside = predicted.clamp(1e-6, 1 - 1e-6)
         entropy = -target * inside.log() - (1 - target) * (1 - inside).log()
-        return weighted_mean(entropy, weight) + (1 - soft_overlap(target, refined, weight)).mean()
-
-
-def outline_loss(
-    refined: Tensor, confidence: Tensor, mask: Tensor, weight: Tensor | None = None
-) -> Tensor:
-    """One minus the soft overlap of what both maps have above a half, which is taken for the body.
-
-    The target is 1 where c n is above a half, else 0. The map is taken through the steep
-    p^4 / (p^4 + (1 - p)^4), which is the sigmoid of four times its logit, so that a pixel counts by
-    the side of a half that it is on. In the soft overlap of the maps themselves, 0.45 in the place
-    of 0.55 is a small error wherever it is; here it moves the outline. Where the map is sure there
-    is next to no gradient: it goes beside `refinement_loss`, not in its place.
-
-    Source: the overlap as there; the steep sigmoid in the place of a threshold, Liao et al.,
-    Real-time Scene Text Detection with Differentiable Binarization, AAAI 2020, equation 2.
-
-    Args:
-        refined: (B, 1, H, W) in [0, 1], float32 or float64.
-        confidence: (B, 1, H, W) in [0, 1].
-        mask: (B, 1, H, W) in [0, 1].
-        weight: (B, 1, H, W), how much each pixel counts; all ones where it is left out.
-    """
-    above = (confidence * mask > 0.5).to(refined.dtype)
-    if weight is None:
-        weight = torch.ones_like(above)
-    with torch.autocast(refined.device.type, enabled=False):
-        return (1 - soft_overlap(above, _steep(refined), weight)).mean()
-
-
-def _steep(refined: Tensor) -> Tensor:
-    """p^4 / (p^4 + (1 - p)^4): nearly 0 below a half, nearly 1 above."""
-    return (_STEEPNESS * refined.clamp(1e-6, 1 - 1e-6).logit()).sigmoid()
+        return weighted_mean(entropy, weight) + (1 - soft_overlap(target, predicted, weight)).mean()
 
 
 def soft_overlap(target: Tensor, predicted: Tensor, weight: Tensor) -> Tensor:
-    """(|t + p| - |t - p|) / (|t + p| + |t - p|) for each picture, (B,); see `refinement_loss`."""
+    """(|t + p| - |t - p|) / (|t + p| + |t - p|) for each picture, (B,); see `overlap_loss`."""
     joined = (weight * (target + predicted)).sum((1, 2, 3))
     apart = (weight * (target - predicted).abs()).sum((1, 2, 3))
     # One pixel more on both sides of the fraction: nobody there and none found is a full match.
@@ -135,3 +102,34 @@ def average_down(maps: Tensor, size: tuple[int, int]) -> Tensor:
     if maps.shape[-2:] == size:
         return maps
     return F.adaptive_avg_pool2d(maps, size)
+
+
+def heat_loss(logits: Tensor, truth: PeopleMaps) -> Tensor:
+    """Focal loss of heat maps, over what is known, divided by the number of peaks.
+
+    Source: Law, Deng, CornerNet, ECCV 2018, equation 1, as in Objects as Points.
+
+    Args:
+        logits: (B, K + 1, h, w).
+        truth: Of the same pictures.
+    """
+    logits = logits.float()
+    found = logits.sigmoid()
+    peak = truth.heat == 1
+    positive = (1 - found) ** 2 * F.logsigmoid(logits)
+    negative = (1 - truth.heat) ** 4 * found**2 * F.logsigmoid(-logits)
+    per_cell = torch.where(peak, positive, negative) * truth.known
+    # Over the peaks of all processes, as in `weighted_mean`.
+    peaks = total((peak & truth.known).sum().to(logits.dtype)).clamp_min(1)
+    return -per_cell.sum() / peaks * num_processes()
+
+
+def box_loss(logarithms: Tensor, truth: PeopleMaps) -> Tensor:
+    """Mean absolute error of the logarithms of distances, where there is a box.
+
+    Args:
+        logarithms: (B, 4, h, w).
+        truth: Of the same pictures.
+    """
+    apart = (logarithms.float() - truth.distances).abs()
+    return weighted_mean(apart, truth.has_box[:, None].expand_as(apart).to(apart.dtype))

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.ndimage import distance_transform_edt
 
-from model.silhouette.confidence import sigma_for, silhouette_confidence
+from model.silhouette.confidence import person_confidence, person_sigma
 from training.reporting.calibration import Reliability
 from training.reporting.histograms import Histogram, absolute_error, median, total
 
@@ -82,8 +82,7 @@ def score_rendered(
         naked: (H, W) bool.
         azimuth_deg: How far the person is turned away, where that is known.
     """
-    size = (naked.shape[0], naked.shape[1])
-    target = silhouette_confidence(naked, dressed, sigma_for(size))
+    target = person_confidence(naked, dressed)
     cloth, band = dressed & ~naked, boundary_band(naked)
     body_area = int(naked.sum())
 
@@ -112,8 +111,8 @@ def score_rendered(
 def boundary_band(naked: np.ndarray) -> np.ndarray:
     """(H, W) bool: pixels within one sigma of the body's outline, inside it or outside.
 
-    That is 4 pixels in a picture of 256 (`sigma_for`), and at least one. A pixel's distance is that
-    to the nearest pixel on the outline's other side. The picture's own edge is no outline.
+    That is 4 pixels for a body of 256 (`person_sigma`), and at least one. A pixel's distance is
+    that to the nearest pixel on the outline's other side. The picture's own edge is no outline.
 
     Args:
         naked: (H, W) bool.
@@ -121,7 +120,7 @@ def boundary_band(naked: np.ndarray) -> np.ndarray:
     if naked.all() or not naked.any():
         return np.zeros(naked.shape, bool)
     distance = np.where(naked, distance_transform_edt(naked), distance_transform_edt(~naked))
-    return distance <= max(1.0, sigma_for((naked.shape[0], naked.shape[1])))
+    return distance <= max(1.0, person_sigma(naked))
 
 
 def _mean(values: np.ndarray, where: np.ndarray) -> float:
@@ -218,7 +217,7 @@ def garment_parts(
     """Outer edge and middle of a garment, each (H, W) bool.
 
     A pixel's depth is its distance to the nearest background pixel. The outer edge is what is no
-    deeper than one sigma (`sigma_for`, at least a pixel), where the target has lost 40 %. The
+    deeper than one sigma (`person_sigma`, at least a pixel), where the target has lost 40 %. The
     middle is the deepest quarter of the garment's pixels. Seams to skin, hair, bags or other
     garments are no outer edge, nor is the photo's own border.
 
@@ -232,7 +231,7 @@ def garment_parts(
     if not garment.any() or not background.any():
         return None
     depth = distance_transform_edt(~background)
-    near = max(1.0, sigma_for((garment.shape[0], garment.shape[1])))
+    near = max(1.0, person_sigma(~background))
     edge = garment & (depth <= near)
     deep = float(np.quantile(depth[garment], 1 - MIDDLE_SHARE))
     if not edge.any() or deep <= near:

@@ -6,8 +6,8 @@ from typing import Literal
 from model.silhouette.lite import LiteConfig
 from model.silhouette.network import HourglassConfig
 from training.datasets.photometry import Photometry
-from training.datasets.random_crops import CropSettings
 from training.engine.experiment import Experiment
+from training.scenes.composition import SceneRecipe
 
 ON_THE_FLY = "synthetic"
 """Instead of a folder: people are rendered during training, each seen once."""
@@ -15,30 +15,37 @@ ON_THE_FLY = "synthetic"
 
 @dataclass(frozen=True)
 class DataRecipe:
-    """Where samples come from."""
+    """Where samples come from, and their shares.
+
+    A sample is a photo; or a place of nobody; or a group of people before such a place; or else a
+    rendered picture.
+    """
 
     pairs: tuple[str, ...] = ()
     """Folders in the SHADER layout, or the word `synthetic` alone."""
+    poses: str | None = None
+    """Folder of BVH clips, for people rendered during training."""
     photos: str | None = None
-    """Folder of Clothing Co-Parsing; without it only rendered people are learned from."""
-    photo_fraction: float = 0.35
-    """Share of samples that are real photos."""
-    street_fraction: float = 0.7
-    """Share of rendered people that are put before a painted-over photo instead of their own
-    background."""
-    empty_fraction: float = 0.03
-    """Share of samples that are painted-over photos without a person."""
-    unchanged_fraction: float = 0.0
-    """Share of samples that are rendered pictures without any augmentation but mirroring. The other
-    shares are of the rest."""
-    skin_weight: float = 8.0
-    """Loss weight of a skin pixel of a photo; a background pixel has 1. Skin is 3 % of a photo."""
-    bone_weight: float = 0.0
-    """Loss weight of a pixel on a bone, where garments hide the body: 2 % of a photo; 0 leaves it
-    unknown."""
+    """Folder of Clothing Co-Parsing."""
+    labels: str | None = None
+    """Folder of `data label-photos`. Without photos and labels only rendered people are learned
+    from, before their own backgrounds."""
+    photo_fraction: float = 0.3
+    """Share of samples that are photos."""
+    empty_fraction: float = 0.05
+    """Share of samples without a person."""
+    group_fraction: float = 0.4
+    """Share of samples with people who are cut out and put before another place: every second time
+    one person, else up to `scenes.most_people`."""
+    cutout_fraction: float = 0.25
+    """Share of these people who are cut out of photos."""
+    unvaried_fraction: float = 0.1
+    """Share of samples whose colours and sharpness stay as they are."""
+    body_weight: float = 4.0
+    """Loss weight of a pixel of a photo that is known to be body; one of the background has 1."""
     keypoints: str | None = None
-    """File of `data keypoints` for the bones; without it, the one in the package, of the photos
-    with pixel labels."""
+    """File of `data keypoints`; without it, the one in the package, of the photos with pixel
+    labels."""
     validation_fraction: float = 0.1
     """Share of rendered subjects that is held out: half of them to choose the best step by, half
     for `evaluate` to report."""
@@ -46,11 +53,11 @@ class DataRecipe:
     """Most held-out pictures of each kind that are judged during the run."""
     pair_side: int = 256
     """Rendered pictures are kept with at most so many pixels on their longer side."""
-    photo_side: int = 384
+    photo_side: int = 448
     """Photos likewise."""
     max_packed_gb: float = 16.0
     """Rendered pictures that would take more are not kept decoded in one file, but decoded every
-    time; 0 keeps none. The whole of SHADER would take 98 GB."""
+    time; 0 keeps none. The whole of SHADER would take 157 GB."""
     cache: str = ".cache/silhouette"
     """Where decoded pictures are kept."""
 
@@ -60,40 +67,44 @@ class DataRecipe:
         Raises:
             ValueError: Some share is, or a weight is negative.
         """
-        for name in ("photo", "street", "empty", "unchanged", "validation"):
+        for name in ("photo", "empty", "group", "cutout", "unvaried", "validation"):
             share = getattr(self, f"{name}_fraction")
             if not 0 <= share <= 1:
                 raise ValueError(f"{name}_fraction is {share}; 0 to 1 is needed")
-        for name in ("skin_weight", "bone_weight", "max_packed_gb"):
+        shares = self.photo_fraction + self.empty_fraction + self.group_fraction
+        if shares > 1:
+            raise ValueError(
+                f"photo_fraction, empty_fraction and group_fraction add up to {shares:g}; "
+                "1 at most is possible"
+            )
+        for name in ("body_weight", "max_packed_gb"):
             if not getattr(self, name) >= 0:
                 raise ValueError(f"{name} is {getattr(self, name)}; 0 or more is needed")
 
 
-@dataclass(frozen=True)
-class Augmentation(CropSettings, Photometry):
-    """How far samples differ from the pictures they are made from."""
-
-    whole_probability: float = 0.5
-    """Of a photo that is shown whole or nearly so, in its own proportions."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class SilhouetteRecipe(Experiment):
-    """One experiment. For `lite`, `initial` may be a clothing checkpoint of the same widths."""
+    """One experiment.
+
+    For `lite`, `initial` may be a clothing network. Layers of another shape, and those that it
+    lacks, keep their drawn weights; the encoder must fit.
+    """
 
     data: DataRecipe = field(default_factory=DataRecipe)
     network: HourglassConfig = field(default_factory=HourglassConfig)
     lite: LiteConfig | None = None
     """Trained instead of the hourglass."""
-    augmentation: Augmentation = field(default_factory=Augmentation)
+    scenes: SceneRecipe = field(default_factory=SceneRecipe)
+    colours: Photometry = field(default_factory=Photometry)
     loss_mask: Literal["dressed", "naked"] = "dressed"
     """The mask n of the loss. With `naked`, as in the reference notebook, the target in cloth is 0
     and the decay is not learned."""
     objective: Literal["overlap", "squared_error"] = "overlap"
     """Loss of maps at the input's own resolution: cross-entropy and soft overlap, or the squared
     error of the reference notebook, which the maps of the hourglass's stacks always have."""
-    outline_weight: float = 0.0
-    """Weight of the outline loss of a map at the input's own resolution; 0 leaves it out."""
+    people_weight: float = 0.1
+    """Weight of the losses of keypoints and of boxes, each, where the network has a head for
+    people."""
     weights: Literal["none", "package"] = "none"
     """Initial weights where there is no `initial`: drawn from the seed; or, for `lite`, an encoder
     trained on ImageNet from an installed package."""
@@ -102,18 +113,12 @@ class SilhouetteRecipe(Experiment):
         """Refuse settings that contradict each other.
 
         Raises:
-            ValueError: There is no stage, `outline_weight` is negative or has no map to apply to,
-                or `weights` is given without `lite` or together with `initial`.
+            ValueError: There is no stage, a weight is negative, or `weights` is given without
+                `lite` or together with `initial`.
         """
         super().__post_init__()
-        weight = self.outline_weight
-        if not weight >= 0:
-            raise ValueError(f"outline_weight is {weight}; 0 or more is needed")
-        if weight and not (self.lite or self.network.refinement_width):
-            raise ValueError(
-                f"outline_weight is {weight}; an hourglass without refinement has no map at the "
-                "input's own resolution to apply it to"
-            )
+        if not self.people_weight >= 0:
+            raise ValueError(f"people_weight is {self.people_weight}; 0 or more is needed")
         if self.weights != "none" and self.lite is None:
             raise ValueError(f"weights = {self.weights!r} exist for `lite` networks only")
         if self.weights != "none" and self.initial is not None:

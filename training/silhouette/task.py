@@ -2,9 +2,10 @@
 
 import argparse
 import dataclasses
-import json
+import logging
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,8 +19,10 @@ from model.errors import InvalidInputError
 from model.silhouette.architectures import ARCHITECTURES, SilhouetteNetwork, architecture_of
 from model.silhouette.lite import LiteSilhouette
 from model.silhouette.network import StackedHourglass
+from model.silhouette.people import NUM_KEYPOINTS
 from model.silhouette.predictor import save_silhouette_checkpoint
 from training.arguments import add_ccp, at_least
+from training.datasets.photo_labels import PhotoLabels
 from training.engine.average import Averaging
 from training.engine.batches import num_steps
 from training.engine.comparison import Comparison
@@ -28,17 +31,14 @@ from training.engine.fitting import Fitting, TrainingData
 from training.engine.precision import pick_device
 from training.engine.seeding import seed_everything
 from training.engine.tasks import SupervisedTask
-from training.silhouette.data import (
-    SilhouetteBatch,
-    TrainingSamples,
-    ValidationSamples,
-    load_pairs,
-    load_photos,
-)
+from training.silhouette.data import SilhouetteBatch, TrainingSamples, ValidationSamples
 from training.silhouette.evaluate import EVALUATION, add_people
-from training.silhouette.losses import hourglass_loss, outline_loss, refinement_loss
+from training.silhouette.losses import box_loss, heat_loss, hourglass_loss, overlap_loss
 from training.silhouette.metrics import DRESSED, iou
 from training.silhouette.recipe import ON_THE_FLY, SilhouetteRecipe
+from training.silhouette.sources import load_pairs, load_photos
+
+logger = logging.getLogger(__name__)
 
 
 def build_network(recipe: SilhouetteRecipe) -> SilhouetteNetwork:
@@ -58,21 +58,21 @@ def build(recipe: SilhouetteRecipe) -> SupervisedTask[SilhouetteBatch]:
         AssetError: The package holds another file than the published one.
     """
     seed_everything(recipe.seed)
-    # The first outputs are maps at a quarter of the input; the last may have its own resolution.
-    num_stacks = 0 if recipe.lite is not None else recipe.network.num_stacks
-    full_resolution = recipe.lite is not None or recipe.network.refinement_width > 0
 
     def objective(network: nn.Module, batch: SilhouetteBatch) -> dict[str, Tensor]:
         outputs: Sequence[Tensor] = network(batch.images)
         mask = batch.dressed if recipe.loss_mask == "dressed" else batch.naked
         truth = (batch.confidence, mask, batch.weight)
         losses = {}
-        if squared := outputs[:num_stacks] if recipe.objective == "overlap" else outputs:
-            losses["stacks"] = hourglass_loss(squared, *truth)
-        if full_resolution and recipe.objective == "overlap":
-            losses["refinement"] = refinement_loss(outputs[-1], *truth)
-        if recipe.outline_weight:
-            losses["outline"] = recipe.outline_weight * outline_loss(outputs[-1], *truth)
+        if recipe.lite is not None and recipe.objective == "overlap":
+            losses["map"] = overlap_loss(outputs[-1], *truth)
+        else:
+            stacks = outputs if recipe.lite is None else outputs[-1:]
+            losses["map"] = hourglass_loss(stacks, *truth)
+        if recipe.lite is not None and recipe.lite.head_width:
+            heat, distances = outputs[0].split([NUM_KEYPOINTS + 1, 4], 1)
+            losses["heat"] = recipe.people_weight * heat_loss(heat, batch.people)
+            losses["boxes"] = recipe.people_weight * box_loss(distances, batch.people)
         return {"loss": torch.stack([*losses.values()]).sum(), **losses}
 
     network = build_network(recipe)
@@ -92,62 +92,65 @@ def build(recipe: SilhouetteRecipe) -> SupervisedTask[SilhouetteBatch]:
 
 
 def start_from(network: SilhouetteNetwork, checkpoint: Path) -> None:
-    """Load a silhouette checkpoint, or all but the last layer of a clothing checkpoint.
+    """Load the layers of a silhouette or clothing checkpoint that fit; the others stay as drawn.
 
     Raises:
         FileNotFoundError: It is not there.
         CheckpointError: It is damaged, or of another architecture.
-        InvalidInputError: It holds a network of other widths.
+        InvalidInputError: Its encoder, or anything of an hourglass, has another shape.
     """
     of_clothing = (CLOTHING,) if isinstance(network, LiteSilhouette) else ()
     header, tensors = load_checkpoint(checkpoint, architecture_of(network), *of_clothing)
-    given, wanted = dict(header.config["network"]), dataclasses.asdict(network.config)
-    if header.architecture == CLOTHING and given["network"] == "efficientnet_lite_unet":
-        assert isinstance(network, LiteSilhouette)
-        given = {"variant": given["lite_variant"], "decoder_widths": given["decoder_widths"]}
+    if header.architecture == CLOTHING:
         # The last layer has a channel for each garment; the others know where a person is.
-        unet = {f"unet.{name.removeprefix('network.')}": t for name, t in tensors.items()}
-        tensors = unet | {n: t for n, t in network.state_dict().items() if "classify" in n}
-    if json.dumps(given, sort_keys=True) != json.dumps(wanted, sort_keys=True):
+        tensors = {
+            f"unet.{name.removeprefix('network.')}": tensor
+            for name, tensor in tensors.items()
+            if "classify" not in name
+        }
+    own = network.state_dict()
+    fitting = {
+        name: tensor
+        for name, tensor in tensors.items()
+        if name in own and own[name].shape == tensor.shape
+    }
+    needed = "unet.encoder." if isinstance(network, LiteSilhouette) else ""
+    if any(name.startswith(needed) and name not in fitting for name in own):
         raise InvalidInputError(
             f"{checkpoint} holds a {header.architecture} with {header.config['network']}; "
             f"the recipe asks for {network.config}"
         )
-    network.load_state_dict(tensors)
+    logger.info("%d of %d tensors start from %s", len(fitting), len(own), checkpoint)
+    network.load_state_dict(own | fitting)
 
 
 def judge_maps(network: nn.Module, batches: Iterable[SilhouetteBatch]) -> dict[str, float]:
     """Errors and IoU on rendered people, contrast on photos, at the input's resolution.
 
-    `iou_target` is with what the true map has above 0.5. `score` is the mean of what is available:
-    the rendered people's mean IoU, and the photos' median confidence on skin less that on
-    background.
+    `iou_target` is with what the true map has above 0.5. `body` and `background` are the mean
+    confidence on pixels of photos that are known to be one or the other. `score` is the mean of
+    what is available: the rendered people's mean IoU, and `body` less `background`.
     """
     found: dict[str, list[float]] = {
-        name: [] for name in ("mae", "mae_cloth", "iou_target", "skin", "background")
+        name: [] for name in ("mae", "mae_cloth", "iou_target", "body", "background")
     }
     for batch in batches:
-        maps = predicted_maps(network, batch.images)
-        for predicted, sample in zip(maps, zip(*batch, strict=True), strict=True):
-            one = SilhouetteBatch(*sample)
-            body = one.naked > 0.5
-            if one.is_photo:
-                if body.any():
-                    found["skin"].append(float(predicted[body].mean()))
-                found["background"].append(float(predicted[(one.weight > 0.5) & ~body].mean()))
+        for number, predicted in enumerate(predicted_maps(network, batch.images)):
+            confidence, weight = batch.confidence[number], batch.weight[number]
+            body, known = batch.naked[number] > 0.5, weight > 0.5
+            if batch.is_photo[number]:
+                for name, where in (("body", known & body), ("background", known & ~body)):
+                    if where.any():
+                        found[name].append(float(predicted[where].mean()))
                 continue
-            errors, cloth = (predicted - one.confidence).abs(), (one.dressed > 0.5) & ~body
+            errors, cloth = (predicted - confidence).abs(), (batch.dressed[number] > 0.5) & ~body
             found["mae"].append(float(errors.mean()))
             if cloth.any():
                 found["mae_cloth"].append(float(errors[cloth].mean()))
-            above, true_above = (m.cpu().numpy() > 0.5 for m in (predicted, one.confidence))
+            above, true_above = (m.cpu().numpy() > 0.5 for m in (predicted, confidence))
             found["iou_target"].append(iou(above, true_above))
-    averages = {"skin": np.median, "background": np.median}
-    judged = {
-        name: float(averages.get(name, np.mean)(values)) if values else float("nan")
-        for name, values in found.items()
-    }
-    parts = [judged["iou_target"], judged["skin"] - judged["background"]]
+    judged = {n: float(np.mean(values)) if values else float("nan") for n, values in found.items()}
+    parts = [judged["iou_target"], judged["body"] - judged["background"]]
     return judged | {"score": float(np.nanmean(parts))}
 
 
@@ -164,24 +167,31 @@ def prepare(recipe: SilhouetteRecipe) -> TrainingData[SilhouetteBatch]:
         InvalidInputError: The recipe does not fit its data.
         StorageError: The disk is full.
     """
-    data, side = recipe.data, recipe.stages[-1].image_size
-    pairs, photos = load_pairs(data, False, recipe.seed), load_photos(data, held_out=False)
-    held_out = ValidationSamples(load_pairs(data, True), load_photos(data, True), side)
+    data = recipe.data
+    samples = TrainingSamples.load(recipe)
+    held_out = [load_pairs(data, held_out=True), load_photos(data, held_out=True)]
+    validation = ValidationSamples(
+        [source for source in held_out if source is not None], recipe.stages[-1].image_size
+    )
     return TrainingData(
-        TrainingSamples(recipe, pairs, photos),
-        lambda: DataLoader(held_out, batch_size=16),
-        lambda: build(recipe),
+        samples, lambda: DataLoader(validation, batch_size=16), lambda: build(recipe)
     )
 
 
 def describe_data(recipe: SilhouetteRecipe) -> str:
     """What a run learned from, for the header of its checkpoint."""
-    learned = "rendered people in the SHADER layout"
+    learned = ["rendered people in the SHADER layout"]
+    if recipe.data.poses is not None:
+        learned.append("poses of the CMU Graphics Lab Motion Capture Database")
     if recipe.data.photos is not None:
-        learned += "; street photos of Clothing Co-Parsing (Apache-2.0)"
-        if recipe.data.bone_weight:
-            learned += " with bones between the landmarks that MediaPipe (Apache-2.0) finds in them"
-    return learned + INITIAL_WEIGHTS[recipe.weights]
+        learned.append(
+            "street photos of Clothing Co-Parsing (Apache-2.0) with the landmarks that MediaPipe "
+            "(Apache-2.0) finds in them"
+        )
+    if recipe.data.labels is not None:
+        folders = ", ".join(sorted(PhotoLabels.load(Path(recipe.data.labels)).folders))
+        learned.append(f"photos labelled by `data label-photos` ({folders})")
+    return "; ".join(learned) + INITIAL_WEIGHTS[recipe.weights]
 
 
 def configure_data(parser: argparse.ArgumentParser) -> None:
@@ -194,14 +204,20 @@ def configure_data(parser: argparse.ArgumentParser) -> None:
         "rendered during training",
     )
     add_ccp(parser)
+    parser.add_argument(
+        "--labels", metavar="DIR", help="folder of `data label-photos`: more photos to learn from"
+    )
+    parser.add_argument(
+        "--poses", metavar="DIR", help="BVH clips, for people rendered during training"
+    )
 
 
 def with_data(recipe: SilhouetteRecipe, args: argparse.Namespace) -> SilhouetteRecipe:
-    """The recipe with the folders of --data and --ccp."""
+    """The recipe with the folders of the command line."""
     pairs = tuple(args.data or recipe.data.pairs)
-    photos = str(args.ccp) if args.ccp else recipe.data.photos
-    data = dataclasses.replace(recipe.data, pairs=pairs, photos=photos)
-    return dataclasses.replace(recipe, data=data)
+    given = {"photos": args.ccp, "labels": args.labels, "poses": args.poses}
+    named: dict[str, Any] = {name: str(folder) for name, folder in given.items() if folder}
+    return dataclasses.replace(recipe, data=dataclasses.replace(recipe.data, pairs=pairs, **named))
 
 
 FITTING = Fitting(
@@ -235,7 +251,6 @@ COMPARISON = Comparison(
     evaluation=EVALUATION,
     variants={
         "reference_hourglass": (),
-        "refined_hourglass": ("network.refinement_width=48",),
         "efficientnet_lite_unet": ("lite.variant=2", "lite.decoder_widths=[160, 128, 96, 64]"),
     },
     seeds=(0, 1),

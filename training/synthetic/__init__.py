@@ -5,10 +5,11 @@ module; nothing is drawn from numbers that stand elsewhere, a garment's own deta
 
 | what | distribution | module |
 |---|---|---|
-| bodies | adults, Anny's own correlated shapes, 1.45 to 2.05 m | `bodies`, `training.assets.anny` |
+| bodies | stature and mass of US adults, 18 to 80 years | `training.assets.population`, `builds` |
 | skin and hair colours | between neighbours of a palette | `palettes` |
 | poses | `ACTIVITIES` within `LIMITS`, no limb inside another (`capsules`) | `poses` |
-| camera | `FIELD_OF_VIEW_DEG`, `HEIGHT`, `ROLL_DEG`, `FRAMING`, `CROPS` | `cameras` |
+| poses from motion capture, where there is a folder of it | `MOTION_SHARE` | `motion`, `retarget` |
+| camera | `FIELD_OF_VIEW_DEG`, `WIDE_DEG`, `HEIGHT`, `HIGH`, `LOW`, `CROPS` | `cameras` |
 | seen from | `FRONTAL`, `FRONTAL_SPREAD_DEG`, the others from any side | `cameras` |
 | outfits | `OUTFITS` of one to three layers, width by `WIDTH_POWER` | `wardrobe` |
 | garments | `TOPS`, `MIDDLES`, `TROUSERS`, `SKIRT_LENGTHS`, `OPEN_COATS` | `tailoring` |
@@ -19,11 +20,13 @@ module; nothing is drawn from numbers that stand elsewhere, a garment's own deta
 | light | `CONTRAST`, `ELEVATION_DEG`, `FRONT_LIT`, `FILLED` | `shading` |
 | shadows | on the person and on the ground, `SHADOW_SOFTNESS` | `scene` |
 | backgrounds | `KINDS`, `WALL_DISTANCE`, `OUT_OF_FOCUS` | `backdrops`, `textures`, `clutter` |
-| other people | `PASSERS_BY`, `STRAY_LIMBS` | `clutter` |
-| things in front, seats | `OCCLUDERS`, `NEARER` | `props` |
+| things in front, seats | `OCCLUDERS`, `NEARER` | `props`, `furniture` |
+| things beside, tables, things behind | `COMPANIONS`, `TABLES`, `FURNISHED` | `surroundings` |
+| pictures of nobody | `SCATTERED`, `NOBODY_NUM` | `surroundings`, `scene` |
 | camera's faults | blur, motion, noise, JPEG | `camera_effects` |
 
-What belongs to whom: clothes, shoes, hair, hats, scarves and bags are the dressed silhouette's;
-the naked one is the body alone. What stands in front hides both: a pixel that shows a pole shows
-neither the person nor their body.
+What belongs to whom: clothes, shoes, hair, hats, scarves and bags that are worn or held are the
+dressed silhouette's; the naked one is the body alone. What stands beside or in front hides both: a
+pixel that shows a pole, a pram or a coat over the arm shows neither the person nor their body.
+Nobody else is in a picture.
 """

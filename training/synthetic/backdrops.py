@@ -13,11 +13,18 @@ from PIL import Image, ImageFilter
 
 from training.synthetic.bodies import Floats, Ints
 from training.synthetic.cameras import View
-from training.synthetic.clutter import draw_street, draw_things, muted
+from training.synthetic.clutter import draw_park, draw_room, draw_street, draw_things, muted
 from training.synthetic.shading import Lighting, srgb
-from training.synthetic.textures import cloud, sample_material
+from training.synthetic.textures import cloud, sample_grass, sample_material
 
-KINDS = {"street": 0.42, "room": 0.22, "studio": 0.14, "geometry": 0.14, "noise": 0.08}
+KINDS = {
+    "street": 0.32,
+    "park": 0.16,
+    "room": 0.26,
+    "studio": 0.1,
+    "geometry": 0.1,
+    "noise": 0.06,
+}
 """How often each is drawn."""
 WALL_DISTANCE = (0.5, 6.0)
 """Metres between the person and the wall of a room or a street, where there is one."""
@@ -80,21 +87,22 @@ def sample_backdrop(
         reach = np.where(falling < -1e-4, ground / falling, np.inf).astype(np.float32)
     albedo = np.zeros((*size, 3), np.float32)
     facing = np.zeros(size, np.float32)
-    has_wall = kind != "street" or rng.random() < STREET_WALLS
+    outdoors = kind in ("street", "park")
+    has_wall = kind != "park" and (kind != "street" or rng.random() < STREET_WALLS)
     on_wall = np.zeros(size, bool)
     if has_wall:
         wall = _Wall.sample(rng, view, depth + rng.uniform(*WALL_DISTANCE))
         meets = wall.reach(rays)
         on_wall = meets < reach
         points = rays[on_wall] * meets[on_wall, None]
-        material = sample_material(rng, outdoors=kind == "street")
+        material = sample_material(rng, outdoors)
         if kind == "studio":
             material = material.plain()
         albedo[on_wall] = material.at(np.stack([points @ wall.across, points @ view.up], -1))
         facing[on_wall] = max(float(wall.normal @ light.direction), 0)
     on_ground = ~on_wall & np.isfinite(reach)
     where = rays[on_ground] * reach[on_ground, None]
-    floor = sample_material(rng, outdoors=kind == "street")
+    floor = sample_grass(rng) if kind == "park" else sample_material(rng, outdoors)
     if kind == "studio":  # a sheet of paper hangs down the wall and over the floor
         floor = material
     axes = _ground_axes(rng, view)
@@ -120,7 +128,11 @@ def _painted(
     canvas = Image.new("RGBA", (size[1], size[0]))
     if kind == "street":
         draw_street(canvas, rng, horizon)
+    elif kind == "park":
+        draw_park(canvas, rng, horizon)
     else:
+        if kind == "room":
+            draw_room(canvas, rng, horizon)
         draw_things(canvas, rng, int(rng.integers(0, 9)))
     painted = np.asarray(canvas)
     over = painted[..., 3] > 127

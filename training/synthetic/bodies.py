@@ -16,7 +16,7 @@ import torch
 from anny.paths import get_anny_root_dir
 from numpy.typing import NDArray
 
-from model.skeletons import SMPL_24_JOINT_NAMES
+from model.skeletons import COCO_17_NAMES, SMPL_24_JOINT_NAMES
 from training.assets.anny import AnnyBody
 
 Floats = NDArray[np.floating[Any]]
@@ -83,6 +83,9 @@ class BodySource:
         self.dominant: Ints = self.lbs_weights[np.unique(self.faces)].argmax(1)
         """(B,) the joint that moves each vertex of the naked body most."""
         self.body = _shell("body", identity, self.faces, self.lbs_weights, 0)
+        coco = self._anny.keypoint_weights(COCO_17_NAMES).numpy()
+        self.coco_weights: Floats = coco[:, np.unique(self.faces)]
+        """(17, B) of Anny's regressor of COCO's keypoints."""
         self.shells = {
             name: _shell(
                 name, identity, _triangles(groups[f"helper-{name}"]), self.lbs_weights, times
@@ -91,20 +94,14 @@ class BodySource:
         }
 
     def sample(self, rng: np.random.Generator, female: bool) -> RestBody:
-        """One adult, as plausible as Anny's own distributions; their gender is a range from 0 to 1.
+        """One adult of `training.assets.population.US_ADULTS`.
 
         Args:
             rng: Decides.
-            female: Which half of that range.
+            female: Or male.
         """
         generator = torch.Generator().manual_seed(int(rng.integers(2**62)))
-        while True:
-            phenotypes = self._anny.sample_phenotypes(4, generator)
-            suitable = torch.nonzero((phenotypes["gender"] > 0.5) == female)[:1, 0]
-            if len(suitable):
-                break
-        chosen = {name: values[suitable] for name, values in phenotypes.items()}
-        vertices, joints = self._anny.rest(chosen)
+        vertices, joints = self._anny.rest(self._anny.sample_phenotypes(1, generator, female))
         rest = vertices[0].numpy()
         surface = (self.body.weights @ rest).astype(np.float32)
         return RestBody(rest, joints[0].numpy(), female, surface, {})

@@ -14,12 +14,20 @@ from training.synthetic.bodies import Floats
 
 FIELD_OF_VIEW_DEG = (18.0, 62.0)
 """Across the longer side; with the framing it decides the distance: some 1.5 to 9 metres."""
+WIDE_ANGLE, WIDE_DEG = 0.12, (62.0, 95.0)
+"""Share of wide lenses, and their field of view."""
 HEIGHT = (1.35, 0.4, 0.25, 2.6)
 """Of the camera above the ground in metres: mean, spread, least, greatest."""
-LOOKS_DOWN_DEG = (-15.0, 27.0)
+FROM_ABOVE, HIGH = 0.1, (2.5, 5.5)
+"""Share of cameras at a window, on stairs or a mast, and their heights in metres."""
+FROM_BELOW, LOW = 0.06, (0.1, 0.5)
+"""Share of cameras near the ground, and their heights in metres."""
+LOOKS_DOWN_DEG = (-25.0, 60.0)
 """Least and greatest angle of the view below the horizon."""
 ROLL_DEG = 2.0
 """Spread of the camera's tilt."""
+TILTED, TILT_DEG = 0.1, 12.0
+"""Share of cameras that are held askew, and the spread of their tilt."""
 LEAN_DEG = 2.0
 """Spread of the person's own."""
 FRONTAL, FRONTAL_SPREAD_DEG = 0.65, 40.0
@@ -80,17 +88,28 @@ def sample_view(rng: np.random.Generator, size: tuple[int, int]) -> View:
     """Mostly from the front, from any side, from any height, looking at the person's middle."""
     frontal = rng.random() < FRONTAL
     turned = rng.normal(0, FRONTAL_SPREAD_DEG) if frontal else rng.uniform(-180, 180)
-    fov = np.deg2rad(rng.uniform(*FIELD_OF_VIEW_DEG))
+    wide = rng.random() < WIDE_ANGLE
+    fov = np.deg2rad(rng.uniform(*(WIDE_DEG if wide else FIELD_OF_VIEW_DEG)))
     focal = float(max(size) / 2 / np.tan(fov / 2))
     crop = list(CROPS)[int(rng.choice(len(CROPS), p=list(CROPS.values())))]
-    mean, spread, least, greatest = HEIGHT
-    height = np.clip(rng.normal(mean, spread), least, greatest)
+    height = _camera_height(rng)
     distance = 2 * focal / min(size)  # of somebody who fills most of the picture
     looks_down = np.clip(np.rad2deg(np.arctan2(height - 0.9, distance)), *LOOKS_DOWN_DEG)
-    ground = Rotation.from_euler("ZX", [rng.normal(0, ROLL_DEG), looks_down], degrees=True)
+    roll = rng.normal(0, TILT_DEG if rng.random() < TILTED else ROLL_DEG)
+    ground = Rotation.from_euler("ZX", [roll, looks_down], degrees=True)
     person = Rotation.from_euler("YZ", [turned, rng.normal(0, LEAN_DEG)], degrees=True)
     up = ground.apply([0.0, 1.0, 0.0]).astype(np.float32)
     return View(Camera(focal, size), ground * person, up, crop)
+
+
+def _camera_height(rng: np.random.Generator) -> float:
+    where = rng.random()
+    if where < FROM_ABOVE:
+        return float(rng.uniform(*HIGH))
+    if where < FROM_ABOVE + FROM_BELOW:
+        return float(rng.uniform(*LOW))
+    mean, spread, least, greatest = HEIGHT
+    return float(np.clip(rng.normal(mean, spread), least, greatest))
 
 
 def place(view: View, points: Floats, rng: np.random.Generator) -> Floats:

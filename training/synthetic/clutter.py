@@ -1,4 +1,4 @@
-"""Things that fill a picture behind a person: shapes, houses, trees, cars, other people.
+"""Things that fill a picture behind a person: shapes, houses, trees, cars, walls of rooms.
 
 All are painted flat, in pixels; H W the picture's size.
 """
@@ -7,11 +7,6 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 Size = tuple[int, int]
-PASSERS_BY = 0.35
-"""Share of streets with other people in them."""
-STRAY_LIMBS = 0.06
-"""Share of pictures into which somebody else's arm or leg reaches."""
-SKIN = [(232, 190, 160), (200, 150, 115), (150, 100, 70), (95, 62, 45)]
 
 
 def draw_things(canvas: Image.Image, rng: np.random.Generator, num: int) -> None:
@@ -20,12 +15,10 @@ def draw_things(canvas: Image.Image, rng: np.random.Generator, num: int) -> None
     size = (canvas.height, canvas.width)
     for _ in range(num):
         _draw_shape(draw, rng, size)
-    if rng.random() < STRAY_LIMBS:
-        _draw_limb(draw, rng, size)
 
 
 def draw_street(canvas: Image.Image, rng: np.random.Generator, horizon: float) -> None:
-    """Houses and trees on the horizon, then cars, poles and people nearer.
+    """Houses and trees on the horizon, then cars and poles nearer.
 
     Args:
         canvas: RGBA, empty.
@@ -45,13 +38,73 @@ def draw_street(canvas: Image.Image, rng: np.random.Generator, horizon: float) -
         x, thick = rng.uniform(0, width), rng.uniform(0.004, 0.02) * width
         foot = base + rng.uniform(0, 0.3) * height
         draw.rectangle((x, foot - rng.uniform(0.3, 1) * height, x + thick, foot), fill=muted(rng))
-    if rng.random() < PASSERS_BY:
-        for _ in range(int(rng.integers(1, 4))):
-            tall = rng.uniform(0.12, 0.55) * height
-            # All eyes are about at the camera's height: who is nearer stands lower.
-            _draw_person(draw, rng, rng.uniform(0, width), base + 0.88 * tall, tall)
-    if rng.random() < STRAY_LIMBS:
-        _draw_limb(draw, rng, (height, width))
+
+
+def draw_park(canvas: Image.Image, rng: np.random.Generator, horizon: float) -> None:
+    """A treeline on the horizon, then trees, bushes and a fence nearer; arguments as above."""
+    draw = ImageDraw.Draw(canvas)
+    height, width = canvas.height, canvas.width
+    base = min(max(horizon, 0.1 * height), 0.8 * height)
+    if rng.random() < 0.8:
+        _draw_bushes(draw, rng, np.linspace(0, width, 22), base, 0.12 * height)
+    for _ in range(int(rng.integers(0, 6))):
+        _draw_tree(draw, rng, width, height, base)
+    if rng.random() < 0.5:
+        middle, spread = rng.uniform(0, width), rng.uniform(0.05, 0.5) * width
+        foot = base + rng.uniform(0.02, 0.25) * height
+        _draw_bushes(
+            draw, rng, rng.normal(middle, spread, 14), foot, rng.uniform(0.04, 0.2) * height
+        )
+    if rng.random() < 0.3:
+        paint, foot = muted(rng), base + rng.uniform(0.02, 0.15) * height
+        tall, step = rng.uniform(0.05, 0.2) * height, rng.uniform(0.02, 0.1) * width
+        for x in np.arange(0, width, step):
+            draw.rectangle((x, foot - tall, x + 0.3 * step, foot), fill=paint)
+        draw.rectangle((0, foot - 0.8 * tall, width, foot - 0.7 * tall), fill=paint)
+
+
+def draw_room(canvas: Image.Image, rng: np.random.Generator, horizon: float) -> None:
+    """Windows, doors, pictures, shelves and machines on a wall; arguments as above."""
+    draw = ImageDraw.Draw(canvas)
+    height, width = canvas.height, canvas.width
+    floor = min(max(horizon, 0.3 * height) + rng.uniform(0.1, 0.35) * height, 0.95 * height)
+    for _ in range(int(rng.integers(0, 6))):
+        x, wide = rng.uniform(-0.1, 1) * width, rng.uniform(0.08, 0.35) * width
+        kind = rng.choice(["window", "picture", "door", "shelf", "machine"])
+        tall = wide * rng.uniform(0.6, 1.5)
+        foot = floor - rng.uniform(0.3, 0.6) * height
+        if kind in ("door", "shelf", "machine"):
+            tall, foot = rng.uniform(0.25, 0.8) * height, floor
+        frame, inside = muted(rng), muted(rng)
+        edge = 0.06 * wide
+        draw.rectangle((x, foot - tall, x + wide, foot), fill=frame)
+        draw.rectangle((x + edge, foot - tall + edge, x + wide - edge, foot - edge), fill=inside)
+        if kind == "window":
+            draw.rectangle((x + 0.47 * wide, foot - tall, x + 0.53 * wide, foot), fill=frame)
+        elif kind in ("shelf", "machine"):
+            for level in np.arange(foot - tall, foot, max(rng.uniform(0.1, 0.3) * tall, 2)):
+                draw.rectangle((x, level, x + wide, level + edge), fill=frame)
+                for left in rng.uniform(0, 0.9, int(rng.integers(0, 9))) * wide:
+                    high = level + edge + rng.uniform(0.02, 0.12) * tall
+                    box = (x + left, level + edge, x + left + 0.08 * wide, high)
+                    draw.rectangle(box, fill=muted(rng))
+
+
+def _draw_bushes(
+    draw: ImageDraw.ImageDraw,
+    rng: np.random.Generator,
+    columns: np.ndarray,
+    foot: float,
+    tall: float,
+) -> None:
+    for x in columns:
+        for _ in range(3):
+            green = rng.uniform(0.12, 0.45)
+            tint = rng.uniform(0.5, 0.9)
+            radius = rng.uniform(0.25, 0.8) * tall
+            at = np.array([x + rng.normal(0, 0.3) * tall, foot - rng.uniform(0, 0.7) * tall])
+            colour = (int(255 * green * tint), int(255 * green), int(110 * green))
+            draw.ellipse((*(at - radius), *(at + radius)), fill=colour)
 
 
 def muted(rng: np.random.Generator) -> tuple[int, int, int]:
@@ -120,64 +173,3 @@ def _draw_car(
     for share in (0.2, 0.8):
         wheel = np.array([x + share * long, foot - 0.15 * tall])
         draw.ellipse((*(wheel - 0.08 * long), *(wheel + 0.08 * long)), fill=(20, 20, 22))
-
-
-def _draw_person(
-    draw: ImageDraw.ImageDraw, rng: np.random.Generator, x: float, foot: float, tall: float
-) -> None:
-    """Somebody who stands or walks further away."""
-    skin = SKIN[int(rng.integers(len(SKIN)))]
-    upper, lower = muted(rng), muted(rng)
-    hip, shoulder = foot - 0.5 * tall, foot - 0.82 * tall
-    thick = 0.085 * tall
-    for side in (-1, 1):
-        stride, swing = rng.normal(0, 0.06, 2) * tall
-        _bar(
-            draw,
-            (x + side * 0.05 * tall, hip),
-            (x + side * 0.05 * tall + stride, foot),
-            thick,
-            lower,
-        )
-        hand = (x + side * 0.14 * tall + swing, hip)
-        _bar(draw, (x + side * 0.11 * tall, shoulder), hand, 0.6 * thick, upper)
-        _bar(draw, hand, (hand[0], hand[1] + 0.05 * tall), 0.5 * thick, skin)
-    draw.rounded_rectangle(
-        (x - 0.12 * tall, shoulder - 0.02 * tall, x + 0.12 * tall, hip + 0.04 * tall),
-        int(0.05 * tall),
-        fill=upper,
-    )
-    _bar(draw, (x, shoulder), (x, shoulder - 0.06 * tall), 0.5 * thick, skin)
-    head = (x - 0.05 * tall, foot - tall, x + 0.05 * tall, foot - 0.86 * tall)
-    draw.ellipse(head, fill=skin)
-    draw.chord(head, 180, 360, fill=muted(rng))
-
-
-def _draw_limb(draw: ImageDraw.ImageDraw, rng: np.random.Generator, size: Size) -> None:
-    """Somebody's arm or leg from beyond the picture's edge: a sleeve, then skin."""
-    height, width = size
-    side = rng.choice([0, width])
-    start = np.array([side, rng.uniform(0.2, 1) * height])
-    elbow = start + np.array(
-        [(width / 2 - side) * rng.uniform(0.1, 0.5), rng.normal(0, 0.15) * height]
-    )
-    hand = elbow + rng.normal(0, 0.15, 2) * height
-    thick = rng.uniform(0.03, 0.09) * height
-    sleeve, skin = muted(rng), SKIN[int(rng.integers(len(SKIN)))]
-    _bar(draw, elbow, hand, 0.8 * thick, skin)
-    _bar(draw, start, elbow, thick, sleeve)
-
-
-def _bar(
-    draw: ImageDraw.ImageDraw,
-    start: tuple[float, float] | np.ndarray,
-    end: tuple[float, float] | np.ndarray,
-    thick: float,
-    colour: tuple[int, int, int],
-) -> None:
-    """A line with round ends."""
-    (x0, y0), (x1, y1) = (float(start[0]), float(start[1])), (float(end[0]), float(end[1]))
-    draw.line((x0, y0, x1, y1), fill=colour, width=max(1, round(thick)))
-    radius = thick / 2
-    for x, y in ((x0, y0), (x1, y1)):
-        draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=colour)

@@ -6,7 +6,7 @@ import multiprocessing
 import os
 from collections.abc import Iterator
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +19,7 @@ from training.arguments import at_least, output_folder
 from training.datasets.shader_writer import ShaderFrame, subject_folder, write_subject
 from training.engine.atomic import write_text
 from training.synthetic.bodies import Floats
+from training.synthetic.motion import motion_digest
 from training.synthetic.scene import Synthesizer
 from training.synthetic.subjects import Subject
 
@@ -37,6 +38,8 @@ class ExportSettings:
     """Side of the pictures, in pixels."""
     samples: int
     """Rays along each side of a pixel."""
+    poses: str = ""
+    """Digest of the motion capture that poses come from; empty where all are sampled."""
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -62,6 +65,12 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="processes (default: all cores)",
     )
     parser.add_argument(
+        "--poses",
+        type=Path,
+        metavar="DIR",
+        help="folder of CMU motion capture in BVH that half of the poses come from",
+    )
+    parser.add_argument(
         "--body", type=Path, default=DEFAULT_ASSET, help="asset that `shape` is given in"
     )
 
@@ -69,30 +78,37 @@ def configure(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Render what is not there yet."""
     settings = ExportSettings(args.seed, args.frames, args.size, args.samples)
-    done = export(args.out, args.subjects, settings, args.body, args.workers)
+    done = export(args.out, args.subjects, settings, args.body, args.workers, args.poses)
     total = args.subjects * args.frames
     print(f"{args.out}: {args.subjects} subjects, {total} pairs; {done} subjects rendered now")
     return 0
 
 
 def export(
-    root: Path, num_subjects: int, settings: ExportSettings, asset: Path, num_workers: int
+    root: Path,
+    num_subjects: int,
+    settings: ExportSettings,
+    asset: Path,
+    num_workers: int,
+    poses: Path | None = None,
 ) -> int:
     """Render the subjects that are missing; says how many that were.
 
     A stopped export goes on where it was: a subject's folder appears only when it is complete.
 
     Raises:
-        FileNotFoundError: There is no such asset.
+        FileNotFoundError: There is no such asset, or no such folder of motion capture.
         CheckpointError: The asset is damaged.
-        InvalidInputError: The folder holds an export with other settings.
+        InvalidInputError: The folder holds an export with other settings, or `poses` holds no clip.
         StorageError: The disk is full or read-only.
     """
     load_asset(asset)  # what fails while a worker starts is lost
+    if poses is not None:
+        settings = replace(settings, poses=motion_digest(poses))
     _claim(root, settings)
     missing = [i for i in range(num_subjects) if not _folder(root, i).exists()]
     bar = tqdm(total=num_subjects, initial=num_subjects - len(missing), unit="subject")
-    with bar, _pool(min(num_workers, max(1, len(missing))), settings, asset) as pool:
+    with bar, _pool(min(num_workers, max(1, len(missing))), (settings, asset, poses)) as pool:
         tasks: list[Future[None]] = [pool.submit(_render_subject, root, i) for i in missing]
         try:
             for task in as_completed(tasks):
@@ -151,16 +167,18 @@ class ShapeFitter:
 _worker: list[tuple[Synthesizer, ShapeFitter, ExportSettings]] = []
 
 
-def _start_worker(settings: ExportSettings, asset: Path) -> None:
+def _start_worker(settings: ExportSettings, asset: Path, poses: Path | None) -> None:
     torch.set_num_threads(1)
     fitter = ShapeFitter(load_asset(asset)[1])
-    _worker.append((Synthesizer(settings.seed), fitter, settings))
+    _worker.append((Synthesizer(settings.seed, poses=poses), fitter, settings))
 
 
-def _pool(num_workers: int, settings: ExportSettings, asset: Path) -> ProcessPoolExecutor:
+def _pool(
+    num_workers: int, settings: tuple[ExportSettings, Path, Path | None]
+) -> ProcessPoolExecutor:
     # Forking a process in which Warp or Torch already runs threads can hang.
     context = multiprocessing.get_context("spawn")
-    return ProcessPoolExecutor(num_workers, context, _start_worker, (settings, asset))
+    return ProcessPoolExecutor(num_workers, context, _start_worker, settings)
 
 
 def _render_subject(root: Path, index: int) -> None:
@@ -183,4 +201,5 @@ def _frames(
             frame.transl,
             frame.keypoints,
             np.asarray(frame.joints, np.float32),
+            frame.coco_keypoints,
         )

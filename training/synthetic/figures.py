@@ -1,6 +1,7 @@
 """python -m training figures synthetic: a contact sheet of rendered people and their truth."""
 
 import argparse
+from pathlib import Path
 
 import numpy as np
 from matplotlib import colormaps
@@ -27,11 +28,14 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--seed", type=at_least(0), default=0, help="another seed gives other people"
     )
+    parser.add_argument(
+        "--poses", type=Path, metavar="DIR", help="folder of CMU motion capture in BVH"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Draw the sheet."""
-    sheet = contact_sheet(args.rows, args.columns, args.size, args.seed)
+    sheet = contact_sheet(args.rows, args.columns, args.size, args.seed, args.poses)
     picture_format = "JPEG" if args.out.suffix.lower() in (".jpg", ".jpeg") else "PNG"
     with replacing(args.out) as temporary:
         # PNG takes no notice of the quality.
@@ -40,9 +44,11 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def contact_sheet(num_rows: int, num_columns: int, size: int, seed: int) -> Picture:
+def contact_sheet(
+    num_rows: int, num_columns: int, size: int, seed: int, poses: Path | None = None
+) -> Picture:
     """People dressed, and under each the confidence map in magma: RGB (H, W, 3)."""
-    synthesizer = Synthesizer(seed)
+    synthesizer = Synthesizer(seed, poses=poses)
     magma = colormaps["magma"]
     tiles: list[Picture] = []
     for index in tqdm(range(num_rows * num_columns), unit="person"):

@@ -152,8 +152,10 @@ class Pose:
     activity: str
     axis_angle: Floats
     """(24, 3) radians, the root at zero."""
-    lean_deg: float
-    """How far the whole body is to be tilted forward."""
+    lean: Rotation
+    """How the whole body is tilted before it is turned to where it faces."""
+    seated: bool
+    """Something is sat on."""
 
 
 def sample_pose(rng: np.random.Generator, capsules: Capsules) -> Pose:
@@ -165,7 +167,7 @@ def sample_pose(rng: np.random.Generator, capsules: Capsules) -> Pose:
     """
     shares = np.array([activity.share for activity in ACTIVITIES.values()])
     name = list(ACTIVITIES)[int(rng.choice(len(shares), p=shares / shares.sum()))]
-    lean = rng.normal(*ACTIVITIES[name].lean_deg)
+    tilt = rng.normal(*ACTIVITIES[name].lean_deg)
     best, least = None, np.inf
     for _ in range(ROUNDS):
         poses = draw_poses(rng, name, CANDIDATES)
@@ -176,7 +178,8 @@ def sample_pose(rng: np.random.Generator, capsules: Capsules) -> Pose:
         if least <= 0:
             break
     assert best is not None
-    return Pose(name, best, lean)
+    lean = Rotation.from_euler("X", tilt, degrees=True)
+    return Pose(name, best, lean, ACTIVITIES[name].seated)
 
 
 def draw_poses(rng: np.random.Generator, activity: str, num: int) -> Floats:

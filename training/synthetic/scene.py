@@ -4,24 +4,31 @@ H W the picture's size, V vertices, F triangles, P pixels (or samples) that show
 """
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
-from scipy.spatial.transform import Rotation
 
 from model.skeletons import SMPL_24_JOINT_NAMES
+from training.synthetic.assembly import SolidScene, paint, person_and_props, props_alone
 from training.synthetic.backdrops import sample_backdrop
-from training.synthetic.bodies import BodySource, Floats, Ints
+from training.synthetic.bodies import BodySource, Floats
 from training.synthetic.camera_effects import develop
 from training.synthetic.cameras import View, place, sample_view
+from training.synthetic.coco_keypoints import CocoKeypoints, Seen, locate
 from training.synthetic.composing import Picture, compose, silhouette
-from training.synthetic.poses import ACTIVITIES, Pose, sample_pose
-from training.synthetic.props import Prop, sample_occluder, seat
-from training.synthetic.render import AtRest, Hits, Renderer
-from training.synthetic.shading import Lighting, sample_lighting, shade
-from training.synthetic.subjects import Posed, Subject, assemble, pose_subject
+from training.synthetic.motion import MotionPoses
+from training.synthetic.poses import Pose, sample_pose
+from training.synthetic.props import Prop, heading, sample_occluder, seat
+from training.synthetic.render import Hits, Renderer
+from training.synthetic.shading import Lighting, sample_lighting
+from training.synthetic.subjects import Subject, assemble, pose_subject
+from training.synthetic.surroundings import sample_companions, sample_things
 from training.synthetic.wardrobe import dress
 
-EYE_COLOUR = np.array([0.1, 0.07, 0.05], np.float32)
+MOTION_SHARE = 0.5
+"""Of pictures whose pose comes from motion capture where there is any."""
+EYE_HEIGHT, EMPTY_DEPTH = (0.3, 2.2), (2.0, 5.0)
+"""Of pictures without a person: the camera above the ground, and where things stand, in metres."""
 SHADOW_SOFTNESS = (0.01, 0.12)
 """Width of a shadow's edge, in metres."""
 _SEATED_ON = [SMPL_24_JOINT_NAMES.index(name) for name in ("pelvis", "left_hip", "right_hip")]
@@ -49,45 +56,40 @@ class Frame:
     """(24, 3)"""
     keypoints: Floats
     """(24, 2) pixels, x right and y down."""
+    coco_keypoints: Floats
+    """(17, 3) pixels x right and y down, and visibility: 1 seen, 0.5 hidden by something in front
+    or by the person, 0 outside the picture."""
     hidden: float
     """Share of the body's pixels that something in front hides, in [0, 1]."""
-
-
-@dataclass(frozen=True)
-class _Scene:
-    """All that is solid, in the camera's frame: the person's vertices first, then the props'."""
-
-    subject: Subject
-    props: list[Prop]
-    vertices: Floats
-    """(V, 3)"""
-    at_rest: AtRest
-    """Patterns are painted on the vertices at rest."""
-    faces: Ints
-    """(F, 3)"""
-    layers: Ints
-    """(F,) the subject's, then one more for each prop."""
 
 
 class Synthesizer:
     """Draws people and renders them; a frame depends on nothing but seed, subject and frame."""
 
-    def __init__(self, seed: int, device: str | None = None) -> None:
+    def __init__(self, seed: int, device: str | None = None, poses: Path | None = None) -> None:
         """Prepare.
 
         Args:
             seed: Another seed gives other people.
             device: Of Warp; a CUDA device where there is one, else the CPU.
+            poses: Folder of BVH clips that a share of `MOTION_SHARE` of the poses comes from; all
+                are sampled where it is None.
+
+        Raises:
+            FileNotFoundError: There is no such folder.
+            InvalidInputError: It holds no clip, or one that cannot be read.
         """
+        self._poses = None if poses is None else MotionPoses(poses)
         self._seed = seed
         self._source = BodySource()
         self._renderer = Renderer(device)
+        self._coco = CocoKeypoints(self._source.coco_weights)
 
     def subject(self, index: int) -> Subject:
         """Person number `index`, dressed: even numbers are male, odd ones female."""
         rng = np.random.default_rng([self._seed, index])
         body = self._source.sample(rng, female=index % 2 == 1)
-        return assemble(self._source, body, dress(self._source, body, rng))
+        return assemble(self._source, body, dress(self._source, body, rng), self._coco)
 
     def frame(
         self, subject: Subject, indices: tuple[int, int], size: tuple[int, int], samples: int = 1
@@ -102,37 +104,85 @@ class Synthesizer:
         """
         rng = np.random.default_rng([self._seed, *indices, 1])
         view = sample_view(rng, size)
-        pose = sample_pose(rng, subject.capsules)
+        pose = self._pose(rng, subject)
         axis_angle = pose.axis_angle.copy()
-        axis_angle[0] = (view.orientation * _lean(pose)).as_rotvec()
-        posed = pose_subject(subject, axis_angle, _heading(view))
+        axis_angle[0] = (view.orientation * pose.lean).as_rotvec()
+        posed = pose_subject(subject, axis_angle, np.stack(heading(view), axis=1))
         transl = place(view, posed.vertices[: subject.num_body_vertices], rng)
         light = sample_lighting(rng)
         vertices, joints = posed.vertices + transl, posed.joints + transl
         ground = float((vertices @ view.up).min())
         props = self._props(rng, subject, pose, vertices, joints, ground, view)
-        scene = _gather(subject, props, vertices, posed)
-        ends = (subject.num_body_faces, len(subject.faces), len(scene.faces))
-        mesh = self._renderer.load(scene.vertices, scene.faces, ends)
-        hits = self._renderer.draw(mesh, view.camera, samples)
-        shadows = self._renderer.light_map(mesh, light.direction)
-        softness = rng.uniform(*SHADOW_SOFTNESS)
-        points, rest, normals = self._renderer.interpolate(mesh, hits, scene.at_rest)
-        backdrop = sample_backdrop(rng, view, ground, -float(joints[0, 2]), light)
-        lit = self._renderer.receive(shadows, np.concatenate([points, backdrop.points]), softness)
-        on_things, on_ground = np.split(lit, [len(points)])
-        shaded = self._shaded(scene, hits, (points, rest, normals), on_things, light)
-        behind = backdrop.lit(on_ground)
-        rgb, alpha = compose(shaded, hits.pixels, hits.faces < len(subject.faces), behind, samples)
+        scene = person_and_props(subject, posed, vertices, props)
+        drawn = self._draw(rng, scene, view, light, (ground, -float(joints[0, 2])), samples)
+        hits = drawn.hits
+        coco = locate(
+            view.camera,
+            self._coco.points(vertices[: subject.num_body_vertices]),
+            subject.cover,
+            Seen(hits.pixels, hits.faces, drawn.points, samples),
+            scene.ends[1],
+            scene.faces,
+            subject.lbs_weights.numpy(),
+        )
         return Frame(
-            dressed=np.concatenate([develop(rng, rgb), alpha], axis=-1),
+            dressed=np.concatenate([develop(rng, drawn.rgb), drawn.alpha], axis=-1),
             naked=silhouette(hits.naked, samples, subject.outfit.skin.colours[0]),
             pose=axis_angle.reshape(-1),
             transl=transl,
             joints=joints,
             keypoints=view.camera.project(joints),
+            coco_keypoints=coco,
             hidden=hits.hidden,
         )
+
+    def empty(self, indices: tuple[int, int], size: tuple[int, int], samples: int = 1) -> Picture:
+        """A picture without any person: furniture, animals, plants, things of no kind, a backdrop.
+
+        Args:
+            indices: Decide everything; pictures of people with the same indices have nothing of it.
+            size: (height, width) in pixels.
+            samples: Rays along each side of a pixel.
+
+        Returns:
+            (H, W, 3) RGB.
+        """
+        rng = np.random.default_rng([self._seed, *indices, 2])
+        view = sample_view(rng, size)
+        light = sample_lighting(rng)
+        ground = -rng.uniform(*EYE_HEIGHT)
+        scene = props_alone(sample_things(rng, ground, view))
+        depth = rng.uniform(*EMPTY_DEPTH)
+        return develop(rng, self._draw(rng, scene, view, light, (ground, depth), samples).rgb)
+
+    def _draw(
+        self,
+        rng: np.random.Generator,
+        scene: SolidScene,
+        view: View,
+        light: Lighting,
+        place: tuple[float, float],
+        samples: int,
+    ) -> "_Drawn":
+        """Everything solid before a backdrop; `place` is the ground's height and a depth."""
+        mesh = self._renderer.load(scene.vertices, scene.faces, scene.ends)
+        hits = self._renderer.draw(mesh, view.camera, samples)
+        shadows = self._renderer.light_map(mesh, light.direction)
+        softness = rng.uniform(*SHADOW_SOFTNESS)
+        points, rest, normals = self._renderer.interpolate(mesh, hits, scene.at_rest)
+        backdrop = sample_backdrop(rng, view, *place, light)
+        lit = self._renderer.receive(shadows, np.concatenate([points, backdrop.points]), softness)
+        on_things, on_ground = np.split(lit, [len(points)])
+        seen = (points, rest, normals)
+        shaded = paint(scene, hits, seen, on_things, light, self._source.on_eyes)
+        is_person = hits.faces < scene.ends[1]
+        behind = backdrop.lit(on_ground)
+        return _Drawn(*compose(shaded, hits.pixels, is_person, behind, samples), hits, points)
+
+    def _pose(self, rng: np.random.Generator, subject: Subject) -> Pose:
+        if self._poses is not None and rng.random() < MOTION_SHARE:
+            return self._poses.sample(rng, subject.capsules)
+        return sample_pose(rng, subject.capsules)
 
     def _props(
         self,
@@ -146,83 +196,22 @@ class Synthesizer:
     ) -> list[Prop]:
         body = vertices[: subject.num_body_vertices]
         props = []
-        if ACTIVITIES[pose.activity].seated:
+        if pose.seated:
             below = body[np.isin(self._source.dominant, _SEATED_ON)]
             props.append(seat(rng, below, joints[_THIGHS], ground, view))
+        props += sample_companions(rng, joints, pose.seated, ground, view)
         occluder = sample_occluder(rng, body, ground, view)
         return props if occluder is None else [*props, occluder]
 
-    def _shaded(
-        self,
-        scene: _Scene,
-        hits: Hits,
-        seen: tuple[Floats, Floats, Floats],
-        lit: Floats,
-        light: Lighting,
-    ) -> Floats:
-        """Colour (P, 3) in sRGB of what is seen: place, place at rest, unit normal."""
-        points, rest, normals = seen
-        shown = _shown(scene, hits, rest)
-        colours = np.empty((len(shown), 3), np.float32)
-        gloss = np.empty(len(shown), np.float32)
-        outfit = scene.subject.outfit
-        fabrics = [outfit.skin, *(garment.fabric for garment in outfit.garments)]
-        for layer, fabric in enumerate([*fabrics, *(prop.fabric for prop in scene.props)]):
-            here = np.flatnonzero(shown == layer)
-            colours[here] = fabric.colours_at(rest[here])
-            normals[here] = fabric.bend(normals[here], rest[here])
-            gloss[here] = fabric.gloss
-        skin = np.flatnonzero(shown == 0)
-        colours[skin[self._source.on_eyes[hits.faces[skin]]]] = EYE_COLOUR
-        normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-6)
-        views = -points / np.linalg.norm(points, axis=1, keepdims=True)
-        return shade(colours, normals, views, lit, gloss, light)
 
+@dataclass(frozen=True)
+class _Drawn:
+    """A picture and what its samples show."""
 
-def _gather(subject: Subject, props: list[Prop], vertices: Floats, posed: Posed) -> _Scene:
-    if not props:
-        at_rest = AtRest(subject.vertices, subject.normals, posed.transforms)
-        return _Scene(subject, props, vertices, at_rest, subject.faces, subject.layers)
-    still = np.tile(np.eye(3, 4, dtype=np.float32), (sum(len(p.vertices) for p in props), 1, 1))
-    faces, layers, start = [subject.faces], [subject.layers], len(vertices)
-    for layer, prop in enumerate(props, start=len(subject.outfit.garments) + 1):
-        faces.append(prop.faces + start)
-        layers.append(np.full(len(prop.faces), layer))
-        start += len(prop.vertices)
-    return _Scene(
-        subject,
-        props,
-        np.concatenate([vertices, *(prop.vertices for prop in props)]),
-        AtRest(
-            np.concatenate([subject.vertices, *(prop.local for prop in props)]),
-            np.concatenate([subject.normals, *(prop.normals for prop in props)]),
-            np.concatenate([posed.transforms, still]),
-        ),
-        np.concatenate(faces),
-        np.concatenate(layers),
-    )
-
-
-def _shown(scene: _Scene, hits: Hits, rest: Floats) -> Ints:
-    """Layer (P,) that each pixel is painted as.
-
-    Where an inner layer pokes through an outer one it is painted as the outer one: cloth may cross
-    in a wild pose, but skin never shows through. The dressed silhouette always holds the naked one.
-    """
-    shown = scene.layers[hits.faces].copy()
-    for layer, garment in enumerate(scene.subject.outfit.garments, start=1):
-        beneath = np.flatnonzero(shown < layer)
-        shown[beneath[garment.cut(rest[beneath]) > 0]] = layer
-    return shown
-
-
-def _lean(pose: Pose) -> Rotation:
-    return Rotation.from_euler("X", pose.lean_deg, degrees=True)
-
-
-def _heading(view: View) -> Floats:
-    """Upright, turned like the person: a rotation (3, 3)."""
-    ahead = view.orientation.apply([0.0, 0.0, 1.0])
-    ahead -= (ahead @ view.up) * view.up
-    ahead /= np.linalg.norm(ahead)
-    return np.stack([np.cross(view.up, ahead), view.up, ahead], axis=1)
+    rgb: Floats
+    """(H, W, 3) in sRGB."""
+    alpha: Picture
+    """(H, W, 1) of the dressed person."""
+    hits: Hits
+    points: Floats
+    """(P, 3) of the samples that show something solid."""

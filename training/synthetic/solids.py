@@ -3,6 +3,8 @@
 V vertices, F triangles, all around the origin, in metres.
 """
 
+from functools import cache
+
 import numpy as np
 
 from training.synthetic.bodies import Floats, Ints
@@ -79,11 +81,13 @@ def _power(values: Floats, power: float) -> Floats:
     return raised
 
 
+@cache
 def _net(rings: int, segments: int) -> Ints:
-    """Triangles between neighbouring rings of vertices."""
+    """Triangles between neighbouring rings of vertices; read-only, as it is shared."""
     ring, segment = np.meshgrid(np.arange(rings - 1), np.arange(segments), indexing="ij")
     a = (ring * segments + segment).ravel()
     b = (ring * segments + (segment + 1) % segments).ravel()
     c, d = a + segments, b + segments
     faces: Ints = np.concatenate([np.stack([a, b, d], 1), np.stack([a, d, c], 1)])
+    faces.setflags(write=False)
     return faces

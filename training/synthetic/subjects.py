@@ -15,6 +15,7 @@ from model.skeletons import SMPL_24_JOINT_NAMES, SMPL_24_PARENTS
 from training.synthetic.accessories import HANDS, NUM_WEIGHTS
 from training.synthetic.bodies import BodySource, Floats, Ints, RestBody
 from training.synthetic.capsules import Capsules
+from training.synthetic.coco_keypoints import CocoKeypoints
 from training.synthetic.wardrobe import Outfit
 
 _HANDS = [SMPL_24_JOINT_NAMES.index(name) for name in HANDS]
@@ -38,6 +39,8 @@ class Subject:
     layers: Ints
     """(F,) 0 the body, then 1, 2 ... the garments from the inside out."""
     num_body_vertices: int
+    cover: Floats
+    """(17,) metres of own skin and clothes that may lie over each of COCO's keypoints."""
 
     @cached_property
     def num_body_faces(self) -> int:
@@ -45,7 +48,9 @@ class Subject:
         return int(np.searchsorted(self.layers, 1))
 
 
-def assemble(source: BodySource, body: RestBody, outfit: Outfit) -> Subject:
+def assemble(
+    source: BodySource, body: RestBody, outfit: Outfit, keypoints: CocoKeypoints
+) -> Subject:
     """Body and garments as one mesh."""
     shell = source.body
     vertices, normals = [body.surface], [body.surface_of(shell)[1]]
@@ -65,6 +70,7 @@ def assemble(source: BodySource, body: RestBody, outfit: Outfit) -> Subject:
         np.concatenate(faces).astype(np.int32),
         np.repeat(np.arange(len(faces)), [len(part) for part in faces]),
         len(body.surface),
+        keypoints.cover(body.surface, source.dominant),
     )
 
 

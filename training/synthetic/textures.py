@@ -109,6 +109,19 @@ def fractal(number: int) -> Floats:
     return scaled
 
 
+def sample_grass(rng: np.random.Generator) -> Material:
+    """A lawn, a meadow, dry grass or fallen leaves."""
+    ground = sample_material(rng, outdoors=True)
+    dry = rng.uniform(0, 1) ** 2
+    green, brown = np.array([0.1, 0.2, 0.04]), np.array([0.3, 0.22, 0.09])
+    colour = (green + dry * (brown - green)) * rng.uniform(0.4, 1.6)
+    colours = np.stack([colour, colour]).astype(np.float32)
+    scale = rng.uniform(60, 400)
+    return replace(
+        ground, kind="plain", colours=colours, roughness=rng.uniform(0.3, 0.8), grain_scale=scale
+    )
+
+
 def cloud(rng: np.random.Generator, size: tuple[int, int]) -> Floats:
     """A part of such noise stretched over a picture: (H, W), clipped to [-1, 1]."""
     part = fractal(int(rng.integers(NUM_TILES)))

@@ -14,17 +14,17 @@ from training.synthetic.palettes import SKIN_TONES, between
 from training.synthetic.tailoring import MIDDLES, TOPS, Tailor, TopKind
 
 OUTFITS = {
-    "top and trousers": 0.38,
-    "top and skirt": 0.11,
-    "dress": 0.13,
-    "top, middle and trousers": 0.12,
-    "top, trousers and coat": 0.14,
-    "top, middle, trousers and coat": 0.04,
-    "top, skirt and coat": 0.03,
-    "dress and coat": 0.05,
+    "top and trousers": 0.34,
+    "top and skirt": 0.12,
+    "dress": 0.14,
+    "top, middle and trousers": 0.1,
+    "top, trousers and coat": 0.15,
+    "top, middle, trousers and coat": 0.05,
+    "top, skirt and coat": 0.04,
+    "dress and coat": 0.06,
 }
 """How often each is drawn."""
-WIDTH_POWER = 1.4
+WIDTH_POWER = 1.1
 """Width is a uniform number to this power: narrow clothes are commoner than wide ones."""
 SHOES = 0.94
 """Share of people who wear any."""

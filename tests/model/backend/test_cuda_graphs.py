@@ -135,7 +135,7 @@ def test_a_replayed_network_gives_what_it_gives_launched_kernel_by_kernel(
 ) -> None:
     torch.manual_seed(0)
     network = (
-        StackedHourglass(HourglassConfig(num_features=32, refinement_width=8))
+        StackedHourglass(HourglassConfig(num_features=32))
         if kind == "hourglass"
         else LiteSilhouette(LiteConfig(0))
     )

@@ -7,11 +7,10 @@ from model.silhouette.inference import InferenceNetwork, apart
 from model.silhouette.network import HourglassConfig, StackedHourglass
 
 
-def trained(refinement_width: int = 0) -> StackedHourglass:
+def trained() -> StackedHourglass:
     """With batch norms that have seen something."""
     torch.manual_seed(0)
-    config = HourglassConfig(2, num_features=8, depth=2, refinement_width=refinement_width)
-    network = StackedHourglass(config)
+    network = StackedHourglass(HourglassConfig(2, num_features=8, depth=2))
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d):
             nn.init.uniform_(module.weight, 0.5, 2)
@@ -24,26 +23,23 @@ def trained(refinement_width: int = 0) -> StackedHourglass:
 
 
 def test_folding_leaves_only_the_norms_that_no_convolution_precedes() -> None:
-    network = trained(refinement_width=6)
+    network = trained()
     images = torch.rand(2, 3, 40, 24, dtype=torch.float64)
     expected = network.double()(images)
     before = sum(isinstance(m, nn.BatchNorm2d) for m in network.modules())
     folded = fold_batch_norms(network)
     for ours, theirs in zip(folded(images), expected, strict=True):
-        # The refined map is float32.
-        atol = 1e-12 if theirs.dtype == torch.float64 else 1e-6
-        torch.testing.assert_close(ours, theirs, atol=atol, rtol=0)
+        torch.testing.assert_close(ours, theirs, atol=1e-12, rtol=0)
     after = sum(isinstance(m, nn.BatchNorm2d) for m in network.modules())
     blocks = sum(hasattr(m, "branch") for m in network.modules())
     assert 0 < after < before
-    # One in front of each block, and one in front of the refinement's output.
-    assert after == blocks + 1
+    # One in front of each block.
+    assert after == blocks
 
 
-@pytest.mark.parametrize("refinement_width", [0, 6])
 @pytest.mark.parametrize("num", [1, 3])
-def test_what_is_served_is_the_last_map_clipped(refinement_width: int, num: int) -> None:
-    network = trained(refinement_width)
+def test_what_is_served_is_the_last_map_clipped(num: int) -> None:
+    network = trained()
     images = torch.rand(num, 3, 40, 24)
     with torch.inference_mode():
         expected = network(images)[-1][:, :1].clamp(0, 1)

@@ -14,9 +14,9 @@ from training.datasets.shader_frames import (
     ShaderListing,
     list_frames,
 )
-from training.silhouette.compositing import RenderedPairs
-from training.silhouette.data import load_pairs
+from training.scenes.sources import RenderedPeople
 from training.silhouette.recipe import DataRecipe
+from training.silhouette.sources import load_pairs
 
 NUM_SUBJECTS, NUM_FRAMES = 20, 50
 
@@ -92,7 +92,7 @@ def test_the_training_data_of_a_known_folder_is_found_without_listing(
     listings.clear()
     again = load_pairs(recipe, False)
     assert [path for path in listings if path.startswith(str(tree))] == []
-    assert isinstance(once, RenderedPairs)
+    assert isinstance(once, RenderedPeople)
     assert once == again
 
 
@@ -138,7 +138,7 @@ def test_what_a_worker_receives_does_not_grow_with_the_dataset(tmp_path: Path) -
         pairs = load_pairs(recipe, False)
         assert len(pairs) == count * (NUM_FRAMES - 1)
         # Also after it has been used here.
-        assert isinstance(pairs, RenderedPairs)
+        assert isinstance(pairs, RenderedPeople)
         assert pairs.frames[0][0].is_dir()
         sizes.append(len(pickle.dumps(pairs)))
     assert sizes[0] == sizes[1] < 600

@@ -5,6 +5,7 @@ import pytest
 from training.datasets.splits import (
     TEST_SEED,
     VALIDATION_SEED,
+    everyday_photo_split,
     is_reserved,
     photo_split,
     subject_split,
@@ -48,3 +49,17 @@ def test_subjects_are_held_out_by_name_in_two_halves(held_out: float) -> None:
 
 def test_people_to_choose_by_and_people_to_report_are_others() -> None:
     assert VALIDATION_SEED != TEST_SEED
+
+
+def test_a_third_of_the_everyday_photos_is_only_reported() -> None:
+    splits = [everyday_photo_split("coco_cc_by", f"{number:012d}") for number in range(6000)]
+    for split, share in (("test", 1 / 3), ("validation", 1 / 15), ("training", 0.6)):
+        found = sum(one == split for one in splits) / len(splits)
+        assert found == pytest.approx(share, abs=0.02)
+
+
+def test_frames_of_a_clip_and_of_a_volunteer_are_in_one_split() -> None:
+    for folder, clip in (("own", "walk"), ("gmdcsa24", "Subject_2_ADL_23")):
+        assert len({everyday_photo_split(folder, f"{clip}_f{n:05d}") for n in range(99)}) == 1
+    assert everyday_photo_split("gmdcsa24", "Subject_4_Fall_01_f00035") == "test"
+    assert everyday_photo_split("gmdcsa24", "Subject_1_Fall_01_f00035") == "training"

@@ -28,6 +28,7 @@ depth = 1
 [data]
 validation_fraction = 0.5
 cache = "{cache}"
+keypoints = "{keypoints}"
 [optimisation]
 precision = "fp32"
 [routine]
@@ -72,9 +73,10 @@ def test_two_processes_learn_what_one_learns(
 
 
 @pytest.fixture
-def fit(shader_folder: Path, ccp_folder: Path, tmp_path: Path) -> list[str]:
+def fit(shader_folder: Path, ccp_folder: Path, ccp_keypoints: Path, tmp_path: Path) -> list[str]:
     recipe = tmp_path / "recipe.toml"
-    recipe.write_text(RECIPE.format(cache=tmp_path / "cache", steps=20))
+    text = RECIPE.format(cache=tmp_path / "cache", keypoints=ccp_keypoints, steps=20)
+    recipe.write_text(text)
     return [
         *("fit", "silhouette", "--recipe", str(recipe)),
         *("--data", str(shader_folder), "--ccp", str(ccp_folder), "--out"),

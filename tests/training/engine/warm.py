@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 # What the children need is imported once, here; optimisers import the compiler when first used.
+import numpy as np
 import torch
 import torch._dynamo
 from torch import Tensor, nn
@@ -30,6 +31,7 @@ from training.engine.optimisation import Optimisation
 from training.engine.run import RunFolder
 from training.engine.state import save_state
 from training.engine.tasks import SupervisedTask
+from training.scenes.people_maps import people_maps
 from training.silhouette.data import SilhouetteBatch
 from training.silhouette.recipe import SilhouetteRecipe
 from training.silhouette.task import FITTING, build
@@ -89,7 +91,10 @@ def silhouettes(step: int, side: int, dtype: torch.dtype) -> SilhouetteBatch:
     weight = count * (layers[3] > 0.3)
     images = layers[4:].squeeze(2).transpose(0, 1)
     naked = (layers[1] > 0.6).to(dtype)
-    return SilhouetteBatch(images, layers[0], naked, naked, weight, torch.zeros(8) > 0)
+    nobody = people_maps([], np.ones((side, side), bool))
+    of_people = (layer.expand(8, *layer.shape) for layer in nobody)
+    is_photo = torch.zeros(8, dtype=torch.bool)
+    return SilhouetteBatch(images, layers[0], naked, naked, weight, is_photo, *of_people)
 
 
 def learn(
@@ -108,7 +113,6 @@ def learn(
             # Muon is for weights of at least 16 channels.
             num_features=32 if optimiser == "muon" else 8,
             depth=1,
-            refinement_width=4,
         ),
         optimisation=Optimisation(
             optimiser=optimiser, precision="fp32", warmup_steps=2, accumulate=accumulate

@@ -14,13 +14,13 @@ COMMON = Path(__file__).parents[3] / "training" / "recipes" / "silhouette" / "co
 RECIPE = """
 device = "cpu"
 [network]
-num_stacks = 1
+num_stacks = {stacks}
 num_features = 8
 depth = 2
-refinement_width = {width}
 [data]
 validation_fraction = 0.5
 cache = "{cache}"
+keypoints = "{keypoints}"
 [optimisation]
 precision = "fp32"
 [routine]
@@ -35,10 +35,13 @@ batch_size = 2
 
 
 @pytest.fixture
-def comparison(shader_folder: Path, ccp_folder: Path, tmp_path: Path) -> list[str]:
-    paths = [tmp_path / "plain.toml", tmp_path / "refined.toml"]
-    for path, width in zip(paths, (0, 4), strict=True):
-        path.write_text(RECIPE.format(width=width, cache=tmp_path / "cache"))
+def comparison(
+    shader_folder: Path, ccp_folder: Path, ccp_keypoints: Path, tmp_path: Path
+) -> list[str]:
+    paths = [tmp_path / "plain.toml", tmp_path / "stacked.toml"]
+    for path, stacks in zip(paths, (1, 2), strict=True):
+        text = RECIPE.format(stacks=stacks, cache=tmp_path / "cache", keypoints=ccp_keypoints)
+        path.write_text(text)
     options = ["--seeds", "3", "5", "--out", str(tmp_path / "out"), "--subjects", "2"]
     data = ["--data", str(shader_folder), "--ccp", str(ccp_folder)]
     return ["compare", "silhouette", "--recipe", *map(str, paths), *options, *data]
@@ -56,10 +59,10 @@ def test_a_comparison_trains_every_recipe_with_every_seed_and_measures_on_the_te
     assert list(zip(runs.network, runs.seed, strict=True)) == [
         ("plain", 3),
         ("plain", 5),
-        ("refined", 3),
-        ("refined", 5),
+        ("stacked", 3),
+        ("stacked", 5),
     ]
-    checkpoint = str(out / "refined-5" / "silhouette.safetensors")
+    checkpoint = str(out / "stacked-5" / "silhouette.safetensors")
     command = ["evaluate", "silhouette", "--checkpoint", checkpoint, "--ccp", str(ccp_folder)]
     command += ["--data", "synthetic", "--subjects", "2", "--json", str(tmp_path / "alone.json")]
     assert main(command) == 0
@@ -70,7 +73,7 @@ def test_a_comparison_trains_every_recipe_with_every_seed_and_measures_on_the_te
     table = (out / "comparison.md").read_text()
     assert table in printed
     mean, deviation = runs.mae[2:].mean(), runs.mae[2:].std()
-    assert "| refined | 2 steps of 2 at 32 px |" in table
+    assert "| stacked | 2 steps of 2 at 32 px |" in table
     assert f" {mean:.3f} ± {deviation:.3f} |" in table
     assert "| dressed silhouette | - |" in table
 
@@ -82,11 +85,11 @@ def test_what_is_done_is_not_done_again_and_other_checkpoints_can_join(
     files = [tmp_path / "out" / "plain-3" / "best.safetensors", tmp_path / "out" / "plain-3.json"]
     before = [(file.read_bytes(), file.stat().st_mtime_ns) for file in files]
     joined = tmp_path / "served.safetensors"
-    joined.write_bytes((tmp_path / "out" / "refined-3" / "silhouette.safetensors").read_bytes())
+    joined.write_bytes((tmp_path / "out" / "stacked-3" / "silhouette.safetensors").read_bytes())
     assert main([*comparison, "--checkpoint", str(joined)]) == 0
     assert [(file.read_bytes(), file.stat().st_mtime_ns) for file in files] == before
     runs = pd.read_csv(tmp_path / "out" / "runs.csv")
-    served, same = runs[runs.network == "served"], runs[runs.network == "refined"]
+    served, same = runs[runs.network == "served"], runs[runs.network == "stacked"]
     assert served.iou_body.item() == same.iou_body.iloc[0]
 
 
@@ -107,11 +110,10 @@ def test_the_comparisons_recipes_differ_in_the_network_alone() -> None:
     }
     assert set(recipes) == {
         "reference_hourglass",
-        "refined_hourglass",
         "efficientnet_lite_unet",
     }
     rest = {
-        (r.stages, r.data, r.augmentation, r.optimisation, r.routine, r.objective, r.loss_mask)
+        (r.stages, r.data, r.scenes, r.colours, r.optimisation, r.routine, r.objective, r.loss_mask)
         for r in recipes.values()
     }
     assert len(rest) == 1

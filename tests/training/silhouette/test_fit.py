@@ -14,6 +14,7 @@ from PIL import Image
 
 from model.checkpoint import CheckpointHeader, TrainingPart, load_checkpoint
 from model.errors import InvalidInputError
+from model.silhouette.lite import LiteConfig
 from model.silhouette.network import HourglassConfig, StackedHourglass
 from model.silhouette.predictor import (
     ARCHITECTURES,
@@ -26,12 +27,7 @@ from training.engine.optimisation import Optimisation
 from training.engine.run import RunFolder
 from training.engine.state import load_state
 from training.recipe import load_recipe
-from training.silhouette.data import (
-    SilhouetteBatch,
-    TrainingSamples,
-    load_pairs,
-    load_photos,
-)
+from training.silhouette.data import SilhouetteBatch, TrainingSamples
 from training.silhouette.recipe import DataRecipe, SilhouetteRecipe
 from training.silhouette.task import build
 
@@ -44,6 +40,7 @@ depth = 2
 [data]
 validation_fraction = 0.5
 cache = "{cache}"
+keypoints = "{keypoints}"
 [optimisation]
 precision = "fp32"
 [routine]
@@ -65,11 +62,16 @@ RECIPES = Path(__file__).parents[3] / "training" / "recipes" / "silhouette"
 
 
 @pytest.fixture
-def recipe(shader_folder: Path, ccp_folder: Path, tmp_path: Path) -> SilhouetteRecipe:
+def recipe(
+    shader_folder: Path, ccp_folder: Path, ccp_keypoints: Path, tmp_path: Path
+) -> SilhouetteRecipe:
     return SilhouetteRecipe(
         stages=(Stage(image_size=32, steps=3, batch_size=4), Stage(48, steps=2, batch_size=2)),
         data=DataRecipe(
-            pairs=(str(shader_folder),), photos=str(ccp_folder), cache=str(tmp_path / "cache")
+            pairs=(str(shader_folder),),
+            photos=str(ccp_folder),
+            keypoints=str(ccp_keypoints),
+            cache=str(tmp_path / "cache"),
         ),
         network=HourglassConfig(num_stacks=2, num_features=8, depth=2),
         optimisation=Optimisation(precision="fp32", warmup_steps=2),
@@ -78,10 +80,11 @@ def recipe(shader_folder: Path, ccp_folder: Path, tmp_path: Path) -> SilhouetteR
 
 
 @pytest.fixture
-def fit(shader_folder: Path, ccp_folder: Path, tmp_path: Path) -> list[str]:
+def fit(shader_folder: Path, ccp_folder: Path, ccp_keypoints: Path, tmp_path: Path) -> list[str]:
     """A command that trains for four steps; more options may follow."""
     path = tmp_path / "recipe.toml"
-    path.write_text(RECIPE.format(cache=tmp_path / "cache", steps=2))
+    text = RECIPE.format(cache=tmp_path / "cache", keypoints=ccp_keypoints, steps=2)
+    path.write_text(text)
     command = ["fit", "silhouette", "--recipe", str(path), "--out", str(tmp_path / "run")]
     return [*command, "--data", str(shader_folder), "--ccp", str(ccp_folder)]
 
@@ -92,9 +95,7 @@ def pixels_of(path: Path) -> np.ndarray:
 
 
 def batches(recipe: SilhouetteRecipe, step: int = 0) -> list[SilhouetteBatch]:
-    samples = TrainingSamples(
-        recipe, load_pairs(recipe.data, False), load_photos(recipe.data, False)
-    )
+    samples = TrainingSamples.load(recipe)
     return list(batch_loader(samples, StagedBatches(recipe.stages, step), 0, CPU))
 
 
@@ -168,16 +169,17 @@ def test_a_run_is_not_overwritten_by_accident(
     out = str(tmp_path / "run")
     assert main(["fit", "silhouette", "--out", out, "--resume"]) == 0
     assert main([*fit, "--resume"]) == 0
-    Path(fit[3]).write_text(Path(fit[3]).read_text() + "[augmentation]\ncolour = 0.1\n")
+    Path(fit[3]).write_text(Path(fit[3]).read_text() + "[colours]\ncolour = 0.1\n")
     assert main([*fit, "--resume"]) == 1
-    assert "differs from the run's recipe in augmentation" in capsys.readouterr().err
+    assert "differs from the run's recipe in colours" in capsys.readouterr().err
     exported = tmp_path / "elsewhere.safetensors"
     assert main(["fit", "silhouette", "--out", out, "--export", str(exported)]) == 0
     assert SilhouettePredictor.from_checkpoint(exported).input_size == 32
 
 
 def test_an_interrupted_fit_says_how_to_continue(fit: list[str], tmp_path: Path) -> None:
-    Path(fit[3]).write_text(RECIPE.format(cache=tmp_path / "cache", steps=100_000))
+    recipe = Path(fit[3])
+    recipe.write_text(recipe.read_text().replace("steps = 2", "steps = 100000", 1))
     process = subprocess.Popen(
         [sys.executable, "-m", "training", *fit], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
     )
@@ -286,53 +288,30 @@ def test_a_run_can_start_from_a_checkpoint(recipe: SilhouetteRecipe, tmp_path: P
         build(dataclasses.replace(recipe, initial=str(tmp_path / "none.safetensors")))
 
 
-def test_a_refined_network_overfits_one_batch(recipe: SilhouetteRecipe) -> None:
+def test_the_maps_of_the_body_and_of_people_overfit_one_batch(recipe: SilhouetteRecipe) -> None:
     batch = SilhouetteBatch(*(layer[:2] for layer in batches(recipe)[0]))
+    assert batch.has_box.any()
     task = build(
         SilhouetteRecipe(
-            stages=(Stage(32, steps=100, batch_size=2),),
-            network=HourglassConfig(num_stacks=1, num_features=16, depth=2, refinement_width=8),
+            stages=(Stage(32, steps=120, batch_size=2),),
+            lite=LiteConfig(0, (16, 16, 16, 8), head_width=8),
             optimisation=Optimisation(
                 learning_rate=0.01, weight_decay=0, warmup_steps=5, precision="fp32"
             ),
             device="cpu",
         )
     )
-    losses = [float(task.learn(batch)["refinement"]) for _ in range(100)]
-    assert losses[-1] < 0.3 * losses[0]
-
-
-@pytest.fixture
-def refined(recipe: SilhouetteRecipe) -> SilhouetteRecipe:
-    network = dataclasses.replace(recipe.network, refinement_width=4)
-    return dataclasses.replace(recipe, network=network)
-
-
-@pytest.fixture
-def batch() -> SilhouetteBatch:
-    generator = torch.Generator().manual_seed(0)
-    truth, ones = torch.rand(2, 1, 32, 32, generator=generator), torch.ones(2, 1, 32, 32)
-    images, is_photo = torch.rand(2, 3, 32, 32, generator=generator), torch.zeros(2).bool()
-    return SilhouetteBatch(images, truth, ones, (truth > 0.5).float(), ones, is_photo)
-
-
-def test_the_outline_is_a_part_of_the_loss_as_far_as_a_recipe_says(
-    refined: SilhouetteRecipe, batch: SilhouetteBatch
-) -> None:
-    learned = [
-        build(dataclasses.replace(refined, outline_weight=weight)).learn(batch)
-        for weight in (0.0, 1.0, 3.0)
-    ]
-    without, once, thrice = (float(scalars["loss"]) for scalars in learned)
-    assert "outline" not in learned[0]
-    assert float(learned[1]["outline"]) > 0.1
-    assert once == pytest.approx(without + float(learned[1]["outline"]), rel=1e-5)
-    assert thrice == pytest.approx(without + 3 * float(learned[1]["outline"]), rel=1e-5)
+    learned = [task.learn(batch) for _ in range(120)]
+    for name in ("map", "heat", "boxes"):
+        first, last = (float(learned[step][name]) for step in (0, -1))
+        assert last < 0.3 * first, name
+    parts = sum(float(learned[0][name]) for name in ("map", "heat", "boxes"))
+    assert float(learned[0]["loss"]) == pytest.approx(parts, rel=1e-5)
 
 
 @pytest.mark.parametrize("mask", ["dressed", "naked"])
 def test_the_reference_hourglass_trains_and_is_served(
-    shader_folder: Path, ccp_folder: Path, tmp_path: Path, mask: str
+    shader_folder: Path, ccp_folder: Path, ccp_keypoints: Path, tmp_path: Path, mask: str
 ) -> None:
     reference = RECIPES / "reference.toml"
     recipe = load_recipe(reference, SilhouetteRecipe)
@@ -340,6 +319,7 @@ def test_the_reference_hourglass_trains_and_is_served(
     assert recipe.network == HourglassConfig(num_stacks=2, num_features=128)
     small = ["network.num_features=16", "network.depth=2", "optimisation.precision=fp32"]
     small += [f"data.cache={tmp_path / 'cache'}", "data.validation_fraction=0.5"]
+    small += [f"data.keypoints={ccp_keypoints}"]
     small += ["routine.num_workers=0", "stages=[{image_size=32, steps=2, batch_size=2}]"]
     command = ["fit", "silhouette", "--recipe", str(reference), "--device", "cpu"]
     command += ["--data", str(shader_folder), "--ccp", str(ccp_folder), "--out", str(tmp_path)]

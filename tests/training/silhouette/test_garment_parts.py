@@ -5,7 +5,7 @@ import pytest
 
 from training.silhouette.metrics import garment_parts
 
-SIDE, RADIUS = 128, 40
+SIDE, RADIUS = 128, 48
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def test_a_round_garments_edge_is_its_rim_and_its_middle_the_inner_quarter(
     parts = garment_parts(garment, ~garment)
     assert parts is not None
     edge, middle = parts
-    # One 64th of 128 pixels, give or take one: distances run between pixel centres.
+    # One 64th of 96 pixels, give or take one: distances run between pixel centres.
     assert edge[(distance <= RADIUS) & (distance > RADIUS - 1)].all()
     assert not edge[distance < RADIUS - 3].any()
     # A quarter of a disc's area lies within half of its radius.
@@ -48,5 +48,5 @@ def test_a_garment_without_both_parts_says_nothing(distance: np.ndarray) -> None
     assert garment_parts(nothing, ~garment) is None
     assert garment_parts(garment, nothing) is None
     assert garment_parts(garment, distance > RADIUS + 10) is None  # a skirt under a coat
-    strip = (distance <= RADIUS) & (distance > RADIUS - 2)
+    strip = (distance <= RADIUS) & (distance > RADIUS - 1)
     assert garment_parts(strip, distance > RADIUS) is None

@@ -1,20 +1,13 @@
-from collections.abc import Callable
-
 import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
-from training.silhouette.losses import (
-    hourglass_loss,
-    outline_loss,
-    refinement_loss,
-)
+from model.silhouette.people import Person
+from training.scenes.people_maps import PeopleMaps, people_maps
+from training.silhouette.losses import box_loss, heat_loss, hourglass_loss, overlap_loss
 
 SIZES = ((8, 8), (4, 4))
-Loss = Callable[..., Tensor]
-FINE = pytest.mark.parametrize("loss", [refinement_loss, outline_loss])
-"""Of maps at the input's own resolution."""
 
 
 def maps(seed: int, *shape: int, dtype: torch.dtype = torch.float64) -> Tensor:
@@ -108,10 +101,10 @@ def test_a_network_of_one_channel_has_the_first_half_of_the_loss() -> None:
     assert loss.item() == pytest.approx(((confidence - output) ** 2).mean().item())
 
 
-def test_the_refinements_loss_is_cross_entropy_and_soft_overlap_written_out() -> None:
-    confidence, refined, weight = (maps(i, 2, 1, 4, 5) for i in range(3))
+def test_the_overlap_loss_is_cross_entropy_and_soft_overlap_written_out() -> None:
+    confidence, predicted, weight = (maps(i, 2, 1, 4, 5) for i in range(3))
     mask = (maps(3, 2, 1, 4, 5) > 0.3).double()
-    t, p, w = (layer.numpy()[:, 0] for layer in (confidence * mask, refined, weight))
+    t, p, w = (layer.numpy()[:, 0] for layer in (confidence * mask, predicted, weight))
     entropy = (w * -(t * np.log(p) + (1 - t) * np.log(1 - p))).sum() / w.sum()
     overlaps = []
     for i in range(2):
@@ -119,7 +112,7 @@ def test_the_refinements_loss_is_cross_entropy_and_soft_overlap_written_out() ->
         apart = (w[i] * np.abs(t[i] - p[i])).sum()
         overlaps.append((joined - apart + 1) / (joined + apart + 1))
     expected = entropy + 1 - np.mean(overlaps)
-    found = refinement_loss(refined, confidence, mask, weight)
+    found = overlap_loss(predicted, confidence, mask, weight)
     assert found.item() == pytest.approx(expected, abs=1e-9)
 
 
@@ -130,62 +123,65 @@ def test_the_soft_overlap_of_sharp_maps_is_their_intersection_over_union() -> No
     everywhere = torch.ones_like(truth)
     # Of wrong certainty in half of the pixels, bounded by the clamp at 1e-6.
     entropy = -0.5 * np.log(1e-6)
-    loss = refinement_loss(found, truth, everywhere).item()
+    loss = overlap_loss(found, truth, everywhere).item()
     assert loss - entropy == pytest.approx(1 - 400 / 1200, abs=2e-3)
 
 
-@FINE
-def test_pixels_of_a_refined_map_that_are_unknown_do_not_count(loss: Loss) -> None:
-    confidence, refined = maps(0, 2, 1, 8, 8), maps(1, 2, 1, 8, 8)
+def test_pixels_of_a_fine_map_that_are_unknown_do_not_count() -> None:
+    confidence, predicted = maps(0, 2, 1, 8, 8), maps(1, 2, 1, 8, 8)
     weight = (maps(5, 2, 1, 8, 8) > 0.6).double()
     other = torch.where(weight > 0, confidence, maps(9, 2, 1, 8, 8))
     everywhere = torch.ones_like(weight)
-    known = loss(refined, confidence, everywhere, weight)
-    assert loss(refined, other, everywhere, weight).item() == pytest.approx(known.item())
-    assert loss(refined, other, everywhere).item() != pytest.approx(known.item())
+    known = overlap_loss(predicted, confidence, everywhere, weight)
+    assert overlap_loss(predicted, other, everywhere, weight).item() == pytest.approx(known.item())
+    assert overlap_loss(predicted, other, everywhere).item() != pytest.approx(known.item())
 
 
-@FINE
-def test_finding_nobody_where_nobody_is_costs_nothing(loss: Loss) -> None:
+def test_finding_nobody_where_nobody_is_costs_nothing() -> None:
     nobody = torch.zeros(2, 1, 8, 8)
-    assert loss(nobody, nobody, nobody).item() < 1e-5
+    assert overlap_loss(nobody, nobody, nobody).item() < 1e-5
 
 
-@FINE
-def test_a_certain_mistake_of_a_refined_map_has_a_finite_loss_and_gradient(loss: Loss) -> None:
+def test_a_certain_mistake_of_a_fine_map_has_a_finite_loss_and_gradient() -> None:
     logits = torch.full((1, 1, 4, 4), 60.0, requires_grad=True)
-    cost = loss(logits.sigmoid(), torch.zeros(1, 1, 4, 4), torch.ones(1, 1, 4, 4))
+    cost = overlap_loss(logits.sigmoid(), torch.zeros(1, 1, 4, 4), torch.ones(1, 1, 4, 4))
     cost.backward()  # type: ignore[no-untyped-call]
     assert torch.isfinite(cost)
     assert logits.grad is not None
     assert torch.isfinite(logits.grad).all()
 
 
-@FINE
-def test_the_gradient_of_a_refined_maps_loss_is_right(loss: Loss) -> None:
+def test_the_gradient_of_the_overlap_loss_is_right() -> None:
     confidence, mask, weight = (maps(i, 2, 1, 6, 6) for i in range(3))
-    refined = (0.05 + 0.9 * maps(4, 2, 1, 6, 6)).requires_grad_()
-    assert torch.autograd.gradcheck(lambda map_: loss(map_, confidence, mask, weight), [refined])
+    predicted = (0.05 + 0.9 * maps(4, 2, 1, 6, 6)).requires_grad_()
+    assert torch.autograd.gradcheck(
+        lambda found: overlap_loss(found, confidence, mask, weight), [predicted]
+    )
 
 
-def test_the_outlines_loss_is_the_soft_overlap_of_what_is_above_a_half_written_out() -> None:
-    confidence, refined, weight = (maps(i, 2, 1, 4, 5) for i in range(3))
-    mask = (maps(3, 2, 1, 4, 5) > 0.3).double()
-    t, p, w = (layer.numpy()[:, 0] for layer in (confidence * mask, refined, weight))
-    steep = p**4 / (p**4 + (1 - p) ** 4)
-    above = np.where(t > 0.5, 1.0, 0.0)
-    shared, together = (w * np.minimum(above, steep)), (w * np.maximum(above, steep))
-    # With a pixel more on both sides, which are sums and differences: half of one in each of these.
-    overlaps = (shared.sum((1, 2)) + 0.5) / (together.sum((1, 2)) + 0.5)
-    found = outline_loss(refined, confidence, mask, weight)
-    assert found.item() == pytest.approx(1 - overlaps.mean(), abs=1e-9)
-
-
-def test_the_outlines_loss_asks_on_which_side_of_a_half_a_map_is_and_not_how_far() -> None:
-    truth = torch.tensor([0.9, 0.6, 0.4, 0.0], dtype=torch.float64).expand(1, 1, 16, 4)
-    sharp = torch.tensor([1.0, 1.0, 0.0, 0.0], dtype=torch.float64).expand(1, 1, 16, 4)
-    moved = torch.tensor([1.0, 1.0, 1.0, 0.0], dtype=torch.float64).expand(1, 1, 16, 4)
-    everywhere = torch.ones_like(truth)
-    assert outline_loss(sharp, truth, everywhere).item() < 1e-6
-    expected = 1 - 32 / 48
-    assert outline_loss(moved, truth, everywhere).item() == pytest.approx(expected, abs=0.01)
+def test_shares_of_a_batch_have_the_losses_of_people_of_the_whole_batch(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """One process has two people and one has nobody: DDP takes the mean of their losses."""
+    known = np.ones((64, 64), bool)
+    keypoints = np.ones((17, 3), np.float32)
+    keypoints[:, 0], keypoints[:, 1] = np.linspace(5, 20, 17), np.linspace(5, 50, 17)
+    boxes = np.array([[4, 4, 22, 52], [30, 10, 60, 60]], np.float32)
+    people = [Person(box, 1.0, keypoints) for box in boxes]
+    pictures = [people_maps(people, known), people_maps([], known)]
+    truth = PeopleMaps(*(torch.stack(layers) for layers in zip(*pictures, strict=True)))
+    heat, distances = maps(0, 2, 18, 16, 16) - 2, maps(1, 2, 4, 16, 16)
+    whole = heat_loss(heat, truth), box_loss(distances, truth)
+    peaks = float((truth.heat == 1).sum())
+    cells = 4 * float(truth.has_box.sum())
+    for module in ("training.silhouette.losses", "training.engine.distributed"):
+        monkeypatch.setattr(f"{module}.num_processes", lambda: 2)
+    shares = []
+    for number in range(2):
+        part = PeopleMaps(*(layer[number : number + 1] for layer in truth))
+        monkeypatch.setattr("training.silhouette.losses.total", lambda _: torch.tensor(peaks))
+        monkeypatch.setattr("training.engine.distributed.total", lambda _: torch.tensor(cells))
+        rows = slice(number, number + 1)
+        shares.append((heat_loss(heat[rows], part), box_loss(distances[rows], part)))
+    for loss, *parts in zip(whole, *shares, strict=True):
+        torch.testing.assert_close(sum(parts) / 2, loss)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from model.silhouette.confidence import sigma_for, silhouette_confidence
+from model.silhouette.confidence import person_confidence
 from training.silhouette.metrics import (
     CONSTANT,
     DRESSED,
@@ -28,8 +28,8 @@ def test_overlap_is_intersection_over_union() -> None:
     assert iou(~one & one, ~one & one) == 1
 
 
-def test_the_band_is_within_a_64th_of_the_side_of_a_discs_edge() -> None:
-    side, radius = 256, 60
+def test_the_band_is_within_a_64th_of_the_bodys_length_of_a_discs_edge() -> None:
+    side, radius = 384, 128
     rows, columns = np.mgrid[:side, :side] - (side - 1) / 2
     off = np.abs(np.hypot(rows, columns) - radius)
     band = boundary_band(disc(side, radius))
@@ -51,7 +51,7 @@ def test_sums_are_those_of_a_loop_over_all_pixels(rng: np.random.Generator) -> N
     scores, pictures = [], []
     for radius in (12, 15, 20):
         naked, dressed = disc(64, 10), disc(64, radius)
-        target = silhouette_confidence(naked, dressed, sigma_for((64, 64)))
+        target = person_confidence(naked, dressed)
         predicted = rng.random((64, 64))
         scores.append(score_rendered(predicted, dressed, naked, 10.0))
         pictures.append((predicted, target, dressed, dressed & ~naked, boundary_band(naked)))
@@ -95,7 +95,7 @@ def test_sums_are_those_of_a_loop_over_all_pixels(rng: np.random.Generator) -> N
 
 def test_a_perfect_map_has_no_error_and_is_all_of_the_target() -> None:
     naked, dressed = disc(64, 10), disc(64, 20)
-    target = silhouette_confidence(naked, dressed, sigma_for((64, 64)))
+    target = person_confidence(naked, dressed)
     network = summarise_rendered([score_rendered(target, dressed, naked, None)])[NETWORK]
     assert network == {
         "mae": 0,

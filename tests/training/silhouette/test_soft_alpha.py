@@ -1,12 +1,21 @@
 """Silhouettes with soft edges keep their area, at SHADER's size and made smaller."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
 from model.silhouette.confidence import alpha_mask, silhouette_mask
-from training.datasets.random_crops import shrink
-from training.silhouette.compositing import Scene, own_background_scene, street_scene, whole_scene
-from training.silhouette.recipe import Augmentation
+from training.scenes.composition import SceneRecipe, group, view
+from training.scenes.labelled_picture import (
+    ALPHA,
+    NAKED,
+    TARGET,
+    WEIGHT,
+    LabelledPicture,
+    rendered_picture,
+    shrunk,
+)
 
 SIDE, FACTOR = 1024, 4
 
@@ -44,16 +53,17 @@ def test_a_picture_of_shaders_size_made_smaller_keeps_the_area_of_its_silhouette
     pair: np.ndarray, covered: tuple[np.ndarray, np.ndarray]
 ) -> None:
     small = SIDE // FACTOR
-    scene = whole_scene(shrink(pair, small))
-    for mask, share in zip((scene.dressed, scene.naked), covered, strict=True):
+    layers = shrunk(rendered_picture(pair, None), small).layers
+    for layer, share in zip((ALPHA, NAKED), covered, strict=True):
+        mask = layers[..., layer] >= 128
         # An area-preserving oracle: the mean of each block, at full resolution.
         oracle = share.reshape(small, FACTOR, small, FACTOR).mean((1, 3)) >= 0.5
         assert mask.sum() == pytest.approx(share.sum() / FACTOR**2, rel=0.02)
         assert (mask & oracle).sum() / (mask | oracle).sum() > 0.98
-    body = scene.confidence == 1
-    assert body[scene.naked].all()
+    naked = layers[..., NAKED]
+    assert (layers[..., TARGET][naked == 255] == 255).all()
     # Positive alpha alone is no silhouette: it would be this much larger.
-    assert (shrink(pair, small)[..., 4] > 0).sum() > 1.05 * scene.naked.sum()
+    assert (naked > 0).sum() > 1.05 * (naked >= 128).sum()
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -62,22 +72,25 @@ def test_every_kind_of_scene_follows_the_same_rule(
 ) -> None:
     """Body over cloth is the same share wherever the person is shown whole."""
     share = covered[1].sum() / covered[0].sum()
-    settings = Augmentation(
-        aspect=(1, 1), least_window=1, crop_probability=0, person_height=(0.9, 0.95)
+    settings = SceneRecipe(
+        aspect=(1, 1), view_height=(0.8, 0.8), group_height=(0.8, 0.8), close_fraction=0
     )
-    small = shrink(pair, 512)
-    photo = np.full((300, 300, 7), 90, np.uint8)
+    small = shrunk(rendered_picture(pair, None), 512)
+    place = LabelledPicture(np.full((256, 256, 8), 255, np.uint8) * (np.arange(8) == WEIGHT), ())
 
     def rng() -> np.random.Generator:
         return np.random.default_rng(seed)
 
-    scenes: list[Scene] = [
-        whole_scene(small),
-        own_background_scene(small, 256, rng(), settings),
-        street_scene(small, photo, 256, rng(), settings),
+    scenes = [
+        shrunk(small, 256),
+        view(small, 256, rng(), dataclasses.replace(settings, whole_fraction=1)),
+        group(place, [small], rng(), settings),
     ]
     for scene in scenes:
-        assert scene.naked.sum() / scene.dressed.sum() == pytest.approx(share, rel=0.04)
+        dressed, naked = (scene.layers[..., layer] >= 128 for layer in (ALPHA, NAKED))
+        left, top, right, bottom = scene.people[0].box.tolist()
+        if min(left, top, 256 - right, 256 - bottom) > 0:
+            assert naked.sum() / dressed.sum() == pytest.approx(share, rel=0.04)
 
 
 @pytest.mark.parametrize("kind", [np.uint8, np.uint16, np.float32, bool])

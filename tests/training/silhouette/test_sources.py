@@ -7,25 +7,28 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
+from PIL import Image
 
 from model.errors import InvalidInputError
-from model.skeletons import MEDIAPIPE_33_NAMES
-from training.datasets.ccp import ClothingCoParsing
-from training.datasets.ccp_keypoints import CcpKeypoints, Pose
-from training.datasets.packed import PackedPictures, evenly_spaced, pack
+from training.datasets.label_photos import begun_labels, label_all
+from training.datasets.packed import evenly_spaced, pack
+from training.datasets.photo_folders import PhotoFolder
+from training.datasets.photo_label import LabelledPerson, PhotoLabel
+from training.datasets.photo_labels import PhotoLabels, record_of
 from training.datasets.shader import iter_subjects
-from training.datasets.splits import subject_split
+from training.datasets.splits import everyday_photo_split, subject_split
 from training.engine.batches import SampleKey
-from training.silhouette.compositing import BONE, UNKNOWN, RenderedPairs
-from training.silhouette.data import (
-    TrainingSamples,
-    ValidationSamples,
+from training.scenes.labelled_picture import TARGET, WEIGHT
+from training.scenes.sources import PackedLabelled, RenderedPeople
+from training.silhouette.data import TrainingSamples
+from training.silhouette.recipe import DataRecipe, SilhouetteRecipe
+from training.silhouette.sources import (
     load_pairs,
     load_photos,
+    load_places,
+    photos_with_people,
     rendered_frames,
 )
-from training.silhouette.recipe import DataRecipe, SilhouetteRecipe
 
 SIDE = 32
 
@@ -55,18 +58,21 @@ def test_held_out_subjects_are_never_learned_from(recipe: SilhouetteRecipe) -> N
 def test_packed_pictures_are_the_decoded_ones(recipe: SilhouetteRecipe) -> None:
     unpacked = dataclasses.replace(recipe.data, max_packed_gb=0.0)
     packed, decoded = load_pairs(recipe.data, False), load_pairs(unpacked, False)
-    assert isinstance(packed, PackedPictures)
+    assert isinstance(packed, PackedLabelled)
     assert len(packed) == len(decoded)
-    assert packed[0].shape == (40, 40, 5)
+    assert packed[0].size == (40, 40)
     for number in range(len(packed)):
-        assert np.array_equal(packed[number], decoded[number])
+        one, other = packed[number], decoded[number]
+        np.testing.assert_array_equal(one.layers, other.layers)
+        np.testing.assert_array_equal(one.people[0].box, other.people[0].box)
+        np.testing.assert_array_equal(one.people[0].keypoints, other.people[0].keypoints)
 
 
 def test_more_pairs_than_a_recipe_packs_are_decoded_when_they_are_needed(
     recipe: SilhouetteRecipe, caplog: pytest.LogCaptureFixture
 ) -> None:
-    gigabytes = len(load_pairs(recipe.data, False)) * 40 * 40 * 5 / 1e9
-    for most, kind in ((1.01 * gigabytes, PackedPictures), (0.99 * gigabytes, RenderedPairs)):
+    gigabytes = len(load_pairs(recipe.data, False)) * 40 * 40 * 8 / 1e9
+    for most, kind in ((1.01 * gigabytes, PackedLabelled), (0.99 * gigabytes, RenderedPeople)):
         cache = f"{recipe.data.cache}-{most}"
         data = dataclasses.replace(recipe.data, max_packed_gb=most, cache=cache)
         with caplog.at_level(logging.INFO):
@@ -96,82 +102,116 @@ def test_pictures_are_packed_once_and_again_when_they_change(tmp_path: Path) -> 
     assert pack(3, make(2), tmp_path, "b", "packing")[2].max() == 2
 
 
-def with_bones(folder: Path, recipe: DataRecipe, weight: float) -> DataRecipe:
-    """Everybody in the photos stands upright, with arms along the body."""
-    points = {"shoulder": 0.36, "elbow": 0.5, "wrist": 0.6, "hip": 0.56, "knee": 0.68, "ankle": 0.8}
-    landmarks = np.full((33, 2), 0.5, np.float32)
-    for name, y in points.items():
-        for side, x in (("left", 0.55), ("right", 0.45)):
-            landmarks[MEDIAPIPE_33_NAMES.index(f"{side}_{name}")] = x, y
-    numbers = list(ClothingCoParsing.open(Path(recipe.photos or "")).numbers)
-    pose = Pose(landmarks, np.ones(33, np.float32))
-    keypoints = CcpKeypoints.empty("model.task", "0" * 64)
-    path = folder / "keypoints.npz"
-    keypoints.extended(numbers, [(60, 40)] * len(numbers), [pose] * len(numbers)).save(path)
-    return dataclasses.replace(recipe, bone_weight=weight, keypoints=str(path))
+def test_photos_of_another_split_are_never_learned_from(recipe: SilhouetteRecipe) -> None:
+    keys = []
+    for held_out in (False, True):
+        (source,) = photos_with_people(recipe.data, held_out)
+        keys.append({source.key(index) for index in range(len(source))})
+    assert keys[1] == {"ccp/0038"}
+    assert "ccp/0019" not in keys[0]
+    assert not keys[0] & keys[1]
 
 
-def test_bones_are_known_inside_cloth_and_nowhere_else(
-    recipe: SilhouetteRecipe, tmp_path: Path
-) -> None:
-    data = dataclasses.replace(recipe.data, photo_side=60)
-    plain = load_photos(data, False)
-    boned = load_photos(with_bones(tmp_path, data, 2.0), False)
-    assert plain is not None
-    assert boned is not None
-    before, after = plain[0], boned[0]
-    bones = after[..., 3] == BONE
-    assert 20 < bones.sum() < 0.2 * bones.size
-    assert (before[..., 3][bones] == UNKNOWN).all()
-    assert np.array_equal(before[..., 3][~bones], after[..., 3][~bones])
-    assert np.array_equal(before[..., [0, 1, 2, 4, 5, 6]], after[..., [0, 1, 2, 4, 5, 6]])
-
-
-def test_bones_never_count_as_skin_when_photos_are_judged(
-    recipe: SilhouetteRecipe, tmp_path: Path
-) -> None:
-    plain, boned = recipe.data, with_bones(tmp_path, recipe.data, 2.0)
-    labelled, also = (load_photos(data, True) for data in (plain, boned))
-    assert labelled is not None
-    assert also is not None
-    assert also.folder == labelled.folder
-    learned = load_photos(boned, False)
-    assert learned is not None
-    assert (learned[0][..., 3] == BONE).any()
-    # Even if bones were in there.
-    judged = ValidationSamples((), learned, SIDE)[0]
-    whole = ValidationSamples((), labelled, SIDE)[0]
-    torch.testing.assert_close(judged.naked, whole.naked, rtol=0, atol=0)
-
-
-def test_samples_with_bones_say_more_about_the_same_pictures(
-    recipe: SilhouetteRecipe, tmp_path: Path
-) -> None:
-    data = dataclasses.replace(recipe.data, photo_fraction=1.0)
-    boned = with_bones(tmp_path, data, 2.0)
-    plain_samples, boned_samples = (
-        TrainingSamples(dataclasses.replace(recipe, data=chosen), (), load_photos(chosen, False))
-        for chosen in (data, boned)
-    )
-    gained = 0
-    for index in range(8):
-        plain, more = (s[SampleKey(index, SIDE)] for s in (plain_samples, boned_samples))
-        torch.testing.assert_close(plain.images, more.images, rtol=0, atol=0)
-        assert (more.weight > 0)[plain.weight > 0].all()
-        new = (more.weight == 2) & (plain.weight == 0)
-        assert (more.confidence[new] == 1).all()
-        gained += int(new.sum())
-    assert gained > 50
+def test_landmarks_tell_where_the_body_is_inside_cloth(recipe: SilhouetteRecipe) -> None:
+    photos = load_photos(dataclasses.replace(recipe.data, photo_side=60), False)
+    assert photos is not None
+    layers = photos[0].layers
+    body = (layers[..., TARGET] == 255) & (layers[..., WEIGHT] == 255)
+    skin = np.zeros(body.shape, bool)
+    skin[10:18, 15:25] = True
+    assert body[skin].all()
+    in_cloth = body & ~skin
+    assert 20 < in_cloth.sum() < 0.2 * body.size
+    assert not in_cloth[:, :12].any()
+    assert not in_cloth[:, 28:].any()
 
 
 def test_keypoints_of_other_photos_are_refused(recipe: SilhouetteRecipe) -> None:
-    stored = dataclasses.replace(recipe.data, bone_weight=1.0)
+    stored = dataclasses.replace(recipe.data, keypoints=None)
     with pytest.raises(InvalidInputError, match=r"photo 1 were found in a picture of|not of photo"):
         load_photos(stored, False)
     with pytest.raises(FileNotFoundError):
         load_photos(dataclasses.replace(stored, keypoints="nowhere.npz"), False)
-    with pytest.raises(ValueError, match="bone_weight is -1"):
-        DataRecipe(bone_weight=-1.0)
+
+
+@pytest.mark.parametrize("name", ["photo", "empty", "group", "cutout", "unvaried", "validation"])
+@pytest.mark.parametrize("share", [-0.1, 1.1])
+def test_a_share_outside_of_its_range_is_refused(name: str, share: float) -> None:
+    with pytest.raises(ValueError, match=f"{name}_fraction is {share}; 0 to 1 is needed"):
+        DataRecipe(**{f"{name}_fraction": share})  # type: ignore[arg-type]
+
+
+def test_shares_that_are_more_than_all_and_negative_weights_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"add up to 1\.2; 1 at most is possible"):
+        DataRecipe(photo_fraction=0.5, empty_fraction=0.1, group_fraction=0.6)
+    with pytest.raises(ValueError, match="body_weight is -1"):
+        DataRecipe(body_weight=-1.0)
+
+
+def name_in(split: str, count: int) -> list[str]:
+    """Names of so many photos of a split in a folder named `people`."""
+    names = (f"{number:03d}" for number in range(1000))
+    return [name for name in names if everyday_photo_split("people", name) == split][:count]
+
+
+@pytest.fixture
+def labels(tmp_path: Path) -> Path:
+    """Of six photos to learn from, two of them of nobody, and two held-out ones of a person."""
+    root, rng = tmp_path / "people", np.random.default_rng(0)
+    root.mkdir()
+    labels = PhotoLabels(tmp_path / "labels", "m", "ab" * 32, {"people": str(root)}, {})
+    records = {}
+    for number, name in enumerate(name_in("training", 6) + name_in("validation", 2)):
+        image = rng.integers(0, 256, (40, 50, 3), dtype=np.uint8)
+        Image.fromarray(image).save(root / f"{name}.png")
+        ids, nobody = np.zeros((40, 50), np.uint8), number < 2
+        people: tuple[LabelledPerson, ...] = ()
+        if not nobody:
+            ids[5:35, 20:30] = 1
+            box = np.array([20, 5, 30, 35], np.float32)
+            people = (LabelledPerson(box, np.zeros((17, 3), np.float32), 1.0, "outline"),)
+        label = PhotoLabel(ids, ids * np.uint8(255), people, nobody)
+        labels.write_masks(f"people/{name}.png", label)
+        records[f"people/{name}.png"] = record_of(label)
+    labels.with_records(records).save()
+    return labels.root
+
+
+def test_labelled_photos_are_learned_from_by_their_split(
+    recipe: SilhouetteRecipe, labels: Path
+) -> None:
+    data = dataclasses.replace(recipe.data, photos=None, labels=str(labels))
+    photos, held_out = load_photos(data, False), load_photos(data, True)
+    places = load_places(data, photos)
+    assert photos is not None
+    assert held_out is not None
+    assert places is not None
+    assert (len(photos), len(held_out)) == (4, 2)
+    assert all(len(photos[number].people) == 1 for number in range(4))
+    # Four photos painted over, and two of nobody.
+    assert len(places) == 6
+    assert all(places[number].people == () for number in range(6))
+    assert all((places[number].layers[..., WEIGHT] == 255).all() for number in range(6))
+
+
+def test_photos_of_both_sources_are_learned_from(
+    recipe: SilhouetteRecipe, labels: Path, ccp_folder: Path
+) -> None:
+    data = dataclasses.replace(recipe.data, labels=str(labels))
+    with pytest.raises(InvalidInputError, match="finds who else is in the photos"):
+        load_photos(data, False)
+    folder = PhotoFolder.open(ccp_folder)
+    label_all([folder], begun_labels(labels, "m", "ab" * 32, [folder]), lambda _image: [])
+    photos = load_photos(data, False)
+    assert photos is not None
+    (of_ccp, _) = photos_with_people(data, False)
+    assert len(photos) == len(of_ccp) + 4
+    samples = TrainingSamples.load(dataclasses.replace(recipe, data=data))
+    assert samples.places is not None
+    assert len(samples.places) == len(photos) + 2
+    assert len(samples.whole_photos) == len(photos)
+    for index in range(10):
+        assert samples[SampleKey(index, SIDE)].images.shape == (3, SIDE, SIDE)
 
 
 def test_items_are_spread_evenly() -> None:

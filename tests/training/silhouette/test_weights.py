@@ -28,6 +28,7 @@ variant = 0
 decoder_widths = [16, 8, 8, 8]
 [data]
 cache = "{cache}"
+keypoints = "{keypoints}"
 validation_fraction = 0.5
 [optimisation]
 precision = "fp32"
@@ -75,16 +76,35 @@ def test_all_but_the_last_layer_can_come_from_a_clothing_network(
             torch.testing.assert_close(tensor, theirs, atol=1e-3, rtol=1e-3)
 
 
-def test_weights_of_a_network_of_other_widths_are_refused(
-    network: LiteSilhouette, tmp_path: Path
-) -> None:
+def test_layers_of_other_widths_keep_their_drawn_weights(tmp_path: Path) -> None:
+    path = tmp_path / "silhouette.safetensors"
+    torch.manual_seed(1)
+    other = LiteSilhouette(LiteConfig(0, (24, 8, 8, 8)))
+    save_silhouette_checkpoint(path, other, 64, HEADER)
+    torch.manual_seed(0)
+    network = LiteSilhouette(dataclasses.replace(SMALL, head_width=8))
+    drawn = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    start_from(network, path)
+    given = other.state_dict()
+    kept = set()
+    for name, tensor in network.state_dict().items():
+        if name in given and given[name].shape == tensor.shape:
+            torch.testing.assert_close(tensor, given[name], rtol=1e-3, atol=1e-3)
+        else:
+            assert torch.equal(tensor, drawn[name])
+            kept.add(name.partition(".")[0])
+            assert "encoder" not in name
+    assert kept == {"unet", "people"}
+
+
+def test_weights_of_another_encoder_are_refused(network: LiteSilhouette, tmp_path: Path) -> None:
     path = tmp_path / "checkpoint.safetensors"
     clothing(path, "unet")
     with pytest.raises(InvalidInputError, match="the recipe asks for LiteConfig"):
         start_from(network, path)
-    wider = dataclasses.replace(SMALL, decoder_widths=(24, 8, 8, 8))
-    save_silhouette_checkpoint(path, LiteSilhouette(wider), 64, HEADER)
-    with pytest.raises(InvalidInputError, match=r"24, 8, 8, 8.* the recipe asks for"):
+    larger = dataclasses.replace(SMALL, variant=2)
+    save_silhouette_checkpoint(path, LiteSilhouette(larger), 64, HEADER)
+    with pytest.raises(InvalidInputError, match=r"'variant': 2.* the recipe asks for"):
         start_from(network, path)
 
 
@@ -118,8 +138,7 @@ def test_the_encoder_can_come_from_a_package() -> None:
     ("fields", "message"),
     [
         ({"weights": "package"}, "exist for `lite` networks only"),
-        ({"outline_weight": -1.0}, "0 or more is needed"),
-        ({"outline_weight": 1.0}, "without refinement has no map"),
+        ({"people_weight": -1.0}, "people_weight is -1.0; 0 or more is needed"),
         ({"lite": SMALL, "weights": "package", "initial": "x"}, "exclude each other"),
     ],
 )
@@ -138,10 +157,10 @@ def test_an_hourglass_does_not_start_from_a_lite_network(
 
 
 def test_fit_trains_it_and_says_what_it_began_with(
-    shader_folder: Path, ccp_folder: Path, tmp_path: Path
+    shader_folder: Path, ccp_folder: Path, ccp_keypoints: Path, tmp_path: Path
 ) -> None:
     recipe, initial = tmp_path / "recipe.toml", tmp_path / "clothing.safetensors"
-    recipe.write_text(FIT.format(cache=tmp_path / "cache"))
+    recipe.write_text(FIT.format(cache=tmp_path / "cache", keypoints=ccp_keypoints))
     clothing(initial)
     command = ["fit", "silhouette", "--recipe", str(recipe), "--device", "cpu"]
     command += ["--initial", str(initial)]
@@ -158,10 +177,10 @@ def test_fit_trains_it_and_says_what_it_began_with(
 
 
 def test_the_lineage_is_that_of_the_weights_it_began_with_whatever_becomes_of_the_file(
-    shader_folder: Path, tmp_path: Path
+    shader_folder: Path, ccp_keypoints: Path, tmp_path: Path
 ) -> None:
     recipe, initial = tmp_path / "recipe.toml", tmp_path / "clothing.safetensors"
-    recipe.write_text(FIT.format(cache=tmp_path / "cache"))
+    recipe.write_text(FIT.format(cache=tmp_path / "cache", keypoints=ccp_keypoints))
     clothing(initial)
     command = ["fit", "silhouette", "--recipe", str(recipe), "--device", "cpu"]
     command += ["--initial", str(initial)]

@@ -56,6 +56,8 @@ def test_the_reader_finds_what_was_rendered(folder: Path, synthesizer: Synthesiz
         np.testing.assert_allclose(truth.trans[number], frame.transl, atol=1e-6)
         np.testing.assert_allclose(truth.joints2d[number], frame.keypoints, atol=1e-4)
         np.testing.assert_allclose(truth.joints3d[number], frame.joints, atol=1e-6)
+        assert truth.coco_keypoints is not None
+        np.testing.assert_allclose(truth.coco_keypoints[number], frame.coco_keypoints, atol=1e-4)
 
 
 def test_the_sanity_check_finds_nothing_wrong(folder: Path) -> None:

@@ -16,6 +16,8 @@ def test_an_item_is_what_the_synthesizer_renders(synthesizer: Synthesizer) -> No
     assert pair.dtype == np.uint8
     np.testing.assert_array_equal(pair[..., :4], frame.dressed)
     np.testing.assert_array_equal(pair[..., 4], frame.naked[..., 3])
+    np.testing.assert_array_equal(stream.pair(3).layers, pair)
+    np.testing.assert_array_equal(stream.pair(3).keypoints, frame.coco_keypoints)
 
 
 def test_items_are_the_same_in_any_order_and_in_any_process() -> None:
@@ -25,6 +27,11 @@ def test_items_are_the_same_in_any_order_and_in_any_process() -> None:
     for number in (3, 0, 2, 1):
         np.testing.assert_array_equal(copy[number], forwards[number])
     assert (forwards[0] != forwards[1]).any()
+
+
+def test_pictures_of_nobody_are_those_of_the_synthesizer(synthesizer: Synthesizer) -> None:
+    stream = RenderedStream(seed=3, num_subjects=1, num_frames=1, side=48)
+    np.testing.assert_array_equal(stream.empty(7), synthesizer.empty((7, 0), (48, 48)))
 
 
 def test_there_is_nothing_beyond_the_last_item() -> None:

@@ -1,0 +1,1 @@
+"""Pictures with labelled people, and the scenes that are composed of them."""
