@@ -45,7 +45,7 @@ class OpenVinoNetwork(nn.Module):
         self.dtype = dtype
         self._side: int = mapped.model.input(0).shape[-1]
         self._shape: tuple[int, ...] = tuple(mapped.model.output(0).shape)[1:]
-        self._mapped = mapped
+        self.mapped = mapped
         self._total = count_threads()
         self._each = min(self._total, torch.get_num_threads())
         self._alone = _Streams(mapped, 1, self._total, PRECISIONS[dtype])
@@ -79,7 +79,7 @@ class OpenVinoNetwork(nn.Module):
                 start = time.monotonic()
                 num_streams = self._total // self._each
                 self._together = _Streams(
-                    self._mapped, num_streams, self._each, PRECISIONS[self.dtype]
+                    self.mapped, num_streams, self._each, PRECISIONS[self.dtype]
                 )
                 _log.info(
                     "compiled for %d batches at the same time in %.1f s",
