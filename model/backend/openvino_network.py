@@ -1,7 +1,8 @@
 """A network that OpenVINO runs on a CPU.
 
-It is compiled twice: one stream with all threads answers a lone batch soonest, and as many streams
-as fit beside each other answer many batches soonest.
+It is compiled for one stream with all threads, which answers a lone batch soonest. Once batches
+have met often it is also compiled for as many streams as fit beside each other, which answer many
+batches soonest.
 
 B batch, C channels, S side of the input, h w a map's size.
 """
@@ -25,6 +26,9 @@ from model.processors import count_threads
 PRECISIONS = {torch.float32: "f32", torch.bfloat16: "bf16"}
 """Formats that OpenVINO computes in, by PyTorch's name."""
 
+MEETINGS = 8
+"""Batches that run at the same time as another before the network is compiled for such batches.
+The warm-up of a server, whose threads run the same examples, has fewer."""
 _log = logging.getLogger(__name__)
 
 
@@ -52,6 +56,7 @@ class OpenVinoNetwork(nn.Module):
         # With a single stream both are the same.
         self._together = self._alone if self._each == self._total else None
         self._compiling = threading.Lock()
+        self._meetings = 0
 
     def forward(self, images: Float[Tensor, "B 3 S S"]) -> Float[Tensor, "B C h w"]:
         """The maps; a pixel's channels lie together in memory.
@@ -73,20 +78,20 @@ class OpenVinoNetwork(nn.Module):
         return maps.permute(0, 3, 1, 2)
 
     def _shared(self) -> "_Streams":
-        """Compiled when batches first meet."""
-        with self._compiling:
-            if self._together is None:
-                start = time.monotonic()
-                num_streams = self._total // self._each
-                self._together = _Streams(
+        """What runs a batch that is not alone; one of them waits for the compilation."""
+        self._meetings += 1
+        is_due = self._together is None and self._meetings > MEETINGS
+        if is_due and self._compiling.acquire(blocking=False):
+            start, num_streams = time.monotonic(), self._total // self._each
+            try:
+                self._together = self._together or _Streams(
                     self.mapped, num_streams, self._each, PRECISIONS[self.dtype]
                 )
-                _log.info(
-                    "compiled for %d batches at the same time in %.1f s",
-                    num_streams,
-                    time.monotonic() - start,
-                )
-            return self._together
+            finally:
+                self._compiling.release()
+            seconds = time.monotonic() - start
+            _log.info("compiled for %d batches at the same time in %.1f s", num_streams, seconds)
+        return self._together or self._alone
 
 
 class _Streams:
