@@ -9,6 +9,7 @@ import statistics
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,11 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
+from benchmarks.openvino_alone import Run, Streams, one_stream
 from model.backend.conversion import cache_folder, converted
 from model.backend.occupancy import PROCESS
-from model.backend.openvino_library import load_openvino
-from model.checkpoint import load_checkpoint
+from model.backend.openvino_network import OpenVinoNetwork
+from model.backend.quantized import quantized_path
 from model.clothing.predictor import ClothingPredictor
 from model.picture_predictor import PicturePredictor
 from model.processors import count_threads
@@ -34,32 +36,38 @@ CAPABILITIES: dict[str, type[PicturePredictor[Any, Any, Any]]] = {
 }
 ROUNDS = 15
 
-Run = Callable[[Tensor], Tensor]
-"""A picture (1, 3, S, S) to its maps (1, C, h, w)."""
-
 
 def run() -> None:
-    """Each capability, each candidate, on one thread and on all."""
+    """Each capability on one thread and on all, beside the libraries; int8 where it is there."""
     threads = count_threads()
     torch.set_num_threads(1)
     for slug, kind in CAPABILITIES.items():
-        predictor = kind.from_checkpoint(ROOT / "checkpoints" / f"{slug}.safetensors")
-        module = _plain(slug, kind)
+        path = ROOT / "checkpoints" / f"{slug}.safetensors"
+        predictor = kind.from_checkpoint(path, "cpu", "float32")
+        module = _plain(path, kind)
         picture = _picture(predictor)
         with torch.inference_mode():
             expected = module(picture)
-        candidates = {
-            "habitus, alone": predictor.network,
-            **{f"PyTorch, {n} threads": _pytorch(module, n) for n in {1, threads}},
-            **{f"OpenVINO, {n} threads": _openvino(module, predictor, n) for n in {1, threads}},
-        }
+        model = converted(module, predictor.input_size, cache_folder())
+        ours: dict[str, Run] = {"habitus": predictor.network}
+        models = {"OpenVINO": model}
+        if quantized_path(path).is_file():
+            narrow = kind.from_checkpoint(path, "cpu", "int8").network
+            assert isinstance(narrow, OpenVinoNetwork)
+            ours["habitus int8"] = narrow
+            models["OpenVINO int8"] = narrow.mapped
+        counts = sorted({1, threads})
+        candidates = {f"{name}, alone": run for name, run in ours.items()}
+        candidates |= {f"PyTorch, {n} threads": _pytorch(module, n) for n in counts}
+        for name, one in models.items():
+            candidates |= {f"{name}, {n} threads": one_stream(one, n) for n in counts}
         if importlib.util.find_spec("onnxruntime"):
             onnx = _exported(module, picture)
-            candidates |= {f"ONNX Runtime, {n} threads": _onnx(onnx, n) for n in {1, threads}}
-        candidates = dict(candidates)
-        print(f"{slug}, one picture of {predictor.input_size} px, {predictor.network.dtype}")
+            candidates |= {f"ONNX Runtime, {n} threads": _onnx(onnx, n) for n in counts}
+        print(f"{slug}, one picture of {predictor.input_size} px")
         _report(_medians(candidates, picture), candidates, picture, expected)
-        _busy(predictor.network, _openvino_streams(module, predictor, threads), picture, threads)
+        busy = {name: Streams(one, threads) for name, one in models.items()}
+        _busy(ours, busy, picture, threads)
 
 
 def _picture(predictor: PicturePredictor[Any, Any, Any]) -> Tensor:
@@ -68,24 +76,12 @@ def _picture(predictor: PicturePredictor[Any, Any, Any]) -> Tensor:
     return prepared.on(torch.device("cpu"))
 
 
-def _plain(slug: str, kind: type[PicturePredictor[Any, Any, Any]]) -> nn.Module:
-    """The network as it was trained, with no more than what makes maps of its output."""
-    path = ROOT / "checkpoints" / f"{slug}.safetensors"
-    header, tensors = load_checkpoint(path, *kind.ARCHITECTURES)
-    network = kind.rebuilt(header)
-    network.load_state_dict(tensors)
-    return _Maps(network, slug).eval().requires_grad_(False)
-
-
-class _Maps(nn.Module):
-    def __init__(self, network: nn.Module, slug: str) -> None:
-        super().__init__()
-        self.network = network
-        self.slug = slug
-
-    def forward(self, images: Tensor) -> Tensor:
-        last: Tensor = self.network(images)[-1]
-        return last.clamp(0, 1) if self.slug == "silhouette" else last.softmax(1)
+def _plain(path: Path, kind: type[PicturePredictor[Any, Any, Any]]) -> nn.Module:
+    """The network as it was trained, with what makes maps of its output."""
+    network, _, _ = kind.load_network(path)
+    module: nn.Module = kind.served(network, torch.float32)
+    module.network = network.to(memory_format=torch.channels_last)  # its batch norms not folded
+    return module.eval().requires_grad_(False)
 
 
 def _pytorch(module: nn.Module, threads: int) -> Run:
@@ -97,44 +93,6 @@ def _pytorch(module: nn.Module, threads: int) -> Run:
             return maps
         finally:
             torch.set_num_threads(1)
-
-    return predict
-
-
-def _compiled(
-    module: nn.Module, predictor: PicturePredictor[Any, Any, Any], streams: int, threads: int
-) -> Any:
-    model = converted(module, predictor.input_size, cache_folder())
-    return load_openvino().compile_model(
-        model,
-        "CPU",
-        {
-            "NUM_STREAMS": streams,
-            "INFERENCE_NUM_THREADS": threads,
-            "INFERENCE_PRECISION_HINT": "f32",
-        },
-    )
-
-
-def _openvino(module: nn.Module, predictor: PicturePredictor[Any, Any, Any], threads: int) -> Run:
-    request = _compiled(module, predictor, 1, threads).create_infer_request()
-
-    def predict(picture: Tensor) -> Tensor:
-        found = request.infer([picture.numpy()], share_inputs=True, share_outputs=True)[0]
-        return torch.from_numpy(found).permute(0, 3, 1, 2)
-
-    return predict
-
-
-def _openvino_streams(
-    module: nn.Module, predictor: PicturePredictor[Any, Any, Any], threads: int
-) -> Callable[[Tensor, int], None]:
-    queue = load_openvino().AsyncInferQueue(_compiled(module, predictor, threads, threads), threads)
-
-    def predict(picture: Tensor, count: int) -> None:
-        for _ in range(count):
-            queue.start_async([picture.numpy()], share_inputs=True)
-        queue.wait_all()
 
     return predict
 
@@ -155,7 +113,9 @@ def _onnx(content: bytes, threads: int) -> Run:
     return lambda picture: torch.from_numpy(session.run(None, {name: picture.numpy()})[0])
 
 
-def _medians(candidates: Mapping[str, Run], picture: Tensor) -> dict[str, tuple[float, float]]:
+def _medians(
+    candidates: Mapping[str, Callable[[Tensor], object]], picture: Tensor
+) -> dict[str, tuple[float, float]]:
     """Seconds of wall time and of processor time."""
     times: dict[str, list[tuple[float, float]]] = {name: [] for name in candidates}
     for _ in range(ROUNDS):
@@ -179,31 +139,34 @@ def _report(
     for name, (wall, cpu) in times.items():
         apart = float((candidates[name](picture) - expected).abs().max())
         print(
-            f"  {name:<24}{wall * 1000:8.1f} ms   {cpu * 1000:8.1f} ms of processor time   "
+            f"  {name:<26}{wall * 1000:8.1f} ms   {cpu * 1000:8.1f} ms of processor time   "
             f"ours takes {ours[0] / wall:.2f}, {ours[1] / cpu:.2f}   apart {apart:.1e}"
         )
 
 
 def _busy(
-    network: Run, alone: Callable[[Tensor, int], None], picture: Tensor, threads: int
+    ours: Mapping[str, Run], alone: Mapping[str, Streams], picture: Tensor, threads: int
 ) -> None:
     """As many callers as threads, as in a busy server, beside OpenVINO's own queue."""
     count = 2 * threads
-
-    def one(_: int) -> None:
-        with PROCESS.one_more(), torch.inference_mode():
-            network(picture)
-
     with ThreadPoolExecutor(threads) as pool:
-        calls: dict[str, Callable[[], object]] = {
-            "habitus, busy": lambda: list(pool.map(one, range(count))),
-            "OpenVINO, busy": lambda: alone(picture, count),
-        }
-        runs = {name: (lambda _, call=call: call()) for name, call in calls.items()}  # type: ignore[misc]
+
+        def together(network: Run, _: Tensor) -> None:
+            def one(_: int) -> None:
+                with PROCESS.one_more(), torch.inference_mode():
+                    network(picture)
+
+            list(pool.map(one, range(count)))
+
+        runs: dict[str, Callable[[Tensor], object]] = {}
+        for name, network in ours.items():
+            runs[f"{name}, busy"] = partial(together, network)
+        for name, streams in alone.items():
+            runs[f"{name}, busy"] = partial(streams.run, count=count)
         times = _medians(runs, picture)
-    ours = times["habitus, busy"]
+    first = times["habitus, busy"]
     for name, (wall, cpu) in times.items():
         print(
-            f"  {name:<24}{count / wall:8.2f} pictures/s {cpu / count * 1000:8.1f} ms of processor "
-            f"time each   ours has {wall / ours[0]:.2f} of its pictures"
+            f"  {name:<26}{count / wall:8.2f} pictures/s {cpu / count * 1000:8.1f} ms of processor "
+            f"time each   ours has {wall / first[0]:.2f} of its pictures"
         )

@@ -23,6 +23,7 @@ from model.backend.choice import (
     on_device,
 )
 from model.backend.freed_memory import return_freed_memory
+from model.backend.mapped_model import MappedModel
 from model.backend.occupancy import PROCESS
 from model.backend.openvino_network import OpenVinoNetwork
 from model.backend.quantized import QuantizedNetwork
@@ -84,7 +85,7 @@ class PicturePredictor(abc.ABC, Generic[NetworkT, ServedT, ResultT]):
         self.network: nn.Module = (
             self._in_dtype(network, input_size, dtype)
             if quantized is None
-            else OpenVinoNetwork(quantized.model, torch.float32)
+            else OpenVinoNetwork(MappedModel(quantized.model), torch.float32)
         )
         return_freed_memory()
         self.config: Any = network.config

@@ -137,7 +137,9 @@ def measure(plan: Plan, folder: Path) -> dict[str, Any]:
     for file, photo in zip(files, photos, strict=True):
         file.write_bytes(photo)
     started = time.monotonic()
-    bare = [_bare_loop(plan, files)] if "photos" in plan.work else []
+    photos_asked = "photos" in plan.work
+    bare = [_bare("bare_loop", plan, files)] if photos_asked else []
+    openvino = [_bare("bare_openvino", plan, files)] if photos_asked else []
     capacity = max(bare[0]["per_s"].values()) if bare else 0.0
     servers: dict[str, dict[str, Any]] = {name: {"no-op": []} for name in plan.names}
     for number in range(plan.rounds):
@@ -148,7 +150,8 @@ def measure(plan: Plan, folder: Path) -> dict[str, Any]:
             for name in plan.names:
                 _attempt(servers, name, lambda name=name: _photos(name, plan, forms, capacity))
     if bare:
-        bare.append(_bare_loop(plan, files))
+        bare.append(_bare("bare_loop", plan, files))
+        openvino.append(_bare("bare_openvino", plan, files))
     return {
         "capability": plan.capability,
         "machine": {
@@ -166,8 +169,14 @@ def measure(plan: Plan, folder: Path) -> dict[str, Any]:
             if bare
             else None,
         },
+        "bare_openvino": {"runs": openvino, "per_s": _median(openvino)},
         "servers": servers,
     }
+
+
+def _median(runs: list[dict[str, Any]]) -> float | None:
+    found = [entry["per_s"] for entry in runs if entry["per_s"] is not None]
+    return statistics.median(found) if found else None
 
 
 def _installed(names: list[str], pythons: Mapping[str, str]) -> list[str]:
@@ -277,13 +286,13 @@ class _Asking:
         return found
 
 
-def _bare_loop(plan: Plan, files: list[Path]) -> dict[str, Any]:
-    _say("the bare loop")
+def _bare(module: str, plan: Plan, files: list[Path]) -> dict[str, Any]:
+    _say(module.replace("_", " "))
     done = subprocess.run(
         [
             sys.executable,
             "-m",
-            "benchmarks.serving.peers.bare_loop",
+            f"benchmarks.serving.peers.{module}",
             plan.capability,
             str(2 * plan.seconds),
             *map(str, files),

@@ -156,8 +156,8 @@ def chosen_int8(
         return None
     taken = precision == "int8" or found.is_faithful
     _log.info(
-        "int8 loses an IoU of %.4f: %s",
-        found.header.metrics["loss_of_iou"],
+        "int8 loses %.4f of its measure: %s",
+        found.header.metrics["loss"],
         "taken" if taken else "not taken",
     )
     return found if taken else None

@@ -17,7 +17,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from model.backend.openvino_library import OpenVinoRefusedError, load_openvino, openvino_core
+from model.backend.mapped_model import MappedModel, read_mapped
+from model.backend.openvino_library import OpenVinoRefusedError, load_openvino
 
 _log = logging.getLogger(__name__)
 MAX_KEPT = 8
@@ -36,8 +37,8 @@ def cache_folder() -> Path | None:
     return cache / "habitus/openvino"
 
 
-def converted(module: nn.Module, side: int, folder: Path | None) -> Any:
-    """The `openvino.Model` that computes a module's maps for one picture.
+def converted(module: nn.Module, side: int, folder: Path | None) -> MappedModel:
+    """The OpenVINO model that computes a module's maps for one picture.
 
     Its output is (1, h, w, C): a pixel's channels lie together in memory.
 
@@ -61,7 +62,9 @@ def converted(module: nn.Module, side: int, folder: Path | None) -> Any:
         raise OpenVinoRefusedError(f"OpenVINO cannot convert the network: {error}") from error
     if path:
         _keep(model, path)
-    return model
+        # Weights in a file take no memory. Those of the conversion do.
+        return _read(path) or MappedModel(model)
+    return MappedModel(model)
 
 
 class _PixelsTogether(nn.Module):
@@ -115,14 +118,14 @@ def _key(module: nn.Module, side: int) -> str:
     return sha.hexdigest()[:32]
 
 
-def _read(path: Path) -> Any:
+def _read(path: Path) -> MappedModel | None:
     """The kept model; None where there is none that can be read."""
     if not path.is_file():
         return None
     try:
         path.parent.touch()  # used last
-        return openvino_core().read_model(path)
-    except (OSError, RuntimeError) as error:
+        return read_mapped(path)
+    except (OSError, RuntimeError, ValueError) as error:
         _log.warning("%s cannot be read and is made again: %s", path, error)
         return None
 

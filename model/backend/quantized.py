@@ -16,8 +16,9 @@ from model.checkpoint import CheckpointHeader, load_checkpoint, save_checkpoint
 from model.errors import CheckpointError
 
 ARCHITECTURE = "openvino-int8"
-MAX_LOSS_OF_IOU = 0.003
-"""A network in int8 that loses more is not chosen by itself."""
+MAX_LOSS = 0.003
+"""A network in int8 that loses more of its capability's measure (the IoU of silhouettes, the pixel
+accuracy of clothing) is not chosen by itself."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class QuantizedNetwork:
     def is_faithful(self) -> bool:
         """Whether it loses little enough to be chosen by itself."""
         # Written so that NaN fails too.
-        return bool(self.header.metrics["loss_of_iou"] <= MAX_LOSS_OF_IOU)
+        return bool(self.header.metrics["loss"] <= MAX_LOSS)
 
 
 def quantized_path(checkpoint: Path) -> Path:
@@ -47,7 +48,7 @@ def save_quantized(path: Path, model: Any, header: CheckpointHeader) -> None:
         path: Where to.
         model: `openvino.Model`.
         header: Its config names the checkpoint that the model was made from (`of`: the sha256 of
-            its tensors); its metrics hold `loss_of_iou`.
+            its tensors); its metrics hold `loss`.
 
     Raises:
         StorageError: The disk is full or read-only.
@@ -76,7 +77,7 @@ def load_quantized(checkpoint: Path, sha256: str) -> QuantizedNetwork:
     """
     path = quantized_path(checkpoint)
     header, tensors = load_checkpoint(path, ARCHITECTURE)
-    if header.config.get("of") != sha256 or "loss_of_iou" not in header.metrics:
+    if header.config.get("of") != sha256 or "loss" not in header.metrics:
         raise CheckpointError(
             f"{path.name} was not made from {checkpoint.name}: run `python -m training quantize`"
         )

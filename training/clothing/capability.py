@@ -21,6 +21,9 @@ CAPABILITY = Capability(
         "export": Command(
             "training.clothing.evaluate:EXPORT", "write the network as an ONNX model"
         ),
+        "quantize": Command(
+            "training.clothing.evaluate:QUANTIZATION", "make the network in int8 for a CPU"
+        ),
         "figures": Command("training.clothing.evaluate:FIGURES", "garments in a photo"),
     },
     data={

@@ -25,6 +25,7 @@ from training.datasets.ccp import CcpPhoto
 from training.datasets.ccp_kaggle import LabelledPhotos
 from training.datasets.evaluation_pictures import LabelledStreetPhotos
 from training.engine.export import Export
+from training.engine.quantization import Quantization
 from training.reporting.contact_sheet import CAPTION_HEIGHT
 from training.reporting.evaluation import Evaluation
 from training.reporting.photo_figures import Drawing, PhotoFigures
@@ -177,3 +178,4 @@ def draw(
 
 FIGURES = PhotoFigures("clothing", ClothingPredictor.from_checkpoint, configure_drawing, draw)
 EXPORT = Export("clothing", ClothingPredictor)
+QUANTIZATION = Quantization(EVALUATION, ClothingPredictor, report.quality)

@@ -60,6 +60,15 @@ def clothing_report(scored: Sequence[Scored], learned: np.ndarray) -> dict[str, 
     return report
 
 
+def quality(report: Report) -> dict[str, float | None]:
+    """The numbers by which two formats of a network are compared."""
+    return {
+        f"{words}, {name} labels": report[name][NETWORK][key]
+        for name in ("fine", "grouped")
+        for key, words in list(METRICS.items())[:3]
+    }
+
+
 def tables(report: Report) -> dict[str, Table]:
     """Numbers by the two schemes, and of every label."""
     found = {}

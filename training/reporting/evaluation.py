@@ -29,6 +29,7 @@ from training.datasets.packed import evenly_spaced
 from training.engine.atomic import replacing, write_text
 from training.engine.precision import pick_device
 from training.reporting.cost import cost_text, network_cost
+from training.reporting.int8_quality import recorded_quality
 from training.reporting.partial_results import WHOLE, PartialResults, Shard
 from training.reporting.record import card_text, record
 from training.reporting.scoring import Predictor, SampleSet, Scored, flat_row
@@ -220,6 +221,8 @@ class Evaluation:
         left_out = ("checkpoint", *self.csv_parts)
         metrics = {name: value for name, value in report.items() if name not in left_out}
         tables = {name: table.markdown() for name, table in self.tables(report).items()}
+        quality = recorded_quality(args.checkpoint)
+        tables["int8"] = quality.markdown() if quality else "These weights have no int8 network."
 
         def write_card(header: CheckpointHeader, picture: str) -> str:
             fields = tables | {"measured_by": _command(args), "cost": cost_text(report["cost"])}

@@ -18,7 +18,9 @@ CAPABILITY = Capability(
         "export": Command(
             "training.silhouette.evaluate:EXPORT", "write the network as an ONNX model"
         ),
-        "quantize": Command("training.silhouette.quantize", "make the network in int8 for a CPU"),
+        "quantize": Command(
+            "training.silhouette.evaluate:QUANTIZATION", "make the network in int8 for a CPU"
+        ),
         "figures": Command("training.silhouette.evaluate:FIGURES", "confidence map of a photo"),
     },
 )

@@ -31,6 +31,7 @@ from training.datasets.people import PersonPhoto, PersonPhotos
 from training.datasets.shader import read_rgba
 from training.datasets.splits import TEST_SEED, VALIDATION_SEED
 from training.engine.export import Export
+from training.engine.quantization import Quantization
 from training.reporting.evaluation import Evaluation
 from training.reporting.photo_figures import Drawing, PhotoFigures
 from training.reporting.scoring import SampleSet, Scored, WorstSheet
@@ -261,3 +262,4 @@ def draw(
 
 FIGURES = PhotoFigures("silhouette", SilhouettePredictor.from_checkpoint, configure_drawing, draw)
 EXPORT = Export("silhouette", SilhouettePredictor)
+QUANTIZATION = Quantization(EVALUATION, SilhouettePredictor, report.quality, {"data": [ON_THE_FLY]})

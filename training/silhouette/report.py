@@ -212,6 +212,13 @@ def tables(report: Report) -> dict[str, Table]:
     return found
 
 
+def quality(report: Report) -> dict[str, float | None]:
+    """The numbers by which two formats of a network are compared."""
+    found = report["rendered"][NETWORK] | report["photos"]
+    names = ("iou_body", "mae_cloth", "median_skin", "median_background", "auroc")
+    return {(RENDERED | PHOTOS)[name]: found[name] for name in names}
+
+
 def _rendered_tables(report: Report) -> dict[str, Table]:
     errors = {NETWORK: report["rendered_standard_errors"]}
     cells = [

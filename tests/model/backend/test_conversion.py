@@ -3,7 +3,6 @@
 import logging
 import os
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -12,6 +11,7 @@ from torch import Tensor, nn
 
 from model.backend import conversion
 from model.backend.conversion import cache_folder, converted
+from model.backend.mapped_model import MappedModel
 from model.backend.openvino_library import load_openvino
 
 SIDE = 8
@@ -27,10 +27,10 @@ class Scaled(nn.Module):
         return images * self.factor + self.offset
 
 
-def says(model: Any) -> float:
+def says(found: MappedModel) -> float:
     """What a model makes of ones."""
-    found = load_openvino().compile_model(model, "CPU")(np.ones((1, 3, 8, 8), np.float32))
-    return float(found[0][0, 0, 0, 0])
+    compiled = load_openvino().compile_model(found.model, "CPU")
+    return float(compiled(np.ones((1, 3, 8, 8), np.float32))[0][0, 0, 0, 0])
 
 
 def test_a_model_is_converted_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

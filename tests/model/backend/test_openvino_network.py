@@ -1,5 +1,6 @@
 """A network on OpenVINO, beside PyTorch."""
 
+import logging
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from torch import Tensor, nn
 
 from model.backend.conversion import converted
 from model.backend.occupancy import PROCESS
-from model.backend.openvino_network import OpenVinoNetwork
+from model.backend.openvino_network import MEETINGS, OpenVinoNetwork
 
 SIDE = 24
 
@@ -84,3 +85,25 @@ def test_threads_may_share_it_and_each_gets_its_own_maps(
     with ThreadPoolExecutor(threads) as pool:
         found = torch.cat(list(pool.map(work, batches)))
     torch.testing.assert_close(found, module(batches[:, 0]), atol=1e-5, rtol=0)
+
+
+def test_it_is_compiled_for_batches_that_meet_once_they_have_met_often(
+    module: nn.Module,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr("model.backend.openvino_network.count_threads", lambda: 2)
+    network = OpenVinoNetwork(converted(module, SIDE, tmp_path), torch.float32)
+    images = torch.rand(1, 3, SIDE, SIDE)
+    with caplog.at_level(logging.INFO), PROCESS.one_more():
+        for _ in range(2 * MEETINGS):
+            network(images)
+        assert "compiled" not in caplog.text, "a lone batch meets none"
+        with PROCESS.one_more():
+            for _ in range(MEETINGS):
+                network(images)
+            assert "compiled" not in caplog.text
+            found = network(images)
+    assert "compiled for 2 batches at the same time" in caplog.text
+    torch.testing.assert_close(found, module(images), atol=1e-5, rtol=0)

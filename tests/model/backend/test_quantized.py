@@ -35,10 +35,10 @@ def checkpoint(tmp_path: Path) -> Path:
 
 def add_int8(checkpoint: Path, loss: float, of: str | None = None) -> None:
     """Another network stands for it, so that the maps tell which one ran."""
-    model = converted(SilhouettePredictor.served(network(1), torch.float32), 64, None)
+    model = converted(SilhouettePredictor.served(network(1), torch.float32), 64, None).model
     config = {"of": of or load_header(checkpoint).sha256, "input_size": 64}
     header = dataclasses.replace(
-        HEADER, architecture=ARCHITECTURE, config=config, metrics={"loss_of_iou": loss}
+        HEADER, architecture=ARCHITECTURE, config=config, metrics={"loss": loss}
     )
     save_quantized(quantized_path(checkpoint), model, header)
 
