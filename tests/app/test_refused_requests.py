@@ -249,7 +249,7 @@ def test_a_form_or_a_picture_is_no_mesh(client: httpx.Client, route: str) -> Non
     ("method", "path", "words"),
     [
         *[("POST", f"{route}?size=2", "size: is no query parameter") for route in ROUTES],
-        ("POST", "/confidence?scheme=fine", "this endpoint takes format"),
+        ("POST", "/confidence?scheme=fine", "this endpoint takes people, format"),
         ("POST", "/clothing?Scheme=fine", "this endpoint takes scheme, format"),
         ("POST", "/clothing?scheme=fine&scheme=fine", "scheme: is given 2 times; give it once"),
         ("POST", "/mesh?face=false", "this endpoint takes faces, format"),

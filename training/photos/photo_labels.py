@@ -19,7 +19,7 @@ from jaxtyping import UInt8
 from PIL import Image
 
 from model.errors import InvalidInputError
-from training.datasets.photo import read_photo
+from training.datasets.photo import opened_picture, read_photo
 from training.engine.atomic import replacing, write_text
 from training.photos.coco_keypoints import NUM_KEYPOINTS
 from training.photos.photo_label import NOBODY, LabelledPerson, PhotoLabel
@@ -110,13 +110,8 @@ class PhotoLabels:
             InvalidInputError: It cannot be read, or has another size than the photo's line says.
         """
         path, size = self.mask_path(key), self.records[key].size
-        try:
-            with Image.open(path) as picture:
-                layers = np.asarray(picture)
-        except FileNotFoundError:
-            raise
-        except (OSError, SyntaxError, ValueError) as error:
-            raise InvalidInputError(f"{path} cannot be read as a picture: {error}") from error
+        with opened_picture(path) as picture:
+            layers = np.asarray(picture)
         if layers.shape != (*size, 2) or layers.dtype != np.uint8:
             raise InvalidInputError(f"{path} is {layers.shape}; {(*size, 2)} is needed")
         return layers[..., 0].copy(), layers[..., 1].copy()
