@@ -27,6 +27,8 @@ class DataRecipe:
     """Share of samples that are photos."""
     empty_fraction: float = 0.05
     """Share of samples without a person."""
+    rendered_places: int = 0
+    """Rendered pictures of nobody that join the photos of nobody."""
     group_fraction: float = 0.4
     """Share of samples with people who are cut out and put before another place: every second time
     one person, else up to `scenes.most_people`."""

@@ -102,6 +102,17 @@ def photo_picture(photo: LabelledPhoto) -> LabelledPicture:
     return LabelledPicture(layers, tuple(people))
 
 
+def picture_of_nobody(image: np.ndarray) -> LabelledPicture:
+    """A picture in which all is known: nobody is there.
+
+    Args:
+        image: (H, W, 3) uint8.
+    """
+    layers = np.zeros((*image.shape[:2], NUM_LAYERS), np.uint8)
+    layers[..., RGB], layers[..., WEIGHT] = image, 255
+    return LabelledPicture(layers, ())
+
+
 def shrunk(picture: LabelledPicture, side: int) -> LabelledPicture:
     """At most `side` pixels on the longer side."""
     height, width = picture.size

@@ -19,8 +19,9 @@ from training.scenes.data_recipe import ON_THE_FLY, DataRecipe
 from training.scenes.sources import (
     LabelledPictures,
     PackedLabelled,
+    PaintedPlaces,
     Photos,
-    Places,
+    PicturesOfNobody,
     RenderedPeople,
     StreamedPeople,
     packed,
@@ -133,25 +134,39 @@ def load_photos(recipe: DataRecipe, held_out: bool) -> PackedLabelled | None:
 
 
 def load_places(recipe: DataRecipe, photos: PackedLabelled | None) -> PackedLabelled | None:
-    """Photos of nobody, and those of people painted over; None where there are no photos.
+    """The photos with their people painted over; None where there are no photos.
+
+    Raises:
+        StorageError: The disk has not enough room.
+    """
+    if photos is None:
+        return None
+    return packed(PaintedPlaces(photos), recipe.cache, "places", [photos.fingerprint])
+
+
+def load_nobody(recipe: DataRecipe, seed: int = 0) -> PackedLabelled | None:
+    """Photos of nobody, and rendered pictures of nobody; None if there are none of either.
 
     Args:
-        recipe: Names the folder of labels.
-        photos: Of people.
+        recipe: Names the folder of labels, and how many are rendered.
+        seed: Of the rendered ones.
 
     Raises:
         FileNotFoundError: A file is not there.
         InvalidInputError: The labels are damaged.
         StorageError: The disk has not enough room.
     """
-    if photos is None:
-        return None
-    nobody = None
+    of_nobody: list[LabelledPhotoSource] = []
     if recipe.labels is not None:
-        of_nobody = LabelledPhotos(Path(recipe.labels), "training", nobody=True, may_be_empty=True)
-        nobody = Photos([of_nobody], recipe.photo_side)
-    parts = [photos.fingerprint, *(nobody.parts if nobody is not None else ())]
-    return packed(Places(photos, nobody), recipe.cache, "places", parts)
+        labels = Path(recipe.labels)
+        of_nobody.append(LabelledPhotos(labels, "training", nobody=True, may_be_empty=True))
+    photos = Photos(of_nobody, recipe.photo_side)
+    stream = RenderedStream(seed, 1, 1, recipe.pair_side)
+    pictures = PicturesOfNobody(photos, stream, recipe.rendered_places)
+    if not len(pictures):
+        return None
+    rendered = (seed, recipe.rendered_places, generator_digest()) if recipe.rendered_places else ()
+    return packed(pictures, recipe.cache, "pictures of nobody", [*photos.parts, *rendered])
 
 
 def whole_people(pictures: LabelledPictures | None) -> np.ndarray:

@@ -29,6 +29,7 @@ from training.scenes.labelled_picture import (
     WEIGHT,
     LabelledPicture,
     photo_picture,
+    picture_of_nobody,
     rendered_picture,
     shrunk,
 )
@@ -133,20 +134,15 @@ class Photos:
         return [self._side, *stamps]
 
 
-class Places:
-    """Pictures of which the people, and all that is unknown, are painted over, then others.
+class PaintedPlaces:
+    """Pictures of which the people, and all that is unknown, are painted over.
 
     A small picture is painted much faster than a large one: the people should come packed.
     """
 
-    def __init__(self, people: LabelledPictures, nobody: Photos | None) -> None:
-        """Choose the pictures in which enough remains.
-
-        Args:
-            people: Painted over.
-            nobody: Pictures without people, taken as they are.
-        """
-        self._people, self._nobody = people, nobody
+    def __init__(self, people: LabelledPictures) -> None:
+        """Choose the pictures in which enough remains."""
+        self._people = people
         self._chosen = [
             number
             for number in range(len(people))
@@ -154,22 +150,37 @@ class Places:
         ]
 
     def __len__(self) -> int:
-        return len(self._chosen) + (len(self._nobody) if self._nobody is not None else 0)
+        return len(self._chosen)
 
     def __getitem__(self, number: int) -> LabelledPicture:
-        """By number; the same each time."""
-        if number >= len(self._chosen):
-            assert self._nobody is not None
-            return self._nobody[number - len(self._chosen)]
+        """Paint one picture; the same each time."""
         picture = self._people[self._chosen[number]]
-        layers = np.zeros_like(picture.layers)
-        layers[..., RGB] = paint_over(
-            np.ascontiguousarray(picture.layers[..., RGB]),
-            _covered(picture),
-            sample_generator(0, self._chosen[number]),
-        )
-        layers[..., WEIGHT] = 255
-        return LabelledPicture(layers, ())
+        image = np.ascontiguousarray(picture.layers[..., RGB])
+        rng = sample_generator(0, self._chosen[number])
+        return picture_of_nobody(paint_over(image, _covered(picture), rng))
+
+
+class PicturesOfNobody:
+    """Photos without people, then rendered pictures without people."""
+
+    def __init__(self, photos: Photos, stream: RenderedStream, num_rendered: int) -> None:
+        """Nothing is read or rendered yet.
+
+        Args:
+            photos: Of nobody.
+            stream: Renders the others.
+            num_rendered: How many.
+        """
+        self._photos, self._stream, self._num_rendered = photos, stream, num_rendered
+
+    def __len__(self) -> int:
+        return len(self._photos) + self._num_rendered
+
+    def __getitem__(self, number: int) -> LabelledPicture:
+        """Decode or render one picture."""
+        if number < len(self._photos):
+            return self._photos[number]
+        return picture_of_nobody(self._stream.empty(number - len(self._photos)))
 
 
 def _covered(picture: LabelledPicture) -> np.ndarray:

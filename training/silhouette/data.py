@@ -27,7 +27,7 @@ from training.scenes.labelled_picture import (
     WEIGHT,
     LabelledPicture,
 )
-from training.scenes.loading import load_pairs, load_photos, load_places, whole_people
+from training.scenes.loading import load_nobody, load_pairs, load_photos, load_places, whole_people
 from training.scenes.people_maps import PeopleMaps, people_maps
 from training.scenes.sources import LabelledPictures, StreamedPeople
 from training.silhouette.recipe import SilhouetteRecipe
@@ -105,6 +105,9 @@ class TrainingSamples(Dataset[SilhouetteBatch]):
     pairs: LabelledPictures
     photos: LabelledPictures | None = None
     places: LabelledPictures | None = None
+    """Photos with their people painted over."""
+    nobody: LabelledPictures | None = None
+    """Pictures that never showed anybody."""
     whole_pairs: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
     """Numbers of the pairs that show a whole person."""
     whole_photos: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
@@ -121,8 +124,9 @@ class TrainingSamples(Dataset[SilhouetteBatch]):
         """
         pairs = load_pairs(recipe.data, False, recipe.seed)
         photos = load_photos(recipe.data, held_out=False)
-        places = load_places(recipe.data, photos)
-        return cls(recipe, pairs, photos, places, whole_people(pairs), whole_people(photos))
+        places, nobody = load_places(recipe.data, photos), load_nobody(recipe.data, recipe.seed)
+        whole = whole_people(pairs), whole_people(photos)
+        return cls(recipe, pairs, photos, places, nobody, *whole)
 
     def __getitem__(self, key: SampleKey) -> SilhouetteBatch:
         """Compose a scene, turn it by chance, change its colours."""
@@ -146,7 +150,10 @@ class TrainingSamples(Dataset[SilhouetteBatch]):
             return view(_any_of(self.photos, rng), side, rng, settings)
         if kind < data.empty_fraction + data.group_fraction:
             size = scene_size(side, rng, settings)
-            place = background_view(_any_of(self.places, rng), size, rng, settings)
+            # Things that look like people are seen as often as streets.
+            of_nobody = self.nobody is not None and rng.random() < 0.5
+            source = self.nobody if self.nobody is not None and of_nobody else self.places
+            place = background_view(_any_of(source, rng), size, rng, settings)
             if kind < data.empty_fraction:
                 return place
             return group(place, self._people(key, rng), rng, settings)

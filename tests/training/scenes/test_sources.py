@@ -17,7 +17,14 @@ from training.scenes.labelled_picture import (
     WEIGHT,
     LabelledPicture,
 )
-from training.scenes.sources import Photos, Places, StreamedPeople, decoded, encoded, packed
+from training.scenes.sources import (
+    PaintedPlaces,
+    Photos,
+    PicturesOfNobody,
+    decoded,
+    encoded,
+    packed,
+)
 from training.synthetic.stream import RenderedStream
 
 
@@ -114,14 +121,14 @@ def test_other_landmarks_are_other_pictures(ccp_folder: Path, ccp_keypoints: Pat
 
 
 def test_places_are_pictures_with_people_and_doubt_painted_over(
-    picture: LabelledPicture, nobody: LabelledPicture, photos: Photos
+    picture: LabelledPicture, nobody: LabelledPicture
 ) -> None:
     nobody.layers[:20, :20, WEIGHT] = 0
     crowded = LabelledPicture(picture.layers.copy(), picture.people)
     crowded.layers[..., ALPHA] = 255
-    places = Places([picture, crowded, nobody], photos)
+    places = PaintedPlaces([picture, crowded, nobody])
     # Of a crowd too little would remain.
-    assert len(places) == 2 + len(photos)
+    assert len(places) == 2
     for place, one in ((places[0], picture), (places[1], nobody)):
         assert place.people == ()
         assert (place.layers[..., WEIGHT] == 255).all()
@@ -129,5 +136,16 @@ def test_places_are_pictures_with_people_and_doubt_painted_over(
         away = np.s_[:10, -10:, RGB]
         np.testing.assert_array_equal(place.layers[away], one.layers[away])
     assert not (places[0].layers[..., RGB] == (200, 100, 50)).all(-1).any()
-    assert_same(places[0], Places([picture], None)[0])
-    assert_same(places[2], photos[0])
+    assert_same(places[0], PaintedPlaces([picture])[0])
+
+
+def test_pictures_of_nobody_are_photos_and_then_rendered_ones(photos: Photos) -> None:
+    stream = RenderedStream(3, 1, 1, 32)
+    pictures = PicturesOfNobody(photos, stream, 2)
+    assert len(pictures) == len(photos) + 2
+    assert_same(pictures[0], photos[0])
+    rendered = pictures[len(photos) + 1]
+    np.testing.assert_array_equal(rendered.layers[..., RGB], stream.empty(1))
+    assert rendered.people == ()
+    assert (rendered.layers[..., WEIGHT] == 255).all()
+    assert not rendered.layers[..., [ALPHA, TARGET, OWNER]].any()

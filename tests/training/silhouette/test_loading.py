@@ -21,6 +21,7 @@ from training.photos.photo_labels import PhotoLabels, record_of
 from training.scenes.data_recipe import DataRecipe
 from training.scenes.labelled_picture import TARGET, WEIGHT
 from training.scenes.loading import (
+    load_nobody,
     load_pairs,
     load_photos,
     load_places,
@@ -183,16 +184,22 @@ def test_labelled_photos_are_learned_from_by_their_split(
 ) -> None:
     data = dataclasses.replace(recipe.data, photos=None, labels=str(labels))
     photos, held_out = load_photos(data, False), load_photos(data, True)
-    places = load_places(data, photos)
+    places, nobody = load_places(data, photos), load_nobody(data)
     assert photos is not None
+    assert nobody is not None
     assert held_out is not None
     assert places is not None
     assert (len(photos), len(held_out)) == (4, 2)
     assert all(len(photos[number].people) == 1 for number in range(4))
-    # Four photos painted over, and two of nobody.
-    assert len(places) == 6
-    assert all(places[number].people == () for number in range(6))
-    assert all((places[number].layers[..., WEIGHT] == 255).all() for number in range(6))
+    assert (len(places), len(nobody)) == (4, 2)
+    for source in (places, nobody):
+        for number in range(len(source)):
+            assert source[number].people == ()
+            assert (source[number].layers[..., WEIGHT] == 255).all()
+
+
+def test_without_labels_there_are_no_pictures_of_nobody(recipe: SilhouetteRecipe) -> None:
+    assert load_nobody(dataclasses.replace(recipe.data, labels=None)) is None
 
 
 def test_photos_of_both_sources_are_learned_from(
@@ -209,7 +216,8 @@ def test_photos_of_both_sources_are_learned_from(
     assert len(photos) == len(of_ccp) + 4
     samples = TrainingSamples.load(dataclasses.replace(recipe, data=data))
     assert samples.places is not None
-    assert len(samples.places) == len(photos) + 2
+    assert samples.nobody is not None
+    assert (len(samples.places), len(samples.nobody)) == (len(photos), 2)
     assert len(samples.whole_photos) == len(photos)
     for index in range(10):
         assert samples[SampleKey(index, SIDE)].images.shape == (3, SIDE, SIDE)
