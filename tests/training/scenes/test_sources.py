@@ -21,6 +21,7 @@ from training.scenes.sources import (
     PaintedPlaces,
     Photos,
     PicturesOfNobody,
+    StreamedPeople,
     decoded,
     encoded,
     packed,
