@@ -61,7 +61,9 @@ class SilhouetteConfidence:
             InvalidInputError: The network does not look for people.
         """
         if self.people is None:
-            raise InvalidInputError("this checkpoint does not look for people; only people=all")
+            raise InvalidInputError(
+                "this checkpoint does not look for people; people=all is needed"
+            )
         largest = sorted(self.people, key=lambda person: person.size[0] * person.size[1])[-1:]
         size = (self.confidence.shape[0], self.confidence.shape[1])
         shown = np.where(near(largest, size), self.confidence, np.float32(0))

@@ -30,7 +30,8 @@ pelvis at the origin, left at +X. {num_vertices:,} vertices, {num_faces:,} trian
   `{commit}`.
 * Each mesh has the stature and the mass that were drawn. Where the weight sits was set so that
   girths of chest, waist and hips agree with NHANES and ANSUR II; `python -m training assets
-  population` prints the comparison.
+  population` prints the comparison. The numbers of ANSUR II and the standard deviations of NHANES
+  have not been compared with the reports.
 * `shapedirs`: principal components in T-pose. One unit of a beta is one standard deviation of these
   people; the first beta grows with height, every other has its largest movement positive.
 * `J_regressor`: signed ridge regression of Anny's bone heads on 500 of the 2,500 nearest vertices.

@@ -1,13 +1,15 @@
 """How tall and how heavy adults are: published statistics, and people drawn from them.
 
 Stature is normal and the body mass index log-normal, each cut off at its limits; both are drawn
-independently of one another and of age, since their correlations are below 0.1 in adults.
+independently of one another and of age.
 
 Sources. US: Fryar et al., National Health Statistics Reports 122, 2018 (means of stature, mass,
 waist girth and body mass index of US adults of 20 years and more, NHANES 2015-2016); standard
 deviations from the 5th and 95th percentiles in Fryar et al., Vital and Health Statistics 3(39),
 2016 (NHANES 2011-2014). Army: Gordon et al., 2012 Anthropometric Survey of U.S. Army Personnel
-(ANSUR II), NATICK/TR-15/007, 2014: 4,082 men and 1,986 women of 17 to 58 years.
+(ANSUR II), NATICK/TR-15/007, 2014: 4,082 men and 1,986 women of 17 to 58 years. The means of NHANES
+have been compared with their report, to rounding. Its standard deviations and the numbers of ANSUR
+II have not been compared with theirs; check them before you rely on them.
 """
 
 from dataclasses import dataclass, replace

@@ -16,14 +16,6 @@ def box_area(box: np.ndarray) -> float:
     return float(max(0.0, box[2] - box[0]) * max(0.0, box[3] - box[1]))
 
 
-def box_iou(first: np.ndarray, second: np.ndarray) -> float:
-    """Intersection over union, in [0, 1]."""
-    shared = np.concatenate([np.maximum(first[:2], second[:2]), np.minimum(first[2:], second[2:])])
-    intersection = box_area(shared)
-    union = box_area(first) + box_area(second) - intersection
-    return intersection / union if union > 0 else 0.0
-
-
 def grown(box: np.ndarray, margin: float, size: tuple[int, int]) -> np.ndarray:
     """Larger on every side by a share of the longer side, cut at the picture's border.
 

@@ -75,11 +75,6 @@ class CcpPeople:
             files.append(self._labels.mask_path(self._label_of(number)))
         return f"{file_stamp(*files)} {self._digest}"
 
-    def covered(self, index: int) -> float:
-        """Share of the pixels that are the labelled person's."""
-        labels = self._dataset.read(self._numbers[index]).labels
-        return float((labels != self._dataset.label_id("null")).mean())
-
     def __getitem__(self, index: int) -> LabelledPhoto:
         """Decode one photo and its labels.
 

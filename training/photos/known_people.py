@@ -23,7 +23,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from model.errors import InvalidInputError
-from training.photos.boxes import box_iou
+from model.silhouette.people import box_iou
 from training.photos.coco_keypoints import NUM_KEYPOINTS
 
 VISIBILITIES = np.array([0.0, 0.5, 1.0], np.float32)

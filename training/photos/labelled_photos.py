@@ -11,17 +11,12 @@ from typing import Protocol
 import numpy as np
 
 from model.errors import InvalidInputError
-from training.datasets.backgrounds import paint_over
 from training.datasets.evaluation_pictures import file_stamp
 from training.datasets.splits import Split
-from training.engine.seeding import sample_generator
 from training.photos.body_evidence import body_evidence
 from training.photos.photo_folders import PhotoFolder
-from training.photos.photo_label import NOBODY, LabelledPerson
+from training.photos.photo_label import LabelledPerson
 from training.photos.photo_labels import PhotoLabels, read_shrunk
-
-MOST_PAINTED = 0.4
-"""Share of a photo that may be painted over for the rest to be a picture of its own."""
 
 
 @dataclass(frozen=True)
@@ -62,9 +57,6 @@ class LabelledPhotoSource(Protocol):
 
     def stamp(self, index: int, /) -> str:
         """Another one means that the photo or its label may have changed."""
-
-    def covered(self, index: int, /) -> float:
-        """Share of the pixels that are a person's or unknown."""
 
 
 class LabelledPhotos:
@@ -125,10 +117,6 @@ class LabelledPhotos:
         key = self._keys[index]
         return file_stamp(self._files[key], self._labels.mask_path(key))
 
-    def covered(self, index: int) -> float:
-        """Share of the pixels that are a person's or unknown."""
-        return self._labels.records[self._keys[index]].covered
-
     def __getitem__(self, index: int) -> LabelledPhoto:
         """Decode one photo and its masks.
 
@@ -145,37 +133,3 @@ class LabelledPhotos:
             )
         ids, alpha = self._labels.read_masks(key)
         return LabelledPhoto(image, ids, alpha, record.people, record.nobody)
-
-
-class PaintedOver:
-    """The photos of a source with everybody, and all that is unknown, painted over."""
-
-    def __init__(self, source: LabelledPhotoSource) -> None:
-        """Choose the photos in which enough remains."""
-        self._source = source
-        self._chosen = [
-            index for index in range(len(source)) if 0 < source.covered(index) <= MOST_PAINTED
-        ]
-
-    def __len__(self) -> int:
-        return len(self._chosen)
-
-    def key(self, index: int) -> str:
-        """The photo's."""
-        return f"{self._source.key(self._chosen[index])} painted over"
-
-    def stamp(self, index: int) -> str:
-        """The photo's."""
-        return self._source.stamp(self._chosen[index])
-
-    def covered(self, index: int) -> float:  # noqa: ARG002  (the same for all)
-        """Nothing."""
-        return 0.0
-
-    def __getitem__(self, index: int) -> LabelledPhoto:
-        """Paint one photo; the same each time."""
-        photo = self._source[self._chosen[index]]
-        rng = sample_generator(0, self._chosen[index])
-        image = paint_over(photo.image, photo.ids != NOBODY, rng)
-        empty = np.zeros(photo.ids.shape, np.uint8)
-        return LabelledPhoto(image, empty, empty, (), True)

@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
+from model.silhouette.people import box_iou
 from model.skeletons import COCO_17_NAMES
-from training.photos.boxes import box_area, box_iou, box_of, grown, pixels_of
+from training.photos.boxes import box_area, box_of, grown, pixels_of
 from training.photos.coco_keypoints import NUM_KEYPOINTS, object_keypoint_similarity
 from training.photos.known_people import KnownPeople, KnownPerson, outline_mask
 from training.photos.mediapipe_people import FoundPerson, PeopleDetector

@@ -29,7 +29,8 @@ from training.engine.atomic import write_text
 from training.engine.precision import pick_device
 from training.engine.seeding import sample_generator
 from training.photos.ccp_people import CcpPeople
-from training.photos.labelled_photos import LabelledPhotos, PaintedOver, each
+from training.photos.labelled_photos import LabelledPhotos, each
+from training.photos.photo_labels import MAX_SIDE
 from training.reporting.people_benchmarks import Find, known_people
 from training.reporting.photo_benchmarks import (
     Numbers,
@@ -42,8 +43,8 @@ from training.reporting.photo_benchmarks import (
     without_people,
 )
 from training.scenes.composition import SceneRecipe, background_view, group, scene_size
-from training.scenes.labelled_picture import LabelledPicture
-from training.scenes.sources import LabelledPictures, Photos, StreamedPeople
+from training.scenes.labelled_picture import RGB, LabelledPicture
+from training.scenes.sources import LabelledPictures, PaintedPlaces, Photos, StreamedPeople
 from training.synthetic.stream import RenderedStream
 
 CHECKPOINT = Path(__file__).parents[2] / "checkpoints" / "silhouette.safetensors"
@@ -135,8 +136,9 @@ def measured(args: argparse.Namespace, predict: Predict) -> Iterator[tuple[str, 
         dataset, keypoints = ClothingCoParsing.open(args.ccp), CcpKeypoints.load(STORED)
         street = CcpPeople(dataset, keypoints, "test")
         yield "street pairs", side_by_side(predict, itertools.islice(each(street), args.limit))
-        painted = PaintedOver(street)
-        pictures = (photo.image for photo in itertools.islice(each(painted), args.limit))
+        painted = PaintedPlaces(Photos([street], MAX_SIDE))
+        count = min(len(painted), args.limit or len(painted))
+        pictures = (np.ascontiguousarray(painted[n].layers[..., RGB]) for n in range(count))
         yield "people painted over", without_people(predict, pictures)
     if args.people:
         people = PersonPhotos.open(args.people)

@@ -8,7 +8,7 @@ from model.errors import InvalidInputError
 from training.__main__ import main
 from training.photos.body_evidence import BACKGROUND, BODY
 from training.photos.label_photos import begun_labels, label_all
-from training.photos.labelled_photos import LabelledPhotos, PaintedOver
+from training.photos.labelled_photos import LabelledPhotos
 from training.photos.mediapipe_people import PeopleDetector
 from training.photos.photo_folders import PhotoFolder
 
@@ -30,7 +30,6 @@ def test_photos_of_which_something_is_known_are_there(labels: Path) -> None:
     assert photo.ids.shape == photo.alpha.shape == (200, 300)
     assert (photo.evidence()[:, :90] == BACKGROUND).all()
     assert (photo.evidence() == BODY).any()
-    assert photos.covered(1) == pytest.approx(float((photo.ids != 0).mean()), abs=1e-4)
     assert photos.stamp(0) != photos.stamp(1)
 
 
@@ -59,21 +58,6 @@ def test_a_photo_that_has_changed_is_refused(labels: Path, photo_folder: Path) -
     Image.new("RGB", (30, 40)).save(photo_folder / "images" / "marked.png")
     with pytest.raises(InvalidInputError, match="has changed since it was labelled"):
         LabelledPhotos(labels)[1]
-
-
-def test_people_are_painted_over(labels: Path) -> None:
-    photos = LabelledPhotos(labels)
-    painted = PaintedOver(photos)
-    # An empty photo needs no paint.
-    assert [painted.key(i) for i in range(len(painted))] == [
-        *("coco_cc_by/marked.png painted over", "coco_cc_by/unlabelled.png painted over")
-    ]
-    photo = painted[0]
-    assert photo.nobody
-    assert not photo.ids.any()
-    assert not (photo.image == (255, 0, 0)).all(-1).any()
-    np.testing.assert_array_equal(photo.image[:, :80], photos[1].image[:, :80])
-    np.testing.assert_array_equal(photo.image, painted[0].image)
 
 
 def test_a_contact_sheet_shows_photos_persons_and_evidence(
