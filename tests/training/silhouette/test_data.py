@@ -86,6 +86,8 @@ def test_unvaried_pictures_keep_every_pixel_but_for_mirroring(recipe: Silhouette
     assert seen == {True, False}
 
 
+# On a machine with one core torch advises against two workers.
+@pytest.mark.filterwarnings("ignore:This DataLoader will create 2 worker processes:UserWarning")
 def test_the_number_of_workers_changes_nothing(
     samples: TrainingSamples, recipe: SilhouetteRecipe
 ) -> None:
