@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from app.codecs.faces import Topology
+from app.codecs.rigged_mesh import Rig
 from app.engine.devices import Device, Predictor, count_workers, resolve_devices, synchronize
 from app.schemas.common import CapabilityState, Card
 from app.settings import ConfigurationError, Settings
@@ -184,6 +185,11 @@ class Predictors:
         """
         body = self.need(BODY)
         return Topology(body.faces, len(body.part_labels), body.joint_names)
+
+    @cached_property
+    def rig(self) -> Rig:
+        """What all rigged bodies share; raises as `topology`."""
+        return Rig.of(self.need(BODY), self.topology)
 
     def devices(self) -> list[Device]:
         """The devices and what is on each.

@@ -24,7 +24,7 @@ from app.schemas.body import BetasUse, Units
 from model.body.predictor import BodyMesh
 
 # Without a material glTF means bare metal, which viewers show nearly black.
-_MATERIAL = PBRMaterial(
+MATERIAL = PBRMaterial(
     name="body", baseColorFactor=(204, 190, 180, 255), metallicFactor=0.0, roughnessFactor=0.8
 )
 
@@ -69,7 +69,7 @@ def _npz(surface: Surface) -> bytes:
 
 def _glb(surface: Surface) -> bytes:
     mesh = _trimesh(surface)
-    mesh.visual = TextureVisuals(material=_MATERIAL)
+    mesh.visual = TextureVisuals(material=MATERIAL)
     return bytes(export_glb(mesh, include_normals=True))
 
 

@@ -1,12 +1,14 @@
 """POST /mesh and /mesh/errors, GET /mesh/faces."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Annotated, Any
 
 import numpy as np
 import orjson
 from anyio import from_thread, to_thread
 from fastapi import Depends, Query
+from fastapi.exceptions import RequestValidationError
 from jaxtyping import Float
 from pydantic.json_schema import SkipJsonSchema
 from starlette.concurrency import run_in_threadpool
@@ -19,6 +21,7 @@ from app.codecs import encoding
 from app.codecs.faces import Topology
 from app.codecs.media_types import GLB, JSON, NPY, NPZ, OBJ, PLY, negotiate
 from app.codecs.meshes import ENCODERS, WITHOUT_FACES, Surface
+from app.codecs.rigged_mesh import rigged_glb
 from app.dependencies import (
     EngineDep,
     MeshContents,
@@ -62,12 +65,26 @@ FacesQuery = Annotated[
 ]
 
 
+RigQuery = Annotated[
+    bool,
+    Query(
+        description="Whether to give a GLB with SMPL's 24 joints, in the pose of the request, and "
+        "with a plus and a minus shape target for each beta. At rest it is in the T-pose with its "
+        "feet at y = 0."
+    ),
+]
+
+
 async def _mesh_media_type(
     request: Request,
     faces: FacesQuery = True,
+    rig: RigQuery = False,
     format: Annotated[str | SkipJsonSchema[None], format_query(list(ENCODERS))] = None,
 ) -> str:
-    offered = list(ENCODERS) if faces else WITHOUT_FACES
+    if rig and not faces:
+        message = "leaves out the triangles, which the file that rig=true asks for needs"
+        raise RequestValidationError([{"type": "own", "loc": ("query", "faces"), "msg": message}])
+    offered = (GLB,) if rig else list(ENCODERS) if faces else WITHOUT_FACES
     return negotiate(request.headers.get("accept"), format, offered)
 
 
@@ -89,7 +106,7 @@ def _number_header(description: str, example: int) -> dict[str, Any]:
             },
             "content": {
                 **json_content(Mesh),
-                **binary_content(GLB, "glTF 2.0, with normals"),
+                **binary_content(GLB, "glTF 2.0, with normals; rigged with ?rig=true"),
                 **binary_content(OBJ, "Wavefront OBJ, with normals"),
                 **binary_content(PLY, "binary PLY, with normals"),
                 **binary_content(NPZ, "vertices, faces, joints and joint_names"),
@@ -104,17 +121,22 @@ async def mesh(
     predictors: PredictorsDep,
     engine: EngineDep,
     faces: FacesQuery = True,
+    rig: RigQuery = False,
 ) -> Response:
     """SMPL-format body: betas, and optionally a pose, to vertices and joints."""
     parameters = request.parameters()
     predictor = predictors.need(BODY)
-    made = await engine.submit(predictor, parameters)
+    # A rigged mesh is given at rest; its joints hold the pose.
+    made = await engine.submit(predictor, BodyParameters(parameters.betas) if rig else parameters)
     betas = BetasUse.of(len(parameters.betas), made.num_betas)
-    surface = Surface(made, predictors.topology, betas, faces)
     headers = {
         IGNORED_HEADER: str(betas.num_betas_ignored),
         PADDED_HEADER: str(betas.num_betas_padded),
     }
+    if rig:
+        rigged = partial(rigged_glb, rig=predictors.rig, parameters=parameters)
+        return await encoding.respond(made, media_type, {GLB: rigged}, headers)
+    surface = Surface(made, predictors.topology, betas, faces)
     return await encoding.respond(surface, media_type, ENCODERS, headers)
 
 

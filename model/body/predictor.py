@@ -89,6 +89,12 @@ class BodyPredictor:
         return SMPL_24_JOINT_NAMES
 
     @property
+    def parents(self) -> tuple[int, ...]:
+        """Parent of each joint; -1 for the root, which comes first."""
+        _, *others = self.smpl.ancestors[0, :-1].tolist()
+        return (-1, *others)
+
+    @property
     def part_names(self) -> tuple[str, ...]:
         """Body parts: each is named after the joint that moves it most."""
         return SMPL_24_JOINT_NAMES

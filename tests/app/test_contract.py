@@ -379,6 +379,8 @@ def test_the_same_question_gets_the_same_answer(client: httpx.Client, photo: Ima
     for accept in ("application/json", "model/gltf-binary", "model/obj", "model/ply"):
         answers = [post_json(client, "/mesh", {"betas": [1]}, accept).content for _ in range(2)]
         assert answers[0] == answers[1]
+    rigged = [post_json(client, "/mesh?rig=true", {"betas": [1]}).content for _ in range(2)]
+    assert rigged[0] == rigged[1]
 
 
 def test_pictures_asked_together_get_the_answers_that_they_get_alone(

@@ -5,7 +5,10 @@ import numpy as np
 import pytest
 import trimesh
 
+from app.capabilities import Predictors
 from app.codecs.faces import Topology
+from app.codecs.rigged_mesh import rigged_glb
+from app.schemas.body import MeshRequest
 from model.body.predictor import BodyParameters, BodyPredictor
 
 REQUEST = {
@@ -102,6 +105,45 @@ def test_a_file_of_triangles_cannot_leave_them_out(client: httpx.Client) -> None
     response = client.post("/mesh?faces=perhaps", json=REQUEST)
     assert response.status_code == 422
     assert response.json()["errors"][0]["pointer"] == "#/faces"
+
+
+def test_a_rigged_mesh_is_the_body_at_rest_with_the_pose_in_its_joints(
+    client: httpx.Client, tiny_body: BodyPredictor
+) -> None:
+    answer = client.post("/mesh?rig=true", json=REQUEST)
+    assert answer.headers["content-type"] == "model/gltf-binary"
+    assert answer.headers["x-betas-padded"] == "8"
+    parameters = MeshRequest.model_validate(REQUEST).parameters()
+    t_pose = tiny_body.predict_batch([BodyParameters(parameters.betas)])[0]
+    rig = Predictors(body=tiny_body).rig
+    assert answer.content == rigged_glb(t_pose, rig, parameters)
+    for query in ("rig=true&format=glb", "rig=1"):
+        assert client.post(f"/mesh?{query}", json=REQUEST).content == answer.content
+    accepting = {"accept": "model/obj, model/gltf-binary;q=0.1"}
+    again = client.post("/mesh?rig=true", json=REQUEST, headers=accepting)
+    assert again.content == answer.content
+    plain = client.post("/mesh?rig=false", json=REQUEST)
+    assert plain.json() == client.post("/mesh", json=REQUEST).json()
+
+
+def test_a_rig_is_given_as_glb_only_and_with_its_triangles(client: httpx.Client) -> None:
+    for accept in ("application/json", "model/obj", "application/x-npz"):
+        response = client.post("/mesh?rig=true", json=REQUEST, headers={"accept": accept})
+        assert response.status_code == 406
+        assert "gives model/gltf-binary (?format=glb)" in response.json()["detail"]
+    assert client.post("/mesh?rig=true&format=ply", json=REQUEST).status_code == 406
+    for query, field in (("rig=true&faces=false", "#/faces"), ("rig=perhaps", "#/rig")):
+        response = client.post(f"/mesh?{query}", json=REQUEST)
+        assert response.status_code == 422
+        assert response.json()["errors"][0]["pointer"] == field
+
+
+def test_a_rig_of_numbers_that_are_too_large_is_no_fault_of_the_server(
+    client: httpx.Client,
+) -> None:
+    far = [1e6] * 3
+    wild = {"betas": far, "body_pose": [far] * 23, "global_orient": far, "transl": far}
+    assert client.post("/mesh?rig=true", json=wild).status_code in (200, 422)
 
 
 def test_the_faces_alone_are_those_of_every_mesh(
