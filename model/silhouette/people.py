@@ -19,6 +19,10 @@ from model.skeletons import COCO_17_NAMES
 NUM_KEYPOINTS = len(COCO_17_NAMES)
 LEAST_SCORE = 0.3
 """Score of the weakest peak of the centre map that is taken for a person."""
+GATE_SCORE = 0.2
+"""Score of the weakest peak near which the confidence map is kept. It is 0 elsewhere."""
+GATE_MARGIN = 0.2
+"""Share of the longer side of a box up to which the map outside is kept."""
 MOST_PEOPLE = 20
 """The people of highest score are kept."""
 SAME_PERSON_IOU = 0.6
@@ -93,16 +97,19 @@ def find_people(
     return people
 
 
-def near(people: Sequence[Person], size: tuple[int, int]) -> Bool[np.ndarray, "H W"]:
-    """Pixels in people's boxes, which are grown by `NEAR` of their longer side.
+def near(
+    people: Sequence[Person], size: tuple[int, int], share: float = NEAR
+) -> Bool[np.ndarray, "H W"]:
+    """Pixels in people's boxes, which are grown by a share of their longer side.
 
     Args:
         people: In pixels of the picture.
         size: (height, width) of the picture.
+        share: Of the longer side.
     """
     inside = np.zeros(size, bool)
     for person in people:
-        margin = NEAR * max(person.size)
+        margin = share * max(person.size)
         left, top = np.floor(person.box[:2] - margin).clip(0).astype(int).tolist()
         right, bottom = np.ceil(person.box[2:] + margin).astype(int).tolist()
         inside[top:bottom, left:right] = True

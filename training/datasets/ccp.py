@@ -43,6 +43,8 @@ class CcpPhoto:
     """(H, W, 3) uint8 RGB."""
     labels: np.ndarray
     """(H, W) uint8, ids of `ClothingCoParsing.label_names`."""
+    number: int
+    """In the collection."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,7 @@ class ClothingCoParsing:
                 f"photo {number} is {image.shape[:2]} and its labels {labels.shape}; "
                 "they must have the same size"
             )
-        return CcpPhoto(image, labels)
+        return CcpPhoto(image, labels, number)
 
     def read_labels(self, number: int) -> np.ndarray:
         """(H, W) uint8: one photo's labels without the photo.

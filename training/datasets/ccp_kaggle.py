@@ -121,7 +121,7 @@ class CcpKaggle:
                 "they must have the same size"
             )
         try:
-            return CcpPhoto(image, self.scheme.encode(coloured))
+            return CcpPhoto(image, self.scheme.encode(coloured), number)
         except InvalidInputError as error:
             raise InvalidInputError(f"{labels_path}: {error}") from error
 

@@ -161,6 +161,12 @@ class CcpKeypoints:
             )
         return Pose(self.landmarks[index], self.visibility[index])
 
+    def holds(self, number: int, size: tuple[int, int]) -> bool:
+        """Whether there is a pose of the photo of this number and (height, width)."""
+        index = int(np.searchsorted(self.numbers, number))
+        known = index < len(self.numbers) and self.numbers[index] == number
+        return bool(known) and tuple(self.sizes[index].tolist()) == size
+
     def digest(self) -> str:
         """A digest of all points."""
         digest = hashlib.sha256()

@@ -14,6 +14,7 @@ from scipy.spatial.transform import Rotation
 
 from model.errors import InvalidInputError
 from model.silhouette.confidence import silhouette_mask
+from training.assets.girths import DENSITY
 from training.datasets.ccp import CcpPhoto
 from training.datasets.ccp_kaggle import LabelledPhotos
 from training.datasets.people import PersonPhoto, PersonPhotos
@@ -35,6 +36,8 @@ class RenderedPicture(NamedTuple):
     """(H, W) bool."""
     azimuth_deg: float | None
     """How far the person is turned away from the camera; None without ground truth."""
+    bmi: float | None
+    """Body mass index in kg/m^2; known of people who are rendered during evaluation."""
 
 
 class RenderedFolders:
@@ -97,6 +100,7 @@ class RenderedFolders:
             silhouette_mask(dressed),
             silhouette_mask(naked),
             azimuths[frame] if frame < len(azimuths) else None,
+            None,
         )
 
 
@@ -147,12 +151,14 @@ class SyntheticPeople:
         """Render one picture."""
         number = divmod(index, self._settings.num_frames)
         side = self._settings.size
-        frame = self._synthesizer().frame(self._subject(number[0]), number, (side, side))
+        subject = self._subject(number[0])
+        frame = self._synthesizer().frame(subject, number, (side, side))
         return RenderedPicture(
             np.ascontiguousarray(frame.dressed[..., :3]),
             silhouette_mask(frame.dressed),
             silhouette_mask(frame.naked),
             azimuth_deg(frame.pose[:3]),
+            body_mass_index(subject.body.surface, subject.faces[: subject.num_body_faces]),
         )
 
 
@@ -213,6 +219,18 @@ def file_stamp(*paths: Path) -> str:
     """Sizes and modification times of files."""
     found = [path.stat() for path in paths]
     return " ".join(f"{stat.st_size}-{stat.st_mtime_ns}" for stat in found)
+
+
+def body_mass_index(vertices: np.ndarray, faces: np.ndarray) -> float:
+    """Mass over the square of the stature, in kg/m^2.
+
+    Args:
+        vertices: (V, 3) of a closed body that stands upright, in metres, Y up.
+        faces: (F, 3) triangles.
+    """
+    a, b, c = vertices[faces].astype(np.float64).swapaxes(0, 1)
+    volume = abs(float((np.cross(a, b) * c).sum())) / 6
+    return DENSITY * volume / float(np.ptp(vertices[:, 1])) ** 2
 
 
 def azimuth_deg(orientation: np.ndarray) -> float:

@@ -4,7 +4,7 @@ A map comes from a function of a picture, so that any network, and any way to ru
 alike. H W a picture's size.
 """
 
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -128,14 +128,29 @@ def calibrated_views(predict: Predict, views: Views) -> Numbers:
     return {name: Number.of(shares[name], cameras[name]) for name in shares}
 
 
-def without_people(predict: Predict, pictures: Iterable[np.ndarray]) -> Numbers:
-    """`lit` is the share above a half, `too_lit` the share of pictures with more than MOST_LIT."""
-    maps = [predict(picture) for picture in pictures]
-    lit = [float((confidence > 0.5).mean()) for confidence in maps]
+def without_people(
+    predict: Predict, sources: Mapping[str, Iterable[np.ndarray]]
+) -> Iterator[tuple[str, Numbers]]:
+    """Of pictures of nobody by source, and of all together where there are several sources.
+
+    `lit` is the share above a half, `too_lit` the share of pictures with more than MOST_LIT.
+    """
+    every: list[tuple[float, float]] = []
+    for name, pictures in sources.items():
+        maps = (predict(picture) for picture in pictures)
+        found = [(float((one > 0.5).mean()), float(one.mean())) for one in maps]
+        yield name, _of_nobody(found)
+        every += found
+    if len(sources) > 1:
+        yield "all of nobody", _of_nobody(every)
+
+
+def _of_nobody(found: Sequence[tuple[float, float]]) -> Numbers:
+    """Of the share that is lit, and the mean, of each map."""
     return {
-        "lit": Number.of(lit),
-        "mean": Number.of([float(confidence.mean()) for confidence in maps]),
-        "too_lit": Number.of([float(share > MOST_LIT) for share in lit]),
+        "lit": Number.of([lit for lit, _ in found]),
+        "mean": Number.of([mean for _, mean in found]),
+        "too_lit": Number.of([float(lit > MOST_LIT) for lit, _ in found]),
     }
 
 

@@ -10,15 +10,12 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from model.errors import InvalidInputError
-from model.silhouette.confidence import (
-    person_confidence,
-    silhouette_mask,
-    weight_image,
-)
+from model.silhouette.confidence import person_confidence, silhouette_mask, weight_image
 from model.silhouette.predictor import ARCHITECTURES, SilhouetteConfidence, SilhouettePredictor
 from training.arguments import add_ccp, at_least
 from training.datasets.ccp import CcpPhoto
 from training.datasets.ccp_kaggle import LabelledPhotos, open_ccp
+from training.datasets.ccp_keypoints import STORED, CcpKeypoints
 from training.datasets.evaluation_pictures import (
     LabelledStreetPhotos,
     PhotosWithMasks,
@@ -32,13 +29,14 @@ from training.datasets.shader import read_rgba
 from training.datasets.splits import TEST_SEED, VALIDATION_SEED
 from training.engine.export import Export
 from training.engine.quantization import Quantization
+from training.photos.coco_keypoints import keypoints_of
 from training.reporting.evaluation import Evaluation
 from training.reporting.photo_figures import Drawing, PhotoFigures
 from training.reporting.scoring import SampleSet, Scored, WorstSheet
 from training.scenes.data_recipe import ON_THE_FLY, DataRecipe
 from training.silhouette import report
+from training.silhouette.garments import GARMENTS
 from training.silhouette.metrics import (
-    GARMENTS,
     MaskScore,
     PhotoScore,
     RenderedScore,
@@ -46,6 +44,7 @@ from training.silhouette.metrics import (
     score_photo,
     score_rendered,
 )
+from training.silhouette.photo_report import photo_report
 
 _SYNTHETIC_OPTIONS = {
     "subjects": ("num_subjects", "people"),
@@ -152,7 +151,7 @@ def rendered_people(people: RenderedFolders | SyntheticPeople) -> SampleSet[Rend
         people,
         RenderedScore,
         lambda picture, found: score_rendered(
-            found.confidence, picture.dressed, picture.naked, picture.azimuth_deg
+            found.confidence, picture.dressed, picture.naked, picture.azimuth_deg, picture.bmi
         ),
         report.rendered_report,
         WorstSheet(
@@ -169,12 +168,16 @@ def street_photos(photos: LabelledStreetPhotos, dataset: LabelledPhotos) -> Samp
     """Photos with a label for every pixel."""
     skin, null = dataset.label_id("skin"), dataset.label_id("null")
     garments = [n for n, name in enumerate(dataset.label_names) if name in GARMENTS]
+    stored = CcpKeypoints.load(STORED)
     colours = np.full((len(dataset.label_names), 3), _OTHER, np.uint8)
     colours[garments], colours[skin], colours[null] = _GARMENT, _SKIN, 0
 
     def score(photo: CcpPhoto, found: SilhouetteConfidence) -> PhotoScore:
-        worn = np.isin(photo.labels, garments)
-        return score_photo(found.confidence, photo.labels == skin, photo.labels == null, worn)
+        parts = photo.labels == skin, photo.labels == null, np.isin(photo.labels, garments)
+        size = (photo.labels.shape[0], photo.labels.shape[1])
+        known = stored.holds(photo.number, size)
+        keypoints = keypoints_of(stored.pose(photo.number, size), size) if known else None
+        return score_photo(found.confidence, *parts, keypoints)
 
     def caption(one: Scored) -> str:
         return f"{one.key}: skin {one.score.skin:.2f}, background {one.score.background:.2f}"
@@ -190,7 +193,7 @@ def street_photos(photos: LabelledStreetPhotos, dataset: LabelledPhotos) -> Samp
         photos,
         PhotoScore,
         score,
-        report.photo_report,
+        photo_report,
         sheet,
     )
 
@@ -215,7 +218,7 @@ def _in_colour(values: np.ndarray) -> np.ndarray:
 EVALUATION = Evaluation(
     slug="silhouette",
     architectures=ARCHITECTURES,
-    version=3,
+    version=4,
     batch_size=16,
     load=SilhouettePredictor.from_checkpoint,
     configure_data=configure_data,

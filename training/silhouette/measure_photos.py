@@ -1,15 +1,15 @@
 """Measures confidence maps on photos that nothing is learned from or chosen by.
 
 Limbs of people whom somebody has marked, of one person before four cameras; pictures without
-people; two people side by side; photos turned by quarters; boxes and keypoints of rendered groups
-and of people in street photos. Each with its standard error.
+people; two people side by side; photos turned by quarters; boxes and keypoints of rendered
+people, alone and in groups, and of people in street photos. Each with its standard error.
 """
 
 import argparse
 import itertools
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -53,8 +53,8 @@ MARKED = "coco_cc_by"
 GROUP_SIDE, FRAMES = 512, 4
 """Longer side of rendered groups, in pixels; how many pictures of a person are tried for one that
 shows all of them."""
-NUM_EMPTY = 90
-"""Rendered scenes without people."""
+NUM_EMPTY, NUM_SINGLE = 150, 100
+"""Rendered scenes without people; rendered people alone in a picture."""
 NUM_TURNED = 50
 """Photos that are turned."""
 
@@ -117,7 +117,8 @@ def measured(args: argparse.Namespace, predict: Predict) -> Iterator[tuple[str, 
         raise InvalidInputError("nothing to measure on: give --labels, --pose2sim, --ccp, --people")
     if samples:
         paths = itertools.islice(samples.values(), args.limit)
-        yield "sample pictures", without_people(predict, map(read_photo, paths))
+        yield from without_people(predict, {"sample pictures": map(read_photo, paths)})
+    nobody: dict[str, Iterable[np.ndarray]] = {}
     if args.labels:
         marked = LabelledPhotos(args.labels, "test", nobody=False, folder=MARKED)
         yield (
@@ -126,10 +127,10 @@ def measured(args: argparse.Namespace, predict: Predict) -> Iterator[tuple[str, 
         )
         empty = LabelledPhotos(args.labels, "test", nobody=True)
         pictures = (photo.image for photo in itertools.islice(each(empty), args.limit))
-        yield "photos of nobody", without_people(predict, pictures)
+        nobody["photos of nobody"] = pictures
         rendered = RenderedStream(TEST_SEED, 1, FRAMES, GROUP_SIDE)
-        empty_scenes = map(rendered.empty, range(min(NUM_EMPTY, args.limit or NUM_EMPTY)))
-        yield "rendered scenes of nobody", without_people(predict, empty_scenes)
+        count = min(NUM_EMPTY, args.limit or NUM_EMPTY)
+        nobody["rendered scenes of nobody"] = map(rendered.empty, range(count))
     if args.pose2sim:
         yield "four cameras", calibrated_views(predict, CalibratedViews.open(args.pose2sim))
     if args.ccp:
@@ -138,8 +139,10 @@ def measured(args: argparse.Namespace, predict: Predict) -> Iterator[tuple[str, 
         yield "street pairs", side_by_side(predict, itertools.islice(each(street), args.limit))
         painted = PaintedPlaces(Photos([street], MAX_SIDE))
         count = min(len(painted), args.limit or len(painted))
-        pictures = (np.ascontiguousarray(painted[n].layers[..., RGB]) for n in range(count))
-        yield "people painted over", without_people(predict, pictures)
+        nobody["people painted over"] = (
+            np.ascontiguousarray(painted[n].layers[..., RGB]) for n in range(count)
+        )
+    yield from without_people(predict, nobody)
     if args.people:
         people = PersonPhotos.open(args.people)
         chosen = people.names[: args.limit or NUM_TURNED]
@@ -152,6 +155,9 @@ def measured_people(args: argparse.Namespace, find: Find) -> Iterator[tuple[str,
         places = Photos([LabelledPhotos(args.labels, "test", nobody=True)], GROUP_SIDE)
         count = min(args.groups, args.limit or args.groups)
         yield "rendered groups", known_people(find, rendered_groups(places, count))
+        alone = StreamedPeople(RenderedStream(TEST_SEED, NUM_SINGLE, 1, GROUP_SIDE))
+        singles = (alone[n] for n in range(min(len(alone), args.limit or len(alone))))
+        yield "rendered people", known_people(find, singles)
     if args.ccp:
         dataset, keypoints = ClothingCoParsing.open(args.ccp), CcpKeypoints.load(STORED)
         street = each(CcpPeople(dataset, keypoints, "test"))

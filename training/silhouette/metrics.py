@@ -19,13 +19,10 @@ from scipy.ndimage import distance_transform_edt
 from model.silhouette.confidence import person_confidence, person_sigma
 from training.reporting.calibration import Reliability
 from training.reporting.histograms import Histogram, absolute_error, median, total
+from training.silhouette.garments import far_cloth, garment_parts
 
 NETWORK, DRESSED, CONSTANT = "network", "dressed silhouette", "body and a constant in cloth"
 WHOLE = "whole picture"
-GARMENTS = ("skirt", "dress", "coat")
-"""Labels of clothes that hang or stand off the body."""
-MIDDLE_SHARE = 0.25
-"""The deepest part of a garment that counts as its middle."""
 
 
 class Regions(NamedTuple):
@@ -69,10 +66,16 @@ class RenderedScore(NamedTuple):
     """(dressed area - naked area) / naked area; None without a body in the picture."""
     azimuth_deg: float | None
     """0 faces the camera, 180 shows the back; None where it is not known."""
+    bmi: float | None
+    """Body mass index in kg/m^2; None where it is not known."""
 
 
 def score_rendered(
-    predicted: np.ndarray, dressed: np.ndarray, naked: np.ndarray, azimuth_deg: float | None
+    predicted: np.ndarray,
+    dressed: np.ndarray,
+    naked: np.ndarray,
+    azimuth_deg: float | None,
+    bmi: float | None = None,
 ) -> RenderedScore:
     """Compare a map with the one that the two silhouettes define.
 
@@ -81,6 +84,7 @@ def score_rendered(
         dressed: (H, W) bool.
         naked: (H, W) bool.
         azimuth_deg: How far the person is turned away, where that is known.
+        bmi: Body mass index, likewise.
     """
     target = person_confidence(naked, dressed)
     cloth, band = dressed & ~naked, boundary_band(naked)
@@ -105,6 +109,7 @@ def score_rendered(
         cloth_reliability=Reliability.of(predicted[cloth], target[cloth]),
         looseness=(int(dressed.sum()) - body_area) / body_area if body_area else None,
         azimuth_deg=azimuth_deg,
+        bmi=bmi,
     )
 
 
@@ -185,10 +190,16 @@ class PhotoScore(NamedTuple):
     """Mean confidence near the garment's outer edge; NaN where `garment_parts` finds none."""
     garment_middle: float
     """Mean confidence in its middle, likewise."""
+    garment_far: float
+    """Mean confidence on what of it is far from the limbs; NaN where `far_cloth` finds nothing."""
 
 
 def score_photo(
-    predicted: np.ndarray, skin: np.ndarray, background: np.ndarray, garment: np.ndarray
+    predicted: np.ndarray,
+    skin: np.ndarray,
+    background: np.ndarray,
+    garment: np.ndarray,
+    keypoints: np.ndarray | None = None,
 ) -> PhotoScore:
     """Compare a map with the labels.
 
@@ -197,7 +208,9 @@ def score_photo(
         skin: (H, W) bool.
         background: (H, W) bool, labelled `null`; the rest is the person.
         garment: (H, W) bool, labelled as one of GARMENTS.
+        keypoints: (17, 3) of the person, or None where they are not known.
     """
+    far = None if keypoints is None else far_cloth(garment, ~background, keypoints)
     edge, middle = garment_parts(garment, background) or (np.zeros_like(garment),) * 2
 
     return PhotoScore(
@@ -208,35 +221,8 @@ def score_photo(
         has_garment=bool(garment.any()),
         garment_edge=_mean(predicted, edge),
         garment_middle=_mean(predicted, middle),
+        garment_far=float("nan") if far is None else _mean(predicted, far),
     )
-
-
-def garment_parts(
-    garment: np.ndarray, background: np.ndarray
-) -> tuple[np.ndarray, np.ndarray] | None:
-    """Outer edge and middle of a garment, each (H, W) bool.
-
-    A pixel's depth is its distance to the nearest background pixel. The outer edge is what is no
-    deeper than one sigma (`person_sigma`, at least a pixel), where the target has lost 40 %. The
-    middle is the deepest quarter of the garment's pixels. Seams to skin, hair, bags or other
-    garments are no outer edge, nor is the photo's own border.
-
-    None where that says nothing: no garment, no background, no outer edge (a skirt under a coat),
-    or a middle that lies in the edge because the garment shows only as a narrow strip.
-
-    Args:
-        garment: (H, W) bool.
-        background: (H, W) bool.
-    """
-    if not garment.any() or not background.any():
-        return None
-    depth = distance_transform_edt(~background)
-    near = max(1.0, person_sigma(~background))
-    edge = garment & (depth <= near)
-    deep = float(np.quantile(depth[garment], 1 - MIDDLE_SHARE))
-    if not edge.any() or deep <= near:
-        return None
-    return edge, garment & (depth >= deep)
 
 
 class MaskScore(NamedTuple):

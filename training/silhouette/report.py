@@ -9,7 +9,6 @@ from matplotlib.figure import Figure
 
 from training.reporting.calibration import Reliability, reliability_chart, reliability_table
 from training.reporting.evaluation import Found
-from training.reporting.histograms import area_under_curve, total
 from training.reporting.scoring import Scored
 from training.reporting.standard_error import bootstrap_standard_errors, clustered_standard_error
 from training.reporting.tables import Table, number, with_error
@@ -19,17 +18,19 @@ from training.silhouette.metrics import (
     NETWORK,
     WHOLE,
     MaskScore,
-    PhotoScore,
     RenderedScore,
     cloth_ratio,
     summarise_rendered,
 )
+from training.silhouette.photo_report import PHOTOS, photo_table
 
 LOOSENESS = {"tight": 0.15, "close": 0.25, "loose": 0.45, "wide": float("inf")}
 """Upper bounds, not included. Fixed, so that data sets can be compared; close to the quartiles of
 `data synth`."""
 VIEWS = {"front": 30.0, "three-quarter": 60.0, "side": 120.0, "back": 180.0}
 """Upper bounds of the azimuth in degrees, included."""
+BUILDS = {"up to 32": 32.0, "above 32": float("inf")}
+"""Upper bounds of the body mass index in kg/m^2, included."""
 Report = Mapping[str, Any]
 RENDERED = {
     "iou_body": "IoU, body",
@@ -38,27 +39,17 @@ RENDERED = {
     "mae_cloth": "MAE, cloth",
     "mae_band": "MAE, band",
 }
-PHOTOS = {
-    "median_skin": "confidence on skin, median",
-    "median_background": "confidence on background, median",
-    "auroc": "AUROC, person against background",
-    "garment_edge_lower": "skirts, dresses, coats with a lower mean at the outer edge",
-    "garment_photos": "photos that show both edge and middle of one",
-    "garment_unclear": "photos that do not",
-    "median_garment_edge": "confidence at that edge, median",
-    "median_garment_middle": "confidence in that middle, median",
-}
 MASKS = {
     "recall": "recall",
     "mass_on_person": "mass on the person",
     "iou": "IoU",
     "iou_below_half": "photos with IoU below 0.5",
 }
-"""Words for the numbers of each kind of sample."""
+"""Words for the numbers of each kind of sample; those of photos are in `photo_report`."""
 
 
 def rendered_report(scored: Sequence[Scored]) -> dict[str, Any]:
-    """Numbers of rendered people: over all, by looseness and by view; calibration."""
+    """Numbers of rendered people: over all, by looseness, view and build; calibration."""
     scores = [one.score for one in scored]
     people = [one.key.rpartition("/")[0] for one in scored]
     summary = summarise_rendered(scores)
@@ -75,6 +66,7 @@ def rendered_report(scored: Sequence[Scored]) -> dict[str, Any]:
         "cloth_ratio": cloth_ratio(summary),
         "by_looseness": _by_bin(scores, [s.looseness for s in scores], LOOSENESS, "right"),
         "by_view": _by_bin(scores, [s.azimuth_deg for s in scores], VIEWS, "left"),
+        "by_build": _by_bin(scores, [s.bmi for s in scores], BUILDS, "left"),
         "calibration": {
             region: {"ece": table.expected_calibration_error(), "bins": table.table()}
             for region, table in calibration.items()
@@ -115,56 +107,6 @@ def rendered_standard_errors(
     }
 
 
-def photo_report(scored: Sequence[Scored]) -> dict[str, Any]:
-    """Numbers of labelled photos, NaN where none says anything, and standard errors of some.
-
-    `median_skin` and `median_background` are medians over photos of a photo's mean confidence.
-    `auroc` is over all pixels of all photos, person against background. `garment_edge_lower` is the
-    share, of the photos with both parts of a garment (`garment_photos`), in which the mean
-    confidence of the outer edge is below that of the middle; `garment_unclear` more photos show
-    such a garment without both parts.
-    """
-    scores: list[PhotoScore] = [one.score for one in scored]
-    skin, background = (
-        np.array([getattr(score, name) for score in scores]) for name in ("skin", "background")
-    )
-    person, street = (
-        np.array([total([getattr(score, name)]) for score in scores])
-        for name in ("person_values", "background_values")
-    )
-    parts = np.array([(score.garment_edge, score.garment_middle) for score in scores])
-    parts = parts[np.isfinite(parts).all(1)]
-    lower = (parts[:, 0] < parts[:, 1]).astype(float)
-
-    def medians_and_area(times: np.ndarray) -> list[float]:
-        return [
-            _median(np.repeat(skin, times)),
-            _median(np.repeat(background, times)),
-            area_under_curve(times @ person, times @ street),
-        ]
-
-    names = ("median_skin", "median_background", "auroc")
-    errors = bootstrap_standard_errors(medians_and_area, range(len(scores)))
-    summary = {
-        "photos": len(scores),
-        **dict(zip(names, medians_and_area(np.ones(len(scores), np.int64)), strict=True)),
-        "garment_photos": len(parts),
-        "garment_unclear": sum(score.has_garment for score in scores) - len(parts),
-        "garment_edge_lower": float(lower.mean()) if len(parts) else float("nan"),
-        "median_garment_edge": _median(parts[:, 0]),
-        "median_garment_middle": _median(parts[:, 1]),
-    }
-    of_garments = clustered_standard_error(lower.tolist(), range(len(lower)))
-    found = dict(zip(names, errors, strict=True)) | {"garment_edge_lower": of_garments}
-    return {"photos": summary, "photo_standard_errors": found}
-
-
-def _median(values: np.ndarray) -> float:
-    """Of those that are numbers; NaN where none is."""
-    known = values[np.isfinite(values)]
-    return float(np.median(known)) if known.size else float("nan")
-
-
 def mask_report(scored: Sequence[Scored]) -> dict[str, Any]:
     """Means over photos with standard errors, beside the baseline's means.
 
@@ -193,14 +135,7 @@ def tables(report: Report) -> dict[str, Table]:
     if "rendered" in report:
         found |= _rendered_tables(report)
     if "photos" in report:
-        photos, errors = report["photos"], report["photo_standard_errors"]
-        cells = [
-            [words, str(value) if isinstance(value, int) else with_error(value, errors.get(key))]
-            for key, words in PHOTOS.items()
-            for value in (photos[key],)
-        ]
-        title = f"{photos['photos']} street photos, {report['split']} split"
-        found["photos"] = Table(title, ["", "network"], cells)
+        found["photos"] = photo_table(report)
     if "people" in report:
         people, errors = report["people"], report["people"]["standard_errors"]
         cells = [
@@ -231,13 +166,15 @@ def _rendered_tables(report: Report) -> dict[str, Table]:
         f"{number(report['cloth_ratio'])}"
     )
     found = {"rendered": Table(title, ["", *RENDERED.values()], cells)}
-    head = ["pictures", "MAE, cloth", DRESSED, "constant", "ratio", "IoU, body"]
-    for name, words in (("by_looseness", "looseness"), ("by_view", "view")):
+    head = ["pictures", "MAE, cloth", DRESSED, "constant", "ratio", "IoU, body", "IoU, target"]
+    bins = {"by_looseness": "looseness", "by_view": "view", "by_build": "body mass index"}
+    for name, words in bins.items():
         rows = []
         for row in report[name]:
             maes = [number(row["scores"][who]["mae_cloth"]) for who in (NETWORK, DRESSED, CONSTANT)]
-            iou = number(row["scores"][NETWORK]["iou_body"])
-            rows.append([row["name"], str(row["pictures"]), *maes, number(row["cloth_ratio"]), iou])
+            ious = [number(row["scores"][NETWORK][name]) for name in ("iou_body", "iou_target")]
+            ratio = number(row["cloth_ratio"])
+            rows.append([row["name"], str(row["pictures"]), *maes, ratio, *ious])
         found[name] = Table(f"Bins by {words}", [words, *head], rows)
     found["reliability"] = reliability_table(report["calibration"])
     return found

@@ -9,6 +9,7 @@ from torch import nn
 
 from model.silhouette.crops import LARGE, crops_of, seen_again
 from model.silhouette.lite import PEOPLE_STRIDE, LiteConfig, LiteSilhouette
+from model.silhouette.people import GATE_SCORE, LEAST_SCORE
 from model.silhouette.predictor import SilhouettePredictor
 from tests.model.silhouette.test_people import person
 
@@ -38,6 +39,10 @@ def test_a_person_is_replaced_by_the_one_that_a_crop_shows() -> None:
 class _OneSmallPerson(nn.Module):
     """Says that a person is where a picture is brightest, and that the body is what is bright."""
 
+    def __init__(self, logit: float) -> None:
+        super().__init__()
+        self.logit = logit  # of the person's centre
+
     def forward(self, images: torch.Tensor) -> list[torch.Tensor]:
         bright = (images.mean(1, keepdim=True) > 0.9).float()
         small = nn.functional.avg_pool2d(bright, PEOPLE_STRIDE)
@@ -47,7 +52,7 @@ class _OneSmallPerson(nn.Module):
             if not len(rows):
                 continue
             row, column = int(rows.float().mean()), int(columns.float().mean())
-            maps[index, :18, row, column] = 9.0
+            maps[index, :18, row, column] = self.logit
             sides = [column + 0.5 - columns.min(), row + 0.5 - rows.min()]
             sides += [columns.max() + 0.5 - column, rows.max() + 0.5 - row]
             maps[index, 18:, row, column] = torch.stack(sides).log()
@@ -56,9 +61,12 @@ class _OneSmallPerson(nn.Module):
 
 @pytest.fixture
 def predictor(monkeypatch: pytest.MonkeyPatch) -> SilhouettePredictor:
-    network = LiteSilhouette(CONFIG)
-    predictor = SilhouettePredictor(network, 64, dtype=torch.float32)
-    fake = _OneSmallPerson()
+    return predictor_of(9.0, monkeypatch)
+
+
+def predictor_of(logit: float, monkeypatch: pytest.MonkeyPatch) -> SilhouettePredictor:
+    predictor = SilhouettePredictor(LiteSilhouette(CONFIG), 64, dtype=torch.float32)
+    fake = _OneSmallPerson(logit)
 
     def joined(images: torch.Tensor) -> torch.Tensor:
         maps, confidence = fake(images)
@@ -91,6 +99,22 @@ def test_a_picture_of_nobody_has_no_people_and_a_zero_map(
     results = predictor.predict_batch([empty, bright, empty])
     assert [len(result.people or ()) for result in results] == [0, 1, 0]
     assert results[0].confidence.max() == 0
+
+
+@pytest.mark.parametrize("score", [0.9, (LEAST_SCORE + GATE_SCORE) / 2, 0.9 * GATE_SCORE])
+def test_the_map_is_zero_away_from_people_and_everywhere_where_nobody_is(
+    score: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = np.zeros((64, 64, 3), np.uint8)
+    image[8:48, 20:36] = 255
+    image[60, 60] = 255  # less than a cell: in the map, and not of the person
+    predictor = predictor_of(float(np.log(score / (1 - score))), monkeypatch)
+    (result,) = predictor.predict_batch([image])
+    assert result.people is not None
+    assert len(result.people) == (score >= LEAST_SCORE)
+    found = result.confidence > 0.5
+    assert found[8:48, 20:36].all() == found.any() == (score >= GATE_SCORE)
+    assert result.confidence[56:, 56:].max() == 0
 
 
 def test_a_network_without_the_head_says_nothing_of_people() -> None:

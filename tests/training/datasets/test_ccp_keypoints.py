@@ -40,6 +40,14 @@ def test_keypoints_are_read_as_they_were_written(tmp_path: Path) -> None:
     assert not read.pose(2, (60, 40)).found
 
 
+def test_photos_are_known_by_number_and_size() -> None:
+    keypoints = some()
+    number, size = int(keypoints.numbers[0]), tuple(keypoints.sizes[0].tolist())
+    assert keypoints.holds(number, size)
+    assert not keypoints.holds(number, size[::-1])
+    assert not keypoints.holds(10**6, size)
+
+
 def test_a_photo_must_be_the_one_that_was_looked_at() -> None:
     with pytest.raises(InvalidInputError, match="3 other photos, not of photo 3"):
         some().pose(3, (60, 40))

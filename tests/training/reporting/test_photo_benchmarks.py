@@ -93,9 +93,21 @@ def test_pictures_without_people_count_where_more_than_a_hundredth_is_lit() -> N
     dark = np.zeros((*SIZE, 3), np.uint8)
     bright = dark.copy()
     bright[:20] = 255
-    numbers = without_people(white, [dark, dark, dark, bright])
-    assert numbers["lit"].mean == pytest.approx(0.1 / 4)
-    assert numbers["too_lit"].mean == 0.25
+    numbers = dict(without_people(white, {"streets": [dark, dark, dark, bright]}))
+    assert list(numbers) == ["streets"]
+    assert numbers["streets"]["lit"].mean == pytest.approx(0.1 / 4)
+    assert numbers["streets"]["too_lit"].mean == 0.25
+
+
+def test_pictures_without_people_count_by_source_and_together() -> None:
+    dark = np.zeros((*SIZE, 3), np.uint8)
+    numbers = dict(without_people(white, {"streets": [dark], "rooms": iter([255 - dark, dark])}))
+    too_lit = {name: (of["too_lit"].mean, of["too_lit"].num) for name, of in numbers.items()}
+    assert too_lit == {
+        "streets": (0, 1),
+        "rooms": (0.5, 2),
+        "all of nobody": (pytest.approx(1 / 3), 3),
+    }
 
 
 def test_a_network_that_sees_whatever_side_is_up_has_an_iou_of_one() -> None:

@@ -319,6 +319,9 @@ def test_people_rendered_when_needed_are_the_same_each_time_and_differ_by_seed()
     azimuth = one[1].azimuth_deg
     assert azimuth is not None
     assert 0 <= azimuth <= 180
+    bmi = one[1].bmi
+    assert bmi is not None
+    assert 16 <= bmi <= 45
 
 
 def test_people_can_be_rendered_instead_of_read(
@@ -329,7 +332,8 @@ def test_people_can_be_rendered_instead_of_read(
     assert main(["evaluate", "silhouette", "--checkpoint", str(checkpoint), *options]) == 0
     report = json.loads((tmp_path / "report.json").read_text())
     assert report["rendered_pictures"] == 2
-    assert sum(row["pictures"] for row in report["by_view"]) == 2
+    for bins in ("by_view", "by_build"):
+        assert sum(row["pictures"] for row in report[bins]) == 2
     assert "2 pictures of 1 rendered people, test split" in capsys.readouterr().out
 
 

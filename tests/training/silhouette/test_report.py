@@ -4,9 +4,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from scipy.spatial import Delaunay
 from scipy.spatial.transform import Rotation
 
-from training.datasets.evaluation_pictures import azimuth_deg
+from training.datasets.evaluation_pictures import azimuth_deg, body_mass_index
 from training.reporting.scoring import Scored
 from training.reporting.tables import without_nan
 from training.silhouette.metrics import (
@@ -17,7 +18,8 @@ from training.silhouette.metrics import (
     score_photo,
     score_rendered,
 )
-from training.silhouette.report import mask_report, photo_report, rendered_report
+from training.silhouette.photo_report import photo_report
+from training.silhouette.report import mask_report, rendered_report
 
 SIDE, RADIUS = 128, 40
 
@@ -43,6 +45,19 @@ def test_the_azimuth_is_the_turn_about_the_vertical_whatever_the_tilt(angle: flo
         turned = Rotation.from_euler("XYZ", [pitch, angle, 3], degrees=True)
         # A tilt moves the projected direction a little, most between front and side.
         assert azimuth_deg(turned.as_rotvec()) == pytest.approx(abs(angle), abs=2)
+
+
+def test_the_body_mass_index_is_that_of_the_volume() -> None:
+    # A box of 0.3 x 1.8 x 0.25 m; two triangles for each side.
+    corners = np.array([[x, y, z] for x in (0, 0.3) for y in (0, 1.8) for z in (0, 0.25)])
+    box = Delaunay(corners).convex_hull
+    outwards = corners[box].mean(1) - corners.mean(0)
+    normals = np.cross(
+        corners[box[:, 1]] - corners[box[:, 0]], corners[box[:, 2]] - corners[box[:, 0]]
+    )
+    faces = np.where((normals * outwards).sum(1, keepdims=True) > 0, box, box[:, ::-1])
+    expected = 0.3 * 1.8 * 0.25 * 985 / 1.8**2
+    assert body_mass_index(corners - 5, faces) == pytest.approx(expected)
 
 
 def test_pictures_are_sorted_by_looseness_and_view() -> None:
@@ -71,6 +86,15 @@ def test_every_bin_has_its_own_pictures_and_baselines() -> None:
     assert all(row["cloth_ratio"] >= 1 for row in report["by_looseness"])
 
 
+def test_heavy_people_are_told_apart_from_the_others() -> None:
+    nobody = np.zeros((20, 20), bool)
+    scores = [
+        score_rendered(nobody * 0.0, nobody, ~nobody, None, bmi) for bmi in (20.0, 32.0, 33.0)
+    ]
+    rows = rendered_report(scored([*scores, rendered(5)]))["by_build"]
+    assert [(row["name"], row["pictures"]) for row in rows] == [("up to 32", 2), ("above 32", 1)]
+
+
 def test_pictures_without_a_person_have_no_ratio_and_no_bins() -> None:
     nobody = np.zeros((20, 20), bool)
     empty = rendered_report(scored([score_rendered(nobody * 0.0, nobody, nobody, None)]))
@@ -93,6 +117,16 @@ def test_photos_are_counted_by_whether_their_edge_is_less_sure() -> None:
     assert summary["garment_edge_lower"] == pytest.approx(2 / 3)
     assert summary["median_garment_edge"] < 0.1
     assert summary["median_garment_middle"] == pytest.approx(2 / 3, abs=0.02)
+
+
+def test_cloth_far_from_the_limbs_is_a_mean_over_the_photos_that_show_some() -> None:
+    nothing = np.zeros((4, 4), bool)
+    plain = score_photo(np.zeros((4, 4)), nothing, nothing, nothing)
+    scores = [plain._replace(garment_far=value) for value in (0.1, 0.5, float("nan"), 0.3)]
+    report = photo_report(scored(scores))
+    assert report["photos"]["garment_far"] == pytest.approx(0.3)
+    assert report["photos"]["garment_far_photos"] == 3
+    assert report["photo_standard_errors"]["garment_far"] == pytest.approx(0.2 / 3**0.5)
 
 
 def test_photo_scores_are_medians_over_photos_and_the_person_is_all_but_null() -> None:
