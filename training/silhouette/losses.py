@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from model.silhouette.people import NUM_KEYPOINTS
 from training.engine.distributed import num_processes, total, weighted_mean
 from training.scenes.people_maps import PeopleMaps
 
@@ -105,7 +106,10 @@ def average_down(maps: Tensor, size: tuple[int, int]) -> Tensor:
 
 
 def heat_loss(logits: Tensor, truth: PeopleMaps) -> Tensor:
-    """Focal loss of heat maps, over what is known, divided by the number of peaks.
+    """Focal losses of heat maps, over what is known: of keypoints, plus of box centres.
+
+    Each is divided by the number of its own peaks: a person has one centre and up to 17 keypoints,
+    and shall count as much as all of them.
 
     Source: Law, Deng, CornerNet, ECCV 2018, equation 1, as in Objects as Points.
 
@@ -120,8 +124,11 @@ def heat_loss(logits: Tensor, truth: PeopleMaps) -> Tensor:
     negative = (1 - truth.heat) ** 4 * found**2 * F.logsigmoid(-logits)
     per_cell = torch.where(peak, positive, negative) * truth.known
     # Over the peaks of all processes, as in `weighted_mean`.
-    peaks = total((peak & truth.known).sum().to(logits.dtype)).clamp_min(1)
-    return -per_cell.sum() / peaks * num_processes()
+    counted = total((peak & truth.known).sum((0, 2, 3)).to(logits.dtype))
+    lost = -per_cell.sum((0, 2, 3)) * num_processes()
+    kinds = slice(0, NUM_KEYPOINTS), slice(NUM_KEYPOINTS, None)
+    losses = [lost[kind].sum() / counted[kind].sum().clamp_min(1) for kind in kinds]
+    return torch.stack(losses).sum()
 
 
 def box_loss(logarithms: Tensor, truth: PeopleMaps) -> Tensor:

@@ -92,22 +92,23 @@ def random_truth() -> tuple[torch.Tensor, PeopleMaps]:
     return logits, batch
 
 
-def test_heat_loss_is_the_sum_over_cells_by_its_definition() -> None:
+def test_heat_loss_is_the_sum_over_cells_by_its_definition_for_keypoints_and_for_centres() -> None:
     logits, truth = random_truth()
     known = truth.known.clone()
     known[:, :, :, 3] = False
-    total, peaks = 0.0, 0
+    total, peaks = [0.0, 0.0], [0, 0]
     for index in np.ndindex(*logits.shape):
         if not known[index]:
             continue
+        kind = int(index[1] == NUM_KEYPOINTS)
         found, wanted = 1 / (1 + math.exp(-float(logits[index]))), float(truth.heat[index])
         if wanted == 1:
-            peaks += 1
-            total -= (1 - found) ** 2 * math.log(found)
+            peaks[kind] += 1
+            total[kind] -= (1 - found) ** 2 * math.log(found)
         else:
-            total -= (1 - wanted) ** 4 * found**2 * math.log(1 - found)
+            total[kind] -= (1 - wanted) ** 4 * found**2 * math.log(1 - found)
     loss = heat_loss(logits, truth._replace(known=known))
-    assert float(loss) == pytest.approx(total / peaks, rel=1e-4)
+    assert float(loss) == pytest.approx(sum(np.divide(total, peaks)), rel=1e-4)
 
 
 def test_box_loss_is_zero_for_true_boxes_and_half_for_sides_off_by_its_exponential() -> None:
