@@ -36,10 +36,11 @@ async def measurements(
     Girths are those of a tape, which bridges hollows. Limbs are measured on the right.
     """
     predictor = predictors.need(BODY)
-    vertices, betas = contents, None
     if isinstance(contents, BodyParameters):
         vertices = (await service.engine.submit(predictor, contents)).vertices
         betas = BetasUse.of(len(contents.betas), predictor.num_betas)
+    else:
+        vertices, betas = contents, None
     measured = await to_thread.run_sync(
         lambda: predictor.tape.measure(vertices[None]), limiter=service.comparing
     )

@@ -37,7 +37,8 @@ class MeasurementValue(Sent):
     value: float
     unit: str = Field(description="In words.")
     iso_8559_1: str | None = Field(
-        description="Number of the definition in ISO 8559-1; null where the standard has none."
+        default=None,
+        description="Number of the definition in ISO 8559-1; null where the standard has none.",
     )
 
 
@@ -48,7 +49,7 @@ class BodyMeasurements(Sent):
         {
             "measurements": {
                 "height": {"value": 1.69, "unit": "metre", "iso_8559_1": "5.1.1"},
-                "bmi": {"value": 28.5, "unit": "kilogram per square metre", "iso_8559_1": None},
+                "volume": {"value": 0.081, "unit": "cubic metre"},
             },
             "betas": {"num_betas": 10, "num_betas_ignored": 0, "num_betas_padded": 8},
         }
@@ -58,7 +59,7 @@ class BodyMeasurements(Sent):
         description="By name. "
         + " ".join(f"`{row.name}`: {row.definition}." for row in MEASUREMENTS)
     )
-    betas: BetasUse | None = Field(description="Null where vertices were given.")
+    betas: BetasUse | None = Field(default=None, description="Null where vertices were given.")
 
     @classmethod
     def of(

@@ -40,7 +40,8 @@ class Landmarks:
     def on(self, bodies: Float[np.ndarray, "B V 3"]) -> Float[np.ndarray, "B L 3"]:
         """Where they are on bodies of the same topology."""
         corners: np.ndarray = bodies[:, self.vertices]
-        return np.einsum("blcx,lc->blx", corners, self.weights.astype(bodies.dtype))
+        points: np.ndarray = np.einsum("blcx,lc->blx", corners, self.weights.astype(bodies.dtype))
+        return points
 
     @classmethod
     def joined(cls, parts: "Sequence[Landmarks]") -> "Landmarks":

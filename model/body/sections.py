@@ -116,7 +116,8 @@ class Part:
         sampled = sign * self.girths(bodies, Planes.across(start, bone, places))
         place = place_of_largest(sampled, places)
         between = sign * self.girths(bodies, Planes.across(start, bone, place[:, None]))
-        return sign * np.concatenate([sampled, between], axis=1).max(axis=1)
+        largest: np.ndarray = np.concatenate([sampled, between], axis=1).max(axis=1)
+        return sign * largest
 
     def depths(
         self, bodies: Bodies, planes: Planes
