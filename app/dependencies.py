@@ -27,6 +27,7 @@ from app.engine.engine import Engine
 from app.middleware.memory import MEMORY_STATE, Claim
 from app.openapi import problem_responses
 from app.schemas.body import MeshPair, MeshRequest
+from app.schemas.measurements import MeasurementsRequest
 from app.schemas.problems import UNUSABLE
 from app.settings import Settings
 from app.telemetry.metrics import Metrics
@@ -48,6 +49,8 @@ MESH_PAIR = BodyRule(
     hint="send two .npy files as parts named `predicted` and `ground_truth`: "
     "curl -F predicted=@predicted.npy -F ground_truth=@ground_truth.npy",
 )
+MAX_BODY_VALUES = 4 * MAX_VERTICES + 1000
+"""Commas and brackets of a mesh of as many vertices, with room for betas and names."""
 MAX_PAIR_VALUES = 8 * MAX_VERTICES + 2000
 """Commas and brackets of two meshes of as many vertices, with room for betas, poses and names."""
 
@@ -63,7 +66,7 @@ class Service:
     decoding: anyio.CapacityLimiter
     """How many pictures are decoded at the same time."""
     comparing: anyio.CapacityLimiter
-    """How many pairs of meshes are compared at the same time."""
+    """How many pairs of meshes are compared, and bodies measured, at the same time."""
 
 
 async def _service(request: Request) -> Service:
@@ -101,6 +104,16 @@ async def _image(request: Request, service: ServiceDep) -> UInt8[np.ndarray, "H 
 async def _mesh_request(request: Request) -> MeshRequest:
     await check_media_type(request, MESH)
     return parse_json(MeshRequest, await request.body())
+
+
+async def _measured_body(request: Request) -> MeshContents:
+    await check_media_type(request, MESH)
+    return await to_thread.run_sync(_parse_body, await request.body())
+
+
+@timed_stage("decode")
+def _parse_body(body: bytes) -> MeshContents:
+    return parse_json(MeasurementsRequest, body, MAX_BODY_VALUES).contents()
 
 
 async def _mesh_pair(request: Request, service: ServiceDep) -> tuple[MeshContents, MeshContents]:
@@ -191,4 +204,5 @@ PredictorsDep = Annotated[Predictors, Depends(_predictors)]
 EngineDep = Annotated[Engine, Depends(_engine)]
 ImageDep = Annotated[UInt8[np.ndarray, "H W 3"], Depends(_image)]
 MeshRequestDep = Annotated[MeshRequest, Depends(_mesh_request)]
+MeasuredBodyDep = Annotated[MeshContents, Depends(_measured_body)]
 MeshPairDep = Annotated[tuple[MeshContents, MeshContents], Depends(_mesh_pair)]

@@ -16,7 +16,7 @@ from app.engine.batch_runner import DeviceFaultError, DeviceMemoryError
 from app.engine.queue import EngineClosedError, QueueFullError
 from app.schemas import problems
 from app.schemas.problems import Kind
-from model.errors import InvalidInputError, PictureTooLargeError, UnsupportedFormatError
+from model.errors import AssetError, InvalidInputError, PictureTooLargeError, UnsupportedFormatError
 
 MEDIA_TYPE = "application/problem+json"
 MAX_ERRORS = 10
@@ -45,6 +45,7 @@ _KINDS: dict[type[Exception], Kind] = {
     UnsupportedFormatError: problems.UNSUPPORTED,
     InvalidInputError: problems.UNUSABLE,
     CapabilityMissingError: problems.MISSING,
+    AssetError: problems.MISSING,  # of an asset that loads and cannot be measured
     QueueFullError: problems.BUSY,
     EngineClosedError: problems.CLOSING,
     NotReadyError: problems.NOT_READY,

@@ -4,7 +4,17 @@ import argparse
 import sys
 from collections.abc import Callable
 
-from benchmarks import body, codecs, confidence, denormals, loop, memory, predictor, synthetic
+from benchmarks import (
+    body,
+    codecs,
+    confidence,
+    denormals,
+    loop,
+    measurements,
+    memory,
+    predictor,
+    synthetic,
+)
 from benchmarks.faults import command as faults
 from benchmarks.serving import command as serving
 
@@ -13,6 +23,7 @@ QUICK = {
     "confidence": confidence.run,
     "denormals": denormals.run,
     "loop": loop.run,
+    "measurements": measurements.run,
     "memory": memory.run,
     "predictor": predictor.run,
     "synthetic": synthetic.run,

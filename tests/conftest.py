@@ -65,24 +65,68 @@ def tiny_clothing() -> ClothingPredictor:
     return ClothingPredictor(network, input_size=64, dtype=torch.float32)
 
 
+def _mannequin() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Vertices, triangles, 24 joints and the joint of each vertex: balls and sticks of 1.7 m."""
+    places = {
+        **{"pelvis": (0, 0.95, 0), "spine1": (0, 1.05, 0), "spine2": (0, 1.15, 0)},
+        **{"spine3": (0, 1.25, 0), "neck": (0, 1.4, 0), "head": (0, 1.55, 0.02)},
+        **{"hip": (0.11, 0.9, 0), "knee": (0.13, 0.5, 0), "ankle": (0.15, 0.1, 0)},
+        **{"foot": (0.15, 0.06, 0.1), "collar": (0.05, 1.35, 0), "shoulder": (0.17, 1.33, 0)},
+        **{"elbow": (0.43, 1.33, 0), "wrist": (0.68, 1.33, 0), "hand": (0.78, 1.33, 0)},
+    }
+    joints = np.array(
+        [
+            np.multiply(
+                places[name.partition("_")[2] or name], (-1 if "right" in name else 1, 1, 1)
+            )
+            for name in SMPL_24_JOINT_NAMES
+        ]
+    )
+
+    def ball(centre: tuple[float, ...], radii: tuple[float, ...], *names: str) -> None:
+        sphere = trimesh.creation.icosphere(subdivisions=2)
+        shape = sphere.vertices * radii + centre
+        among = [SMPL_24_JOINT_NAMES.index(name) for name in names]
+        nearest = np.linalg.norm(shape[:, None] - joints[among], axis=-1).argmin(axis=1)
+        faces.append(sphere.faces + sum(map(len, vertices)))
+        vertices.append(shape)
+        labels.append(np.array(among)[nearest])
+
+    vertices: list[np.ndarray] = []
+    faces: list[np.ndarray] = []
+    labels: list[np.ndarray] = []
+    ball((0, 1.13, 0), (0.17, 0.33, 0.12), "pelvis", "spine1", "spine2", "spine3")
+    ball((0, 1.44, 0), (0.06, 0.14, 0.06), "neck")
+    ball((0, 1.58, 0.02), (0.08, 0.12, 0.1), "head")
+    for side, sign in (("left", 1), ("right", -1)):
+        arm = [f"{side}_{name}" for name in ("collar", "shoulder", "elbow", "wrist", "hand")]
+        leg = [f"{side}_{name}" for name in ("hip", "knee", "ankle", "foot")]
+        ball((sign * 0.47, 1.33, 0), (0.4, 0.05, 0.05), *arm[1:])
+        ball((sign * 0.08, 1.34, 0), (0.08, 0.04, 0.04), arm[0])
+        ball((sign * 0.13, 0.48, 0), (0.08, 0.48, 0.08), *leg)
+    return np.concatenate(vertices), np.concatenate(faces), joints, np.concatenate(labels)
+
+
 @pytest.fixture(scope="session")
 def tiny_body() -> BodyPredictor:
-    """A capsule of human height with 24 joints and 10 betas; the first makes it taller."""
-    capsule = trimesh.creation.capsule(height=1.4, radius=0.15, count=[8, 8])
-    surface = torch.tensor(capsule.vertices, dtype=torch.float32)
-    v_template = surface[:, [1, 2, 0]]  # Z up to Y up: a turn, so the faces still look outwards
-    num_vertices, num_joints = len(v_template), len(SMPL_24_JOINT_NAMES)
+    """A mannequin of human height with 24 joints and 10 betas; the first makes it taller."""
+    surface, faces, joints, labels = _mannequin()
+    num_vertices, num_joints = len(surface), len(SMPL_24_JOINT_NAMES)
+    v_template = torch.tensor(surface - joints[0], dtype=torch.float32)
     generator = torch.Generator().manual_seed(0)
-    shapedirs = 0.01 * torch.randn(num_vertices, 3, 10, generator=generator)
+    shapedirs = 0.002 * torch.randn(num_vertices, 3, 10, generator=generator)
     shapedirs[..., 0] = 0.05 * v_template * torch.tensor([0.0, 1.0, 0.0])
+    # The weights of least norm that give each joint and sum to one.
+    columns = np.column_stack([v_template.double().numpy(), np.ones(num_vertices)])
+    targets = np.column_stack([joints - joints[0], np.ones(num_joints)])
     asset = SmplAsset(
         v_template=v_template,
         shapedirs=shapedirs,
         posedirs=torch.zeros(num_vertices, 3, 0),
-        J_regressor=torch.rand(num_joints, num_vertices, generator=generator).softmax(dim=1),
+        J_regressor=torch.tensor(targets @ np.linalg.pinv(columns), dtype=torch.float32),
         parents=torch.tensor(SMPL_24_PARENTS),
-        lbs_weights=(20 * torch.rand(num_vertices, num_joints, generator=generator)).softmax(dim=1),
-        faces=torch.tensor(capsule.faces, dtype=torch.int64),
+        lbs_weights=torch.nn.functional.one_hot(torch.tensor(labels), num_joints).float(),
+        faces=torch.tensor(faces, dtype=torch.int64),
     )
     return BodyPredictor(Smpl(asset))
 

@@ -5,6 +5,7 @@ V vertices, F faces, N betas.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from torch import Tensor
 
 from model.body.asset import NUM_JOINTS, load_asset
 from model.body.smpl import Smpl
+from model.body.tape import Tape
 from model.checkpoint import CheckpointHeader
 from model.errors import InvalidInputError
 from model.skeletons import SMPL_24_JOINT_NAMES
@@ -103,6 +105,15 @@ class BodyPredictor:
     def part_labels(self) -> Int32[np.ndarray, "V"]:  # noqa: F821
         """For each vertex, the index of its part in `part_names`."""
         return self.smpl.lbs_weights.argmax(dim=1).cpu().numpy().astype(np.int32)
+
+    @cached_property
+    def tape(self) -> Tape:
+        """Measures the asset's bodies in T-pose. Its first use takes half a second.
+
+        Raises:
+            AssetError: The asset's mean body cannot be measured.
+        """
+        return Tape(self.smpl)
 
     @property
     def num_betas(self) -> int:

@@ -15,7 +15,7 @@ from model.body.predictor import BodyPredictor
 from model.silhouette.predictor import SilhouettePredictor
 
 PICTURE_ROUTES = ["/confidence", "/confidence/weighted-image", "/clothing"]
-MESH_ROUTES = ["/mesh", "/mesh/errors"]
+MESH_ROUTES = ["/mesh", "/mesh/errors", "/measurements"]
 JSON = {"content-type": "application/json"}
 
 
@@ -220,6 +220,7 @@ def test_unusable_betas_are_refused_with_the_reason(client: httpx.Client, case: 
     assert_problem(post_json(client, "/mesh", {"betas": betas}), 422, words)
     pair = {"predicted": {"betas": betas}, "ground_truth": {"betas": [0]}}
     assert_problem(post_json(client, "/mesh/errors", pair), 422, "predicted.betas", words)
+    assert_problem(post_json(client, "/measurements", {"betas": betas}), 422, words)
 
 
 @pytest.mark.parametrize(
@@ -258,8 +259,8 @@ def test_text_that_is_no_unicode_is_refused_like_any_other(client: httpx.Client)
 def test_json_sent_as_a_form_is_refused_with_a_hint(client: httpx.Client) -> None:
     body = '{"betas": [1]}'
     form = {"content-type": "application/x-www-form-urlencoded"}
-    assert_problem(client.post("/mesh", content=body, headers=form), 415, "application/json")
-    assert_problem(client.post("/mesh/errors", content=body, headers=form), 415, "application/json")
+    for route in MESH_ROUTES:
+        assert_problem(client.post(route, content=body, headers=form), 415, "application/json")
 
 
 CORNERS = [[0, 0, 0], [0, 1, 0], [1, 0, 0]]
@@ -301,6 +302,25 @@ UNUSABLE_PAIRS: dict[str, tuple[object, str]] = {
 def test_an_unusable_pair_is_refused_with_the_reason(client: httpx.Client, case: str) -> None:
     pair, words = UNUSABLE_PAIRS[case]
     assert_problem(post_json(client, "/mesh/errors", pair), 422, words)
+
+
+UNUSABLE_BODIES: dict[str, tuple[object, str]] = {
+    "neither betas nor vertices": ({}, "either betas or vertices"),
+    "both": ({"betas": [0], "vertices": CORNERS}, "not both"),
+    "a pose": ({"betas": [0], "transl": [0, 0, 0]}, "transl: is not known"),
+    "another topology": ({"vertices": CORNERS}, "the topology of the body asset"),
+    "no vertices": ({"vertices": []}, "at least 1"),
+    "NaN vertices": ({"vertices": [[0, 0, float("nan")]]}, "vertices[0][2]"),
+    "a giant": ({"betas": [1000]}, "in metres"),
+}
+
+
+@pytest.mark.parametrize("case", UNUSABLE_BODIES)
+def test_a_body_that_cannot_be_measured_is_refused_with_the_reason(
+    client: httpx.Client, case: str
+) -> None:
+    body, words = UNUSABLE_BODIES[case]
+    assert_problem(post_json(client, "/measurements", body), 422, words)
 
 
 UNUSABLE_FILES: dict[str, tuple[bytes, int, str]] = {
@@ -348,7 +368,7 @@ def test_a_type_that_an_endpoint_cannot_give_is_not_acceptable(
     else:
         response = post_json(client, route, {"betas": [0]}, "text/html")
     assert_problem(
-        response, 406, "text/html", "application/json" if "mesh" in route else "image/png"
+        response, 406, "text/html", "application/json" if route in MESH_ROUTES else "image/png"
     )
 
 
@@ -381,6 +401,8 @@ def test_the_same_question_gets_the_same_answer(client: httpx.Client, photo: Ima
         assert answers[0] == answers[1]
     rigged = [post_json(client, "/mesh?rig=true", {"betas": [1]}).content for _ in range(2)]
     assert rigged[0] == rigged[1]
+    answers = [post_json(client, "/measurements", {"betas": [1]}).content for _ in range(2)]
+    assert answers[0] == answers[1]
 
 
 def test_pictures_asked_together_get_the_answers_that_they_get_alone(
@@ -427,7 +449,8 @@ def test_a_capability_without_its_checkpoint_says_how_to_make_it(
         response = post_picture(client, route, encoded(photo))
         assert_problem(response, 503, f"python -m training fit {slug}`")
     client = start(Predictors(silhouette=tiny_silhouette))
-    assert_problem(post_json(client, "/mesh", {"betas": [0]}), 503, "training assets body")
+    for route in ("/mesh", "/measurements"):
+        assert_problem(post_json(client, route, {"betas": [0]}), 503, "training assets body")
     assert_problem(client.get("/mesh/faces"), 503, "training assets body")
     vertices = {"vertices": CORNERS}
     pair: dict[str, object] = {"predicted": vertices, "ground_truth": vertices}

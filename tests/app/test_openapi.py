@@ -93,6 +93,7 @@ def test_every_post_documents_what_can_go_wrong(document: dict[str, Any]) -> Non
             {"predicted": {"betas": [1]}, "ground_truth": {"betas": [2]}},
             "MeshErrors",
         ),
+        ("/measurements", {"betas": [1]}, "BodyMeasurements"),
         ("/mesh", {"betas": []}, "Problem"),
     ],
 )
@@ -145,7 +146,7 @@ def test_a_map_as_json_fits_its_schema(
 def test_the_documented_requests_are_answered(
     client: httpx.Client, document: dict[str, Any]
 ) -> None:
-    for path in ("/mesh", "/mesh/errors", "/confidence", "/clothing"):
+    for path in ("/mesh", "/mesh/errors", "/measurements", "/confidence", "/clothing"):
         content = document["paths"][path]["post"]["requestBody"]["content"]["application/json"]
         for example in examples(document, content):
             assert client.post(path, json=example).status_code == 200, example

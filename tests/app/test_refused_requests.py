@@ -12,16 +12,18 @@ import numpy as np
 import pytest
 
 PICTURE_ROUTES = ("/confidence", "/confidence/weighted-image", "/clothing")
-ROUTES = (*PICTURE_ROUTES, "/mesh", "/mesh/errors")
+ROUTES = (*PICTURE_ROUTES, "/mesh", "/mesh/errors", "/measurements")
 HINTS = {
     **dict.fromkeys(PICTURE_ROUTES, "send a file part named `image`: curl -F image=@photo.jpg"),
     "/mesh": "curl -H 'Content-Type: application/json' -d '{\"betas\": [0]}'",
+    "/measurements": "curl -H 'Content-Type: application/json' -d '{\"betas\": [0]}'",
     "/mesh/errors": "curl -F predicted=@predicted.npy -F ground_truth=@ground_truth.npy",
 }
 READ = {
     **dict.fromkeys(PICTURE_ROUTES, "multipart/form-data, application/json, image/*"),
     "/mesh": "application/json",
     "/mesh/errors": "application/json, multipart/form-data",
+    "/measurements": "application/json",
 }
 JPEG = b"\xff\xd8\xff\xe0" + bytes(range(256)) * 4
 _buffer = io.BytesIO()

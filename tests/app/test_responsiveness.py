@@ -19,6 +19,11 @@ WORST = {
         b'{"betas": [' + b"[]," * 21_000 + b"[]]}",
         b"{" + b",".join(b'"%x":0' % number for number in range(6_000)) + b"}",
     ],
+    "/measurements": [
+        b'{"betas": [' + b"[]," * 40_000 + b"[]]}",
+        b'{"vertices": [' + b"[1.5,1.5,1.5]," * 39_999 + b"[1,1,1]]}",
+        b'{"betas": [' + b"[]," * 1_300_000 + b"[]]}",
+    ],
     "/mesh/errors": [
         # As large as they may be, and as many values as there may be.
         b'{"predicted": {"betas": [' + b"[]," * 40_000 + b"[]]}}",

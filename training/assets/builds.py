@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from training.assets.girths import DENSITY
+from model.body.measurements import DENSITY
 from training.assets.population import People
 
 Parameters = dict[str, Tensor]

@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import ConvexHull
 
+from model.body.measurements import DENSITY
+
 Floats = NDArray[np.floating[Any]]
 Ints = NDArray[np.integer[Any]]
 
-DENSITY = 985.0
-"""Of a body in kg/m^3, lungs included. Source: Choutas et al., SHAPY, CVPR 2022."""
 NAVEL, NIPPLE = 4121, 1762
 """Vertices of MakeHuman's base mesh at the levels of waist and chest."""
 _HIPS = np.linspace(0.045, 0.115, 8)

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 import torch
 
+from model.body.measurements import DENSITY
 from training.__main__ import main
 from training.assets.anny import AnnyBody
 from training.assets.builds import CHANGE_LIMITS, LOCAL_CHANGES, TOLERANCE, draw_traits
-from training.assets.girths import DENSITY, NAVEL, NIPPLE, Measurements, Tape
+from training.assets.girths import NAVEL, NIPPLE, Measurements, Tape
 from training.assets.population import US_ADULTS, US_ARMY, Population, draw_people
 from training.assets.population_table import compare, measure_people, tape_for
 
