@@ -254,7 +254,7 @@ def test_a_form_or_a_picture_is_no_mesh(client: httpx.Client, route: str) -> Non
         ("POST", "/confidence?scheme=fine", "this endpoint takes people, format"),
         ("POST", "/clothing?Scheme=fine", "this endpoint takes scheme, format"),
         ("POST", "/clothing?scheme=fine&scheme=fine", "scheme: is given 2 times; give it once"),
-        ("POST", "/mesh?face=false", "this endpoint takes faces, format"),
+        ("POST", "/mesh?face=false", "this endpoint takes faces, rig, format"),
         ("POST", "/mesh?faces=perhaps", 'faces: is "perhaps"; true or false is needed'),
         ("GET", "/mesh/faces?x", "this endpoint takes format"),
         ("GET", "/models?verbose=1", "this endpoint takes none"),

@@ -12,9 +12,9 @@ from typing import NamedTuple
 import numpy as np
 from scipy.spatial.transform import Rotation
 
+from model.body.measurements import DENSITY
 from model.errors import InvalidInputError
 from model.silhouette.confidence import silhouette_mask
-from training.assets.girths import DENSITY
 from training.datasets.ccp import CcpPhoto
 from training.datasets.ccp_kaggle import LabelledPhotos
 from training.datasets.people import PersonPhoto, PersonPhotos
