@@ -24,6 +24,17 @@ def at_least(minimum: int) -> Callable[[str], int]:
     return parse
 
 
+def fraction(text: str) -> float:
+    """Numbers from 0 to 1."""
+    try:
+        number = float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None
+    if not 0 <= number <= 1:
+        raise argparse.ArgumentTypeError(f"{text} is given; 0 to 1 is possible")
+    return number
+
+
 def output_file(text: str) -> Path:
     """A file that can be written: found out before the work starts."""
     path = Path(text)

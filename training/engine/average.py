@@ -2,10 +2,13 @@
 
 The checkpoints must have been trained from one another or from the same checkpoint. The averaged
 network is often better than each of them, at the cost of one. For checkpoints that were trained
-independently the average is useless.
+independently the average is useless. Layers that only the last one has, such as a new head, are
+kept as they are.
 
-Source: Wortsman et al., Model soups: averaging weights of multiple fine-tuned models improves
-accuracy without increasing inference time, ICML 2022, section 2 (uniform soup).
+Sources: Wortsman et al., Model soups: averaging weights of multiple fine-tuned models improves
+accuracy without increasing inference time, ICML 2022, section 2 (uniform soup); Wortsman et al.,
+Robust fine-tuning of zero-shot models, CVPR 2022 (a share for the last one: what was learned before
+it is kept).
 """
 
 import argparse
@@ -26,7 +29,7 @@ from model.checkpoint import (
     save_checkpoint,
 )
 from model.errors import InvalidInputError
-from training.arguments import output_file
+from training.arguments import fraction, output_file
 from training.engine.run import current_commit
 
 
@@ -51,6 +54,12 @@ class Averaging:
             help="two or more, in the order they were made in",
         )
         parser.add_argument(
+            "--last-share",
+            type=fraction,
+            metavar="S",
+            help="weight of the last one, 0 to 1; the others share the rest (all count alike)",
+        )
+        parser.add_argument(
             "--out", type=output_file, required=True, metavar="FILE", help="where to write it"
         )
 
@@ -63,15 +72,23 @@ class Averaging:
         for path in args.checkpoint:
             header, tensors = load_checkpoint(path, *self.architectures)
             first = headers[0] if headers else header
-            if (header.architecture, header.config) != (first.architecture, first.config):
-                raise InvalidInputError(f"{path} holds another network than {args.checkpoint[0]}")
             if header.licence != first.licence:
                 raise InvalidInputError(f"{path} has another licence than {args.checkpoint[0]}")
             headers.append(header)
             weights.append(tensors)
+        last = headers[-1]
+        for path, header, tensors in zip(args.checkpoint, headers, weights, strict=True):
+            same = header.architecture == last.architecture
+            same &= header.config["input_size"] == last.config["input_size"]
+            if not same or not _fits(tensors, weights[-1]):
+                raise InvalidInputError(f"{path} holds another network than {args.checkpoint[-1]}")
         names = " ".join(map(str, args.checkpoint))
-        command = f"python -m training average {self.slug} --checkpoint {names} --out {args.out}"
-        save_checkpoint(args.out, mean_of(weights), _header(headers, command))
+        share = "" if args.last_share is None else f" --last-share {args.last_share:g}"
+        command = (
+            f"python -m training average {self.slug} --checkpoint {names}{share} --out {args.out}"
+        )
+        mean = mean_of(weights, args.last_share)
+        save_checkpoint(args.out, mean, _header(headers, command))
         sys.stdout.write(
             f"wrote {args.out}; measure it with\n"
             f"  python -m training evaluate {self.slug} --checkpoint {args.out} ...\n"
@@ -79,21 +96,36 @@ class Averaging:
         return 0
 
 
-def mean_of(weights: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
-    """The mean of each tensor, computed in float32 and returned in half precision.
+def mean_of(
+    weights: Sequence[Mapping[str, Tensor]], last_share: float | None = None
+) -> dict[str, Tensor]:
+    """The weighted mean of each tensor, computed in float32 and returned in half precision.
 
     The statistics of batch norms are averaged as weights are. Integers are those of the last one.
 
     Args:
-        weights: Of each checkpoint, with the same names and shapes.
+        weights: Of each checkpoint, two at least. Names that the last one has alone keep its
+            values.
+        last_share: Weight of the last one; the others share the rest. All count alike if it is
+            None.
     """
-    mean = {
-        name: torch.stack([tensors[name].float() for tensors in weights]).mean(0)
-        if last.is_floating_point()
-        else last
-        for name, last in weights[-1].items()
-    }
+    last = 1 / len(weights) if last_share is None else last_share
+    shares = [*[(1 - last) / (len(weights) - 1)] * (len(weights) - 1), last]
+    mean = {}
+    for name, tensor in weights[-1].items():
+        if not tensor.is_floating_point() or any(name not in tensors for tensors in weights):
+            mean[name] = tensor
+            continue
+        every = torch.stack([tensors[name].float() for tensors in weights])
+        mean[name] = torch.tensordot(torch.tensor(shares), every, 1)
     return in_half_precision(mean)
+
+
+def _fits(tensors: Mapping[str, Tensor], last: Mapping[str, Tensor]) -> bool:
+    """Whether all tensors are in the last checkpoint too, with their shapes."""
+    return all(
+        name in last and last[name].shape == tensor.shape for name, tensor in tensors.items()
+    )
 
 
 def _header(headers: Sequence[CheckpointHeader], command: str) -> CheckpointHeader:

@@ -42,9 +42,10 @@ def checkpoint(
     return network
 
 
-def average(folder: Path, *names: str) -> int:
+def average(folder: Path, *names: str, options: tuple[str, ...] = ()) -> int:
     paths = [str(folder / name) for name in names]
-    return main(["average", "silhouette", "--checkpoint", *paths, "--out", str(folder / "mean")])
+    out = ["--out", str(folder / "mean")]
+    return main(["average", "silhouette", "--checkpoint", *paths, *out, *options])
 
 
 def test_every_weight_and_statistic_is_the_mean_and_counts_are_the_last_ones(
@@ -62,6 +63,34 @@ def test_every_weight_and_statistic_is_the_mean_and_counts_are_the_last_ones(
         expected = np.mean([state[name].numpy() for state in states], axis=0)
         # Half precision has eleven bits; each of the three was kept in it too.
         np.testing.assert_allclose(tensor.float().numpy(), expected, rtol=2e-3, atol=1e-3)
+
+
+def test_the_last_checkpoint_has_its_share_and_keeps_a_head_that_the_others_lack(
+    tmp_path: Path,
+) -> None:
+    before = checkpoint(tmp_path / "before", 0).state_dict()
+    after = checkpoint(tmp_path / "after", 1, dataclasses.replace(SMALL, head_width=8)).state_dict()
+    assert average(tmp_path, "before", "after", options=("--last-share", "0.75")) == 0
+    header, mean = load_checkpoint(tmp_path / "mean", *ARCHITECTURES)
+    assert "--last-share 0.75" in header.lineage[-1].recipe["command"]
+    assert set(mean) == set(after) > set(before)
+    for name, tensor in mean.items():
+        if name.endswith("num_batches_tracked"):
+            continue
+        wanted = after[name].numpy()
+        if name in before:
+            wanted = 0.25 * before[name].numpy() + 0.75 * wanted
+        np.testing.assert_allclose(tensor.float().numpy(), wanted, rtol=2e-3, atol=1e-3)
+    assert average(tmp_path, "after", "before") == 1, "the last one has no head"
+
+
+@pytest.mark.parametrize("share", ["1.5", "-1", "half"])
+def test_a_share_is_between_0_and_1(
+    share: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        average(tmp_path, "one", "other", options=(f"--last-share={share}",))
+    assert "argument --last-share" in capsys.readouterr().err
 
 
 def test_the_mean_of_a_checkpoint_with_itself_is_that_checkpoint_and_is_served(
@@ -98,8 +127,8 @@ def test_the_header_has_every_part_of_every_training_once_and_then_the_mean(tmp_
     ("names", "message"),
     [
         (["one"], "two or more checkpoints are needed"),
-        (["one", "wide"], "wide holds another network"),
-        (["one", "large"], "large holds another network"),
+        (["one", "wide"], "one holds another network than"),
+        (["one", "large"], "one holds another network than"),
         (["one", "closed"], "closed has another licence"),
         (["one", "absent"], "no such file"),
     ],
