@@ -32,6 +32,8 @@ from model.errors import InvalidInputError
 from training.arguments import fraction, output_file
 from training.engine.run import current_commit
 
+Loaded = tuple[CheckpointHeader, Mapping[str, Tensor]]
+
 
 @dataclass(frozen=True)
 class Averaging:
@@ -76,11 +78,9 @@ class Averaging:
                 raise InvalidInputError(f"{path} has another licence than {args.checkpoint[0]}")
             headers.append(header)
             weights.append(tensors)
-        last = headers[-1]
+        last = headers[-1], weights[-1]
         for path, header, tensors in zip(args.checkpoint, headers, weights, strict=True):
-            same = header.architecture == last.architecture
-            same &= header.config["input_size"] == last.config["input_size"]
-            if not same or not _fits(tensors, weights[-1]):
+            if not _is_part_of((header, tensors), last):
                 raise InvalidInputError(f"{path} holds another network than {args.checkpoint[-1]}")
         names = " ".join(map(str, args.checkpoint))
         share = "" if args.last_share is None else f" --last-share {args.last_share:g}"
@@ -121,10 +121,23 @@ def mean_of(
     return in_half_precision(mean)
 
 
-def _fits(tensors: Mapping[str, Tensor], last: Mapping[str, Tensor]) -> bool:
-    """Whether all tensors are in the last checkpoint too, with their shapes."""
-    return all(
-        name in last and last[name].shape == tensor.shape for name, tensor in tensors.items()
+def _is_part_of(one: Loaded, last: Loaded) -> bool:
+    """Whether the last network is the same, or has layers beside the same tensors.
+
+    A setting that leaves those layers out, as `head_width` does, is 0 or absent in the first.
+    """
+    (header, tensors), (last_header, last_tensors) = one, last
+    own, others = ({**each.config, **each.config["network"]} for each in (header, last_header))
+    settings = (own.keys() | others.keys()) - {"network"}
+    differing = {name for name in settings if own.get(name) != others.get(name)}
+    has_more = last_tensors.keys() > tensors.keys()
+    return (
+        header.architecture == last_header.architecture
+        and not any(own.get(name) or not has_more for name in differing)
+        and all(
+            name in last_tensors and last_tensors[name].shape == tensor.shape
+            for name, tensor in tensors.items()
+        )
     )
 
 

@@ -30,12 +30,12 @@ from training.datasets.splits import TEST_SEED, VALIDATION_SEED
 from training.engine.export import Export
 from training.engine.quantization import Quantization
 from training.photos.coco_keypoints import keypoints_of
+from training.photos.garments import GARMENTS
 from training.reporting.evaluation import Evaluation
 from training.reporting.photo_figures import Drawing, PhotoFigures
 from training.reporting.scoring import SampleSet, Scored, WorstSheet
 from training.scenes.data_recipe import ON_THE_FLY, DataRecipe
 from training.silhouette import report
-from training.silhouette.garments import GARMENTS
 from training.silhouette.metrics import (
     MaskScore,
     PhotoScore,

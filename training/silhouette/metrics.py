@@ -17,9 +17,9 @@ import numpy as np
 from scipy.ndimage import distance_transform_edt
 
 from model.silhouette.confidence import person_confidence, person_sigma
+from training.photos.garments import far_cloth, garment_parts
 from training.reporting.calibration import Reliability
 from training.reporting.histograms import Histogram, absolute_error, median, total
-from training.silhouette.garments import far_cloth, garment_parts
 
 NETWORK, DRESSED, CONSTANT = "network", "dressed silhouette", "body and a constant in cloth"
 WHOLE = "whole picture"

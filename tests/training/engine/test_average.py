@@ -7,7 +7,13 @@ import numpy as np
 import pytest
 import torch
 
-from model.checkpoint import CheckpointHeader, TrainingPart, load_checkpoint, load_header
+from model.checkpoint import (
+    CheckpointHeader,
+    TrainingPart,
+    load_checkpoint,
+    load_header,
+    save_checkpoint,
+)
 from model.silhouette.architectures import ARCHITECTURES
 from model.silhouette.lite import LiteConfig, LiteSilhouette
 from model.silhouette.predictor import SilhouettePredictor, save_silhouette_checkpoint
@@ -129,6 +135,7 @@ def test_the_header_has_every_part_of_every_training_once_and_then_the_mean(tmp_
         (["one"], "two or more checkpoints are needed"),
         (["one", "wide"], "one holds another network than"),
         (["one", "large"], "one holds another network than"),
+        (["one", "differing"], "one holds another network than"),
         (["one", "closed"], "closed has another licence"),
         (["one", "absent"], "no such file"),
     ],
@@ -140,6 +147,9 @@ def test_what_has_no_mean_is_refused(
     checkpoint(tmp_path / "wide", 1, LiteConfig(0, (16, 16, 8, 8)))
     checkpoint(tmp_path / "large", 1, side=96)
     checkpoint(tmp_path / "closed", 1, licence="MIT")
+    header, tensors = load_checkpoint(tmp_path / "one", *ARCHITECTURES)
+    other = header.config | {"network": header.config["network"] | {"variant": 1}}
+    save_checkpoint(tmp_path / "differing", tensors, dataclasses.replace(header, config=other))
     assert average(tmp_path, *names) == 1
     assert message in capsys.readouterr().err
     assert not (tmp_path / "mean").exists()

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from model.skeletons import COCO_17_NAMES
-from training.silhouette.garments import FAR, LIMB_RADII, far_cloth
+from training.photos.garments import FAR, LIMB_RADII, far_cloth
 
 SIZE, STATURE, MIDDLE = (400, 300), 340, 150
 JOINTS = {

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from training.silhouette.garments import garment_parts
+from training.photos.garments import garment_parts
 
 SIDE, RADIUS = 128, 48
 
