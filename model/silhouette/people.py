@@ -17,11 +17,10 @@ from scipy.special import expit
 from model.skeletons import COCO_17_NAMES
 
 NUM_KEYPOINTS = len(COCO_17_NAMES)
-LEAST_SCORE = 0.15
+LEAST_SCORE = 0.3
 """Score of the weakest peak of the centre map that is taken for a person."""
-GATE_SCORE = 0.05
-"""Score of the weakest peak near which the confidence map is kept. It is 0 elsewhere. With a higher
-one fewer pictures of nobody are lit, and more people are missed."""
+GATE_SCORE = 0.2
+"""Score of the weakest peak near which the confidence map is kept. It is 0 elsewhere."""
 GATE_MARGIN = 0.2
 """Share of the longer side of a box up to which the map outside is kept."""
 MOST_PEOPLE = 20
