@@ -1,0 +1,1 @@
+"""From rendered people to a network that sees the body in a photo."""
