@@ -11,7 +11,7 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from tqdm import tqdm
@@ -21,7 +21,7 @@ from model.checkpoint import load_header
 from model.errors import InvalidInputError
 from model.silhouette.confidence import silhouette_mask
 from model.silhouette.people import Person, box_iou
-from model.silhouette.predictor import SilhouettePredictor
+from model.silhouette.predictor import SilhouetteConfidence, SilhouettePredictor
 from training.arguments import at_least, device, output_folder
 from training.datasets.shader import ShaderSubject, iter_subjects, read_pair
 from training.datasets.shader_truth import ShaderTruth, read_truth
@@ -45,6 +45,13 @@ FORMAT = 1
 """Raised when the same settings would give other numbers."""
 SAME_PERSON = 0.3
 """Least IoU of a found box with the box of the dressed silhouette."""
+
+
+class LooksForPeople(Protocol):
+    """What `SilhouettePredictor` does."""
+
+    def predict_batch(self, images: Sequence[np.ndarray], /) -> Sequence[SilhouetteConfidence]:
+        """Maps and people."""
 
 
 class Picture(NamedTuple):
@@ -105,7 +112,7 @@ def run(args: argparse.Namespace) -> int:
         "body": load_header(args.body).sha256,
         "pictures": digest(pictures),
         "side": args.side,
-        "num_parts": -(-len(pictures) // PART_SIZE),
+        "num_parts": num_parts(pictures),
     }
     claim(args.out, settings)
     body = BodyPredictor.from_checkpoint(args.body)
@@ -135,6 +142,11 @@ def list_pictures(folders: Sequence[Path]) -> list[Picture]:
     return found
 
 
+def num_parts(pictures: Sequence[Picture]) -> int:
+    """How many files hold them."""
+    return -(-len(pictures) // PART_SIZE)
+
+
 def digest(pictures: Sequence[Picture]) -> str:
     """Changes when other pictures are listed, or they are listed in another order."""
     names = json.dumps([picture.name for picture in pictures])
@@ -144,7 +156,7 @@ def digest(pictures: Sequence[Picture]) -> str:
 def prepare(
     out: Path,
     pictures: Sequence[Picture],
-    predictor: SilhouettePredictor,
+    predictor: LooksForPeople,
     body: BodyPredictor,
     side: int,
     batch_size: int,
@@ -199,7 +211,7 @@ def _measured_truth(body: BodyPredictor, subject: ShaderSubject) -> tuple[Shader
 
 def _looked_at(
     pictures: Sequence[Picture],
-    predictor: SilhouettePredictor,
+    predictor: LooksForPeople,
     subject_truth: Callable[[ShaderSubject], tuple[ShaderTruth, np.ndarray]],
     side: int,
     batch_size: int,
@@ -218,13 +230,16 @@ def _looked_at(
                 yield picture, None
                 continue
             truth, stature = subject_truth(picture.subject)
-            yield picture, stored(
-                dressed[..., :3],
-                result.confidence,
-                masks,
-                person,
-                (truth, picture.frame, stature),
-                side,
+            yield (
+                picture,
+                stored(
+                    dressed[..., :3],
+                    result.confidence,
+                    masks,
+                    person,
+                    (truth, picture.frame, stature),
+                    side,
+                ),
             )
 
 
@@ -286,4 +301,3 @@ def scaled_points(points: np.ndarray, scale: np.ndarray) -> np.ndarray:
     """Points (K, 3) whose x and y are multiplied by `scale` (2,)."""
     moved: np.ndarray = points * np.append(scale, 1).astype(np.float32)
     return moved
-

@@ -5,12 +5,13 @@ import pytest
 
 from model.body.predictor import BodyPredictor
 from tests.training.reconstruction.people_world import (
+    KnowingNetwork,
     write_body,
     write_people,
     write_silhouette_network,
 )
 from training.reconstruction import preparing
-from training.reconstruction.stored_people import StoredPeople
+from training.reconstruction.stored_people import StoredPeople, claim
 
 
 @pytest.fixture(scope="session")
@@ -36,18 +37,22 @@ def prepare_arguments(*words: object) -> argparse.Namespace:
     return parser.parse_args([*map(str, words)])
 
 
+def prepare_folder(folder: Path, out: Path, body: BodyPredictor, network: KnowingNetwork) -> Path:
+    """What `data reconstruction` stores of a folder, without a network to load."""
+    pictures = preparing.list_pictures([folder])
+    claim(out, {"num_parts": preparing.num_parts(pictures), "silhouette": "c0ffee"})
+    preparing.prepare(out, pictures, network, body, 48, 4)
+    return out
+
+
 @pytest.fixture(scope="session")
 def prepared(
-    people_folder: Path,
-    silhouette_path: Path,
-    body_path: Path,
-    tmp_path_factory: pytest.TempPathFactory,
+    people_folder: Path, tiny_body: BodyPredictor, tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
-    """What `data reconstruction` stores of `people_folder`."""
+    """What is stored of `people_folder`; in one picture the network missed the person."""
     out = tmp_path_factory.mktemp("prepared") / "prepared"
-    words = ("--data", people_folder, "--silhouette", silhouette_path, "--out", out)
-    assert preparing.run(prepare_arguments(*words, "--body", body_path, "--side", 48)) == 0
-    return out
+    network = KnowingNetwork(people_folder, frozenset({("maleBatch001/0001", 1)}))
+    return prepare_folder(people_folder, out, tiny_body, network)
 
 
 @pytest.fixture(scope="session")
