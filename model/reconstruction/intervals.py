@@ -31,7 +31,7 @@ LEAST_WIDTH = 1e-3
 
 
 @dataclass(frozen=True)
-class Evidence:
+class Circumstances:
     """What the bounds of one person's measurements depend on."""
 
     deviations: Float[np.ndarray, "M"]  # noqa: F821
@@ -63,7 +63,7 @@ class IntervalParameters:
         ValueError: The shapes do not fit each other.
     """
 
-    edges: Float[np.ndarray, "G-1"]
+    edges: Float[np.ndarray, "G-1"]  # noqa: F821
     """Ascending looseness between the groups."""
     low: Float[np.ndarray, "W M F"]
     """Coefficients of how far below the value the lower bound is."""
@@ -89,16 +89,16 @@ class IntervalParameters:
     def bounds(
         self,
         values: Float[np.ndarray, "M"],  # noqa: F821
-        evidence: Evidence,
+        about: Circumstances,
     ) -> tuple[Float[np.ndarray, "M"], Float[np.ndarray, "M"]]:  # noqa: F821
         """The interval of each measurement. It holds the value, and its lower end is positive.
 
         Args:
             values: Estimated.
-            evidence: About the same person.
+            about: The same person.
         """
-        low, high = self.uncalibrated(values, evidence)
-        move = self.widening[evidence.known, self.group(evidence.looseness)] * (high - low)
+        low, high = self.uncalibrated(values, about)
+        move = self.widening[about.known, self.group(about.looseness)] * (high - low)
         least = LEAST_WIDTH * values
         return (
             np.clip(low - move, np.minimum(least, values), values),
@@ -108,17 +108,17 @@ class IntervalParameters:
     def uncalibrated(
         self,
         values: Float[np.ndarray, "M"],  # noqa: F821
-        evidence: Evidence,
+        about: Circumstances,
     ) -> tuple[Float[np.ndarray, "M"], Float[np.ndarray, "M"]]:  # noqa: F821
         """The bounds before they are widened, at least `LEAST_WIDTH` apart.
 
         Args:
             values: Estimated.
-            evidence: About the same person.
+            about: The same person.
         """
-        features = evidence.features
-        low = values - (self.low[evidence.known] * features).sum(axis=1)
-        high = values + (self.high[evidence.known] * features).sum(axis=1)
+        features = about.features
+        low = values - (self.low[about.known] * features).sum(axis=1)
+        high = values + (self.high[about.known] * features).sum(axis=1)
         lacking = np.maximum(LEAST_WIDTH * np.abs(values) - (high - low), 0) / 2
         return low - lacking, high + lacking
 
