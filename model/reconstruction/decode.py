@@ -9,7 +9,7 @@ B batch, N betas, J joints, V vertices.
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from model.body.rotation import rotation_6d_to_matrix
@@ -29,6 +29,15 @@ class Cameras:
     """x, y where the camera looks: the middle of the picture."""
     crop_centre: Float[Tensor, "B 2"]
     crop_side: Float[Tensor, "B"]  # noqa: F821
+
+    def of(self, photos: Int[Tensor, "P"]) -> "Cameras":  # noqa: F821
+        """Of some of the photos."""
+        return Cameras(
+            self.focal[photos],
+            self.centre[photos],
+            self.crop_centre[photos],
+            self.crop_side[photos],
+        )
 
     def project(self, points: Float[Tensor, "B N 3"]) -> Float[Tensor, "B N 2"]:
         """Points in the camera's axes -> pixels of the picture."""
