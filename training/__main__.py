@@ -11,9 +11,10 @@ from training.body.capability import CAPABILITY as BODY
 from training.capability import Command, Leaf
 from training.clothing.capability import CAPABILITY as CLOTHING
 from training.engine.process_settings import flush_denormals, keep_freed_memory
+from training.reconstruction.capability import CAPABILITY as RECONSTRUCTION
 from training.silhouette.capability import CAPABILITY as SILHOUETTE
 
-CAPABILITIES = (SILHOUETTE, CLOTHING, BODY)
+CAPABILITIES = (SILHOUETTE, CLOTHING, BODY, RECONSTRUCTION)
 SHARED: dict[str, dict[str, Command]] = {
     "assets": {
         "smpl": Command("training.assets.smpl", "convert a licensed SMPL pickle"),
@@ -41,6 +42,7 @@ SUMMARIES = {
     "fit": "train a network",
     "evaluate": "measure a checkpoint on held-out data",
     "compare": "train several networks alike",
+    "calibrate": "calibrate what a checkpoint says of its own errors",
     "average": "average the weights of checkpoints",
     "balance": "raise the probability of rare labels",
     "export": "write a network for other runtimes",

@@ -11,11 +11,12 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from tqdm import tqdm
 
+from model.body.asset import load_asset
 from model.body.predictor import BodyPredictor
 from model.checkpoint import load_header
 from model.errors import InvalidInputError
@@ -28,6 +29,7 @@ from training.datasets.shader_truth import ShaderTruth, read_truth
 from training.datasets.shrinking import shrink
 from training.engine.precision import pick_device
 from training.reconstruction.baselines import HEIGHT, MASS, t_pose
+from training.reconstruction.regressor_file import KEYPOINTS_FILE, write_keypoints
 from training.reconstruction.stored_people import (
     PART_SIZE,
     Part,
@@ -39,7 +41,7 @@ from training.reconstruction.stored_people import (
     write_part,
 )
 from training.reconstruction.truth import looseness, truth_of
-from training.synthetic.export import DEFAULT_ASSET
+from training.synthetic.export import DEFAULT_ASSET, SETTINGS_FILE
 
 FORMAT = 1
 """Raised when the same settings would give other numbers."""
@@ -113,9 +115,12 @@ def run(args: argparse.Namespace) -> int:
         "pictures": digest(pictures),
         "side": args.side,
         "num_parts": num_parts(pictures),
+        **origins(args.data),
     }
     claim(args.out, settings)
     body = BodyPredictor.from_checkpoint(args.body)
+    if not (args.out / KEYPOINTS_FILE).exists():
+        write_keypoints(args.out, load_asset(args.body)[1])
     kept, missed = prepare(args.out, pictures, predictor, body, args.side, args.batch_size)
     print(
         f"{args.out}: {kept:,} pictures of {len({p.subject.folder for p in pictures}):,} subjects; "
@@ -140,6 +145,20 @@ def list_pictures(folders: Sequence[Path]) -> list[Picture]:
     if not found:
         raise InvalidInputError(f"no frame in {', '.join(map(str, folders))}")
     return found
+
+
+def origins(folders: Sequence[Path]) -> dict[str, Any]:
+    """Where rendered people come from: seeds, and whether any pose is from motion capture.
+
+    Args:
+        folders: That `data synth` wrote; of others nothing is known.
+    """
+    records = [folder / SETTINGS_FILE for folder in folders]
+    settings = [json.loads(record.read_text()) for record in records if record.is_file()]
+    return {
+        "seeds": sorted({one["seed"] for one in settings}),
+        "recorded_poses": any(one.get("poses") for one in settings),
+    }
 
 
 def num_parts(pictures: Sequence[Picture]) -> int:

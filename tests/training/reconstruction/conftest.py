@@ -4,13 +4,21 @@ from pathlib import Path
 import pytest
 
 from model.body.predictor import BodyPredictor
+from model.checkpoint import load_header
+from model.reconstruction.network import ReconstructionConfig
 from tests.training.reconstruction.people_world import (
+    OF_COCO,
     KnowingNetwork,
     write_body,
     write_people,
     write_silhouette_network,
 )
+from training.engine.batches import Stage
+from training.engine.loop import Routine
+from training.engine.optimisation import Optimisation
 from training.reconstruction import preparing
+from training.reconstruction.recipe import DataRecipe, ReconstructionRecipe
+from training.reconstruction.regressor_file import save_keypoints
 from training.reconstruction.stored_people import StoredPeople, claim
 
 
@@ -37,24 +45,51 @@ def prepare_arguments(*words: object) -> argparse.Namespace:
     return parser.parse_args([*map(str, words)])
 
 
-def prepare_folder(folder: Path, out: Path, body: BodyPredictor, network: KnowingNetwork) -> Path:
+def prepare_folder(
+    folder: Path, out: Path, body: BodyPredictor, network: KnowingNetwork, body_digest: str = ""
+) -> Path:
     """What `data reconstruction` stores of a folder, without a network to load."""
     pictures = preparing.list_pictures([folder])
-    claim(out, {"num_parts": preparing.num_parts(pictures), "silhouette": "c0ffee"})
+    settings = {
+        "num_parts": preparing.num_parts(pictures),
+        "silhouette": "c0ffee",
+        "body": body_digest,
+        "seeds": [3],
+        "recorded_poses": True,
+    }
+    claim(out, settings)
+    save_keypoints(out, body.smpl.J_regressor.numpy()[OF_COCO])
     preparing.prepare(out, pictures, network, body, 48, 4)
     return out
 
 
 @pytest.fixture(scope="session")
 def prepared(
-    people_folder: Path, tiny_body: BodyPredictor, tmp_path_factory: pytest.TempPathFactory
+    people_folder: Path,
+    tiny_body: BodyPredictor,
+    body_path: Path,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Path:
     """What is stored of `people_folder`; in one picture the network missed the person."""
     out = tmp_path_factory.mktemp("prepared") / "prepared"
     network = KnowingNetwork(people_folder, frozenset({("maleBatch001/0001", 1)}))
-    return prepare_folder(people_folder, out, tiny_body, network)
+    return prepare_folder(people_folder, out, tiny_body, network, load_header(body_path).sha256)
 
 
 @pytest.fixture(scope="session")
 def stored(prepared: Path) -> StoredPeople:
     return StoredPeople.open([prepared])
+
+
+@pytest.fixture
+def recipe(prepared: Path, body_path: Path) -> ReconstructionRecipe:
+    return ReconstructionRecipe(
+        stages=(Stage(image_size=32, steps=2, batch_size=4), Stage(32, steps=2, batch_size=2)),
+        network=ReconstructionConfig(
+            variant=-1, widths=(8, 16), grid=2, cell_width=8, hidden_width=32
+        ),
+        data=DataRecipe(people=(str(prepared),), body=str(body_path), validation_fraction=0.5),
+        num_vertices=40,
+        optimisation=Optimisation(warmup_steps=1, average_decay=0.0),
+        routine=Routine(num_workers=0),
+    )
