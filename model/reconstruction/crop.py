@@ -9,13 +9,17 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Float32, UInt8
 from torch import Tensor
 
 MARGIN = 1.2
 """Side of the square over the longer side of the person's box."""
 LEAST_SIDE = 8
 """Pixels of the picture. Of a smaller person the square shows more."""
+
+LEAST_KEYPOINTS = 3
+BEYOND = 0.09
+"""How far a body reaches beyond its keypoints, over their larger extent."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +91,28 @@ class Crop:
     def inside(self, height: int, width: int) -> Float[Tensor, "1 1 S S"]:
         """1 where the picture is, 0 beyond it, between on its edge."""
         return self.of(torch.ones(1, 1, height, width), 0.0)
+
+
+def box_around(
+    keypoints: Float[np.ndarray, "K 3"], size: tuple[int, int]
+) -> Float32[np.ndarray, "4"] | None:
+    """A box for a person of whom keypoints are all that is known; None with fewer than three.
+
+    Args:
+        keypoints: x, y in pixels, and a score, 0 where there is none.
+        size: (height, width) of the picture, which the box ends at.
+    """
+    height, width = size
+    x, y, score = keypoints.T
+    seen = (score > 0) & (x >= 0) & (y >= 0) & (x <= width) & (y <= height)
+    if seen.sum() < LEAST_KEYPOINTS:
+        return None
+    points = keypoints[seen, :2]
+    low, high = points.min(axis=0), points.max(axis=0)
+    # The head rises above the eyes, and hands and feet end beyond wrists and ankles.
+    margin = max(BEYOND * float((high - low).max()), 1.0)
+    limits = np.array([width, height, width, height])
+    return np.concatenate([low - margin, high + margin]).clip(0, limits).astype(np.float32)
 
 
 def focal_length(size: tuple[int, int], field_of_view_deg: float) -> float:

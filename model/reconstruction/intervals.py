@@ -9,7 +9,7 @@ Johnson, Leeb, Adaptive, Distribution-Free Prediction Intervals for Deep Network
 (widening relative to the distance); Sesia, Candès, A comparison of some conformal quantile
 regression methods, Stat 2020.
 
-B people, M measurements, F features, G groups, W combinations of known sizes.
+B people, M measurements, F features, E edges between G = E + 1 groups, W combinations of known sizes.
 """
 
 from dataclasses import dataclass
@@ -63,7 +63,7 @@ class IntervalParameters:
         ValueError: The shapes do not fit each other.
     """
 
-    edges: Float[np.ndarray, "G-1"]  # noqa: F821
+    edges: Float[np.ndarray, "E"]  # noqa: F821
     """Ascending looseness between the groups."""
     low: Float[np.ndarray, "W M F"]
     """Coefficients of how far below the value the lower bound is."""

@@ -23,7 +23,7 @@ from model.reconstruction.gaussian import ShapeGaussian, seen_in_part
 from model.reconstruction.inputs import PersonView, preprocess
 from model.reconstruction.known_size import BodySize
 from model.reconstruction.measuring import ShapeTape, measured_people
-from model.reconstruction.network import LAYERS, Estimates, NetworkInput
+from model.reconstruction.network import LAYERS, NUM_KEYPOINTS, Estimates, NetworkInput
 from model.reconstruction.observations import Observed, observe
 from model.reconstruction.refine import NUM_POINTS, Fit, Refiner, spread_vertices
 from model.reconstruction.result import Reconstruction
@@ -128,6 +128,19 @@ class ReconstructionPredictor:
             return cls(regressor, body, device)
         except ValueError as error:
             raise CheckpointError(f"{path.name} cannot be served: {error}") from error
+
+    def example(self) -> ReconstructionItem:
+        """An item that everything is needed for."""
+        side = self.input_size
+        keypoints = np.full((NUM_KEYPOINTS, 3), side / 2, np.float32)
+        keypoints[:, 2] = 1
+        view = PersonView(
+            np.zeros((side, side, 3), np.uint8),
+            np.array([0, 0, side, side], np.float32),
+            keypoints,
+            np.zeros((side, side), np.float32),
+        )
+        return ReconstructionItem((view,))
 
     def predict_batch(
         self, items: Sequence[ReconstructionItem]
