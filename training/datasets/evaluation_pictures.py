@@ -163,34 +163,34 @@ class SyntheticPeople:
 
 
 class LabelledStreetPhotos:
-    """Photos of a split of Clothing Co-Parsing."""
+    """Photos of a split of Clothing Co-Parsing, or of several."""
 
-    def __init__(self, dataset: LabelledPhotos, split: Split) -> None:
-        """List those of a split.
+    def __init__(self, dataset: LabelledPhotos, *splits: Split) -> None:
+        """List those of the splits.
 
         Raises:
-            InvalidInputError: The split has none.
+            InvalidInputError: The splits have none.
         """
         self.dataset = dataset
-        self._numbers = dataset.numbers_of(split)
-        if not self._numbers:
-            raise InvalidInputError(f"no {split} photo in {dataset.root}")
+        self.numbers = tuple(sorted(n for split in splits for n in dataset.numbers_of(split)))
+        if not self.numbers:
+            raise InvalidInputError(f"no {' or '.join(splits)} photo in {dataset.root}")
 
     def __len__(self) -> int:
-        return len(self._numbers)
+        return len(self.numbers)
 
     def key(self, index: int) -> str:
         """The photo's number."""
-        return f"ccp/{self._numbers[index]:04d}"
+        return f"ccp/{self.numbers[index]:04d}"
 
     def stamp(self, index: int) -> str:
         """Sizes and modification times of the photo and its labels."""
-        number = self._numbers[index]
+        number = self.numbers[index]
         return file_stamp(self.dataset.photo_path(number), self.dataset.labels_path(number))
 
     def __getitem__(self, index: int) -> CcpPhoto:
         """Decode one photo and its labels."""
-        return self.dataset.read(self._numbers[index])
+        return self.dataset.read(self.numbers[index])
 
 
 class PhotosWithMasks:

@@ -2,7 +2,8 @@
 
     cam01/0000.jpg ... cam04/0048.jpg
     truth.npz    `frames` (F) file names; `truth` (F, 33, 3), MediaPipe's landmarks in metres, NaN
-                 where views disagree; `R` (4, 3, 3), `t` (4, 3), `K` (4, 3, 3):
+                 where views disagree; `world` (F, 4, 33, 3), what MediaPipe says of each view in
+                 metres, y down, z away from the camera; `R` (4, 3, 3), `t` (4, 3), `K` (4, 3, 3):
                  x_camera = R x + t, y down, z forward
 
 Photos from the demonstration of the package pose2sim (BSD-3-Clause). To measure on only.
@@ -31,6 +32,17 @@ class PersonView(NamedTuple):
     """(17, 3) float32, as in `training.photos.coco_keypoints`; 1 is known, 0 unknown."""
 
 
+class JointView(NamedTuple):
+    """A picture of somebody whose joints are known in three dimensions."""
+
+    image: np.ndarray
+    """(H, W, 3) uint8 RGB."""
+    joints: np.ndarray
+    """(33, 3) MediaPipe's landmarks in the camera's axes, in metres; NaN where not known."""
+    mediapipe: np.ndarray
+    """(33, 3) what MediaPipe alone says of them, in metres, about the hips."""
+
+
 @dataclass(frozen=True)
 class CalibratedViews:
     """Every camera's pictures, camera by camera."""
@@ -39,6 +51,8 @@ class CalibratedViews:
     frames: tuple[str, ...]
     keypoints: np.ndarray
     """(4, F, 17, 3) float32, as in `PersonView`."""
+    landmarks: np.ndarray
+    """(4, F, 33, 3) in the cameras' axes, in metres; NaN where not known."""
 
     @classmethod
     def open(cls, root: Path) -> "CalibratedViews":
@@ -62,7 +76,7 @@ class CalibratedViews:
         known = np.isfinite(points).all(-1)
         landmarks = np.concatenate([np.nan_to_num(points), known[..., None]], -1)
         keypoints = [[coco_of_mediapipe(frame) for frame in camera] for camera in landmarks]
-        return cls(root, tuple(map(str, frames)), np.array(keypoints, np.float32))
+        return cls(root, tuple(map(str, frames)), np.array(keypoints, np.float32), before)
 
     def __len__(self) -> int:
         return int(self.keypoints.shape[0]) * len(self.frames)
@@ -79,5 +93,26 @@ class CalibratedViews:
             InvalidInputError: It cannot be read.
         """
         camera, frame = divmod(index, len(self.frames))
-        image = read_photo(self.root / f"cam{camera + 1:02d}" / self.frames[frame])
-        return PersonView(image, self.keypoints[camera, frame])
+        return PersonView(read_photo(self.picture_path(index)), self.keypoints[camera, frame])
+
+    def joints(self, index: int) -> JointView:
+        """Decode one picture, with joints in three dimensions.
+
+        Raises:
+            FileNotFoundError: It is not there.
+            InvalidInputError: It, or what MediaPipe says of it, cannot be read.
+        """
+        camera, frame = divmod(index, len(self.frames))
+        path = self.root / "truth.npz"
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                world = file["world"]
+        except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+            raise InvalidInputError(f"{path} cannot be read: {error}") from error
+        image = read_photo(self.picture_path(index))
+        return JointView(image, self.landmarks[camera, frame], world[frame, camera])
+
+    def picture_path(self, index: int) -> Path:
+        """The file of a picture."""
+        camera, frame = divmod(index, len(self.frames))
+        return self.root / f"cam{camera + 1:02d}" / self.frames[frame]

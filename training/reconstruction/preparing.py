@@ -11,7 +11,7 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from tqdm import tqdm
@@ -29,6 +29,7 @@ from training.datasets.shader_truth import ShaderTruth, read_truth
 from training.datasets.shrinking import shrink
 from training.engine.precision import pick_device
 from training.reconstruction.baselines import HEIGHT, MASS, t_pose
+from training.reconstruction.origins import origins
 from training.reconstruction.regressor_file import KEYPOINTS_FILE, write_keypoints
 from training.reconstruction.stored_people import (
     PART_SIZE,
@@ -41,7 +42,7 @@ from training.reconstruction.stored_people import (
     write_part,
 )
 from training.reconstruction.truth import looseness, truth_of
-from training.synthetic.export import DEFAULT_ASSET, SETTINGS_FILE
+from training.synthetic.export import DEFAULT_ASSET
 
 FORMAT = 1
 """Raised when the same settings would give other numbers."""
@@ -145,20 +146,6 @@ def list_pictures(folders: Sequence[Path]) -> list[Picture]:
     if not found:
         raise InvalidInputError(f"no frame in {', '.join(map(str, folders))}")
     return found
-
-
-def origins(folders: Sequence[Path]) -> dict[str, Any]:
-    """Where rendered people come from: seeds, and whether any pose is from motion capture.
-
-    Args:
-        folders: That `data synth` wrote; of others nothing is known.
-    """
-    records = [folder / SETTINGS_FILE for folder in folders]
-    settings = [json.loads(record.read_text()) for record in records if record.is_file()]
-    return {
-        "seeds": sorted({one["seed"] for one in settings}),
-        "recorded_poses": any(one.get("poses") for one in settings),
-    }
 
 
 def num_parts(pictures: Sequence[Picture]) -> int:

@@ -34,6 +34,7 @@ from training.reconstruction.data import (
 from training.reconstruction.initial_weights import load_encoder, typical_rotations
 from training.reconstruction.judging import judge_bodies
 from training.reconstruction.losses import body_losses
+from training.reconstruction.origins import in_words
 from training.reconstruction.recipe import ReconstructionRecipe
 from training.reconstruction.reduced_body import reduced_asset
 from training.reconstruction.regressor_file import read_keypoints, save_trained
@@ -164,14 +165,7 @@ def describe_data(recipe: ReconstructionRecipe) -> str:
         InvalidInputError: Its settings cannot be read.
     """
     settings = [read_settings(Path(folder)) for folder in recipe.data.people]
-    seeds = sorted({str(seed) for one in settings for seed in one["seeds"]})
-    networks = sorted({one["silhouette"][:12] for one in settings})
-    people = f"rendered people of `data synth` (seeds {', '.join(seeds) or 'unknown'})"
-    recorded = any(one["recorded_poses"] for one in settings)
-    if recorded:
-        people += ", half of them in poses of the CMU Graphics Lab Motion Capture Database"
-    seen = f"as the silhouette network {', '.join(networks)} sees them"
-    return f"{people}, {seen}{INITIAL_WEIGHTS[recipe.weights]}"
+    return in_words(settings) + INITIAL_WEIGHTS[recipe.weights]
 
 
 def configure_data(parser: argparse.ArgumentParser) -> None:

@@ -78,12 +78,19 @@ class WorstSheet(NamedTuple):
     """Pictures of a sample and its prediction, each (H, W, 3) uint8."""
     finish: Callable[[Image.Image], Image.Image] = lambda sheet: sheet
     """What else the sheet needs, such as a legend."""
+    most: int = 10
+    """Samples on it."""
 
-    def worst(self, scored: Sequence[Scored], most: int = 10) -> list[Scored]:
+    def worst(self, scored: Sequence[Scored]) -> list[Scored]:
         """The lowest first."""
         qualities = [self.quality(one.score) for one in scored]
         ranked = [place for place, quality in enumerate(qualities) if math.isfinite(quality)]
-        return [scored[place] for place in sorted(ranked, key=qualities.__getitem__)[:most]]
+        return [scored[place] for place in sorted(ranked, key=qualities.__getitem__)[: self.most]]
+
+
+def ask_by_pictures(predictor: Predictor, items: Sequence[Pictured]) -> Sequence[Any]:
+    """A prediction for each item, from its picture alone."""
+    return predictor.predict_batch([item.image for item in items])
 
 
 @dataclass(frozen=True)
@@ -101,10 +108,12 @@ class SampleSet(Generic[Item]):
     report: Callable[[Sequence[Scored]], dict[str, Any]]
     """Numbers over all of them."""
     sheet: WorstSheet | None = None
+    ask: Callable[[Any, Sequence[Item]], Sequence[Any]] = ask_by_pictures
+    """A prediction for each item, from a predictor and the items."""
 
     def measure(
         self,
-        predictor: Predictor,
+        predictor: Any,
         indices: Sequence[int],
         results: PartialResults,
         batch_size: int,
@@ -128,7 +137,7 @@ class SampleSet(Generic[Item]):
         with tqdm(total=len(indices), initial=done, desc=self.description, unit="picture") as bar:
             items_of = read_ahead(samples.__getitem__, batches)
             for batch, items in zip(batches, items_of, strict=True):
-                predictions = predictor.predict_batch([item.image for item in items])
+                predictions = self.ask(predictor, items)
                 for index, item, prediction in zip(batch, items, predictions, strict=True):
                     content = scores.dump_python(self.score(item, prediction), mode="json")
                     results.append(samples.key(index), stamps[index], content)
@@ -150,12 +159,12 @@ class SampleSet(Generic[Item]):
             found.append(Scored(index, key, scores.validate_python(content)))
         return found
 
-    def worst_sheet(self, predictor: Predictor, scored: Sequence[Scored]) -> Image.Image:
+    def worst_sheet(self, predictor: Any, scored: Sequence[Scored]) -> Image.Image:
         """Contact sheet of the samples with the lowest scores."""
         assert self.sheet is not None
         tiles = []
         for one in self.sheet.worst(scored):
             item = self.samples[one.number]
-            (prediction,) = predictor.predict_batch([item.image])
+            (prediction,) = self.ask(predictor, [item])
             tiles.append(Tile(self.sheet.caption(one), self.sheet.panels(item, prediction)))
         return self.sheet.finish(contact_sheet(tiles))
