@@ -22,7 +22,7 @@ def test_independent_photos_are_fused_as_one_look_at_all_of_them() -> None:
     # Bayes with all observations at once: their precisions and the prior's add up.
     precision = 1 + sum(1 / std**2 for std in stds)
     pulls = sum(one.mean * (1 + 1 / std**2) for one, std in zip(found, stds, strict=True))
-    together = fused(found, error_correlation=0)
+    together = fused(found, error_correlation=0.0)
     np.testing.assert_allclose(together.mean, pulls / precision)
     np.testing.assert_allclose(together.covariance, np.eye(3) / precision)
 
@@ -35,7 +35,7 @@ def test_a_photo_alone_stays_what_it_is() -> None:
 @pytest.mark.parametrize("count", [2, 5])
 def test_photos_whose_errors_are_the_same_say_no_more_than_one(count: int) -> None:
     one = ShapeGaussian(np.array([0.3, -1.0]), np.array([[0.2, 0.05], [0.05, 0.4]]))
-    together = fused([one] * count, error_correlation=1)
+    together = fused([one] * count, error_correlation=1.0)
     np.testing.assert_allclose(together.mean, one.mean)
     np.testing.assert_allclose(together.covariance, one.covariance)
 

@@ -100,7 +100,6 @@ def test_photos_of_one_person_that_disagree_about_the_height_are_refused(
     ("changes", "words"),
     [
         ({"confidence": None}, "without a confidence map"),
-        ({"confidence": np.zeros((3, 4), np.float32)}, "of the picture's size"),
         ({"box": np.array([0, 0, np.nan, 4], np.float32)}, "not finite"),
         ({"box": np.array([9, 0, 9, 4], np.float32)}, "is empty"),
         ({"keypoints": np.full((17, 3), np.inf, np.float32)}, "not finite"),
