@@ -146,6 +146,8 @@ def tiny_regressor(tiny_body: BodyPredictor) -> Regressor:
     network = ReconstructionNetwork(config).eval()
     with torch.no_grad():
         network.results.weight.normal_(0, 0.05)
+        # Deviations of about a third of a beta.
+        network.results.bias[config.num_betas : 2 * config.num_betas] = -1.5
     # Keypoints are the vertices that are nearest to the joints of their names.
     template = tiny_body.smpl.v_template
     joints = dict(

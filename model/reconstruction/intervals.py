@@ -9,7 +9,8 @@ Johnson, Leeb, Adaptive, Distribution-Free Prediction Intervals for Deep Network
 (widening relative to the distance); Sesia, Candès, A comparison of some conformal quantile
 regression methods, Stat 2020.
 
-B people, M measurements, F features, E edges between G = E + 1 groups, W combinations of known sizes.
+B people, M measurements, F features, E edges between G = E + 1 groups, W combinations of known
+sizes.
 """
 
 from dataclasses import dataclass
