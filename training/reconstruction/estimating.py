@@ -104,12 +104,19 @@ class Estimator:
 
 
 def body_of(path: Path, regressor: Regressor) -> Path:
-    """Where the body asset of a regressor's checkpoint is: beside it, or where its recipe says."""
+    """Where the body asset of a regressor's checkpoint is: beside it, or where its recipe says.
+
+    Raises:
+        CheckpointError: There is none beside it, and no recipe.
+    """
     beside = path.with_name(BODY_FILE)
     if beside.is_file():
         return beside
     assert regressor.header is not None
-    return Path(regressor.header.lineage[-1].recipe["data"]["body"])
+    recipes = [part.recipe for part in regressor.header.lineage if "data" in part.recipe]
+    if not recipes:
+        raise CheckpointError(f"{path.name} needs {BODY_FILE} beside it; there is none")
+    return Path(recipes[-1]["data"]["body"])
 
 
 class _OnAnyPicture(nn.Module):

@@ -177,14 +177,14 @@ def _bins(
     values: np.ndarray,
     bounds: Mapping[str, float],
     side: Any,
-) -> list[dict[str, Any]]:
-    """A row for each bin with pictures."""
-    found = []
+) -> dict[str, dict[str, Any]]:
+    """Of each bin with pictures, by its name."""
+    found = {}
     for name, chosen in _groups(values, bounds, side).items():
         places = np.flatnonzero(chosen)
         own = {who: [row[place] for place in places] for who, row in rows.items()}
         errors = summary(own, [people[place] for place in places])
-        found.append({"name": name, "pictures": len(places), "scores": errors})
+        found[name] = {"pictures": len(places), "scores": errors}
     return found
 
 

@@ -56,8 +56,8 @@ def people_table(report: Report) -> Table:
 def bin_table(report: Report, name: str, words: str) -> Table:
     """Errors in each bin."""
     rows = [
-        [one["name"], str(one["pictures"]), who, *_cells(one["scores"][who])]
-        for one in report[name]
+        [bin_name, str(one["pictures"]), who, *_cells(one["scores"][who])]
+        for bin_name, one in report[name].items()
         for who in _BIN_ROWS
         if who in one["scores"]
     ]
@@ -87,8 +87,8 @@ def charts(report: Report, found: Found) -> dict[str, Figure]:  # noqa: ARG001
     for axes, error in zip(figure.subplots(1, 2), ("pve_t_sc", "waist"), strict=True):
         bars = {
             who: {
-                one["name"]: one["scores"][who]["mean"][error]
-                for one in report["by_looseness"]
+                name: one["scores"][who]["mean"][error]
+                for name, one in report["by_looseness"].items()
                 if who in one["scores"]
             }
             for who in _BIN_ROWS

