@@ -5,7 +5,7 @@ the regressor finds, and its vertex errors against the true body in T-pose. No t
 but to compare with.
 
     OUT/results.csv, results_batch_summary.csv, gaps.csv    tables, as of `evaluate body`
-    OUT/bodies-NN.png                                       photo, weighted photo, mesh; truth, found
+    OUT/bodies-NN.png                                      photo, weighted, mesh; truth, found
 """
 
 import argparse

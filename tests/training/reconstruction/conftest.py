@@ -27,7 +27,6 @@ from training.reconstruction.regressor_file import normal_intervals, save_keypoi
 from training.reconstruction.stored_people import StoredPeople, claim
 from training.reconstruction.task import set_typical_pose
 
-
 TINY = ReconstructionConfig(variant=-1, widths=(8, 16), grid=2, cell_width=8, hidden_width=32)
 
 
