@@ -86,7 +86,7 @@ def refuse_learned(checkpoint: Path, folders: Sequence[Path]) -> None:
     Raises:
         InvalidInputError: The folders hold people of a seed that it learned from.
     """
-    lineage = load_header(checkpoint, ARCHITECTURE).lineage
+    lineage = load_header(checkpoint).lineage
     learned = {seed for part in lineage for seed in told_seeds(part.data)}
     for folder in folders:
         for seed in map(str, read_settings(folder)["seeds"]):

@@ -11,7 +11,7 @@ import numpy as np
 
 from model.body.predictor import BodyPredictor
 from model.reconstruction.fusion import fused
-from model.reconstruction.gaussian import ShapeGaussian
+from model.reconstruction.gaussian import ShapeGaussian, seen_in_part
 from training.reconstruction.baselines import BASELINES, guesses, t_pose
 from training.reconstruction.metrics import NAMES, ShapeErrors, TPose, shape_errors
 from training.reconstruction.people_scores import Guess, Intervals, PersonScore
@@ -113,7 +113,11 @@ class PeopleReport:
         found = []
         for number, truth in enumerate(truths):
             own = [score for score, of in zip(scores, of_picture, strict=True) if of == number]
-            shapes = [ShapeGaussian.independent(one.betas, one.log_variance) for one in own]
+            # As the predictor does.
+            shapes = [
+                seen_in_part(ShapeGaussian.independent(one.betas, one.log_variance), one.seen)
+                for one in own
+            ]
             betas = fused(shapes, self._correlation).mean
             found.append(shape_errors(t_pose(self._body, betas), truth))
         return found

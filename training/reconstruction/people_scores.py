@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from model.body.predictor import BodyParameters, BodyPredictor
+from model.reconstruction.evidence import share_seen
 from model.reconstruction.predictor import ReconstructionItem
 from model.reconstruction.result import Reconstruction
 from training.datasets.evaluation_pictures import azimuth_deg
@@ -58,6 +59,8 @@ class PersonScore(NamedTuple):
     log_variance: Floats
     """(N,) of them."""
     true_betas: Floats
+    seen: float
+    """Share of the body that the picture shows, in [0, 1]."""
     intervals: Intervals
     """From the photo alone."""
     known_intervals: Intervals
@@ -198,6 +201,7 @@ class PersonScorer:
             betas=sight.alone.betas,
             log_variance=sight.alone.log_variance,
             true_betas=person.betas.astype(np.float64),
+            seen=share_seen(person.found),
             intervals=_intervals(sight.plain),
             known_intervals=_intervals(sight.known),
             looseness=float(person.looseness[0]),

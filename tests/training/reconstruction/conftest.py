@@ -147,8 +147,8 @@ def write_regressor(
 def test_people(
     tiny_body: BodyPredictor, body_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
-    """Prepared people of another seed: five subjects with two frames each."""
+    """Prepared people of another seed: four subjects with two frames each."""
     root = tmp_path_factory.mktemp("test-people")
-    people = write_people(root / "people", tiny_body, 5, seed=7)
+    people = write_people(root / "people", tiny_body, 4, seed=7)
     digest = load_header(body_path).sha256
     return prepare_folder(people, root / "prepared", tiny_body, KnowingNetwork(people), digest, 8)

@@ -59,7 +59,7 @@ def dressed(
 
 @pytest.fixture(scope="module")
 def people_set(test_people: Path, estimator: Estimator, dressed: Path) -> SampleSet:
-    looks = Looks(refine=True, dressed=Estimator.from_checkpoint(dressed, CPU))
+    looks = Looks(dressed=Estimator.from_checkpoint(dressed, CPU))
     return rendered_people([test_people], estimator, looks)
 
 
@@ -107,9 +107,9 @@ def test_who_knows_the_height_has_the_height(scored: list[Scored]) -> None:
 
 def test_every_way_has_a_row_and_baselines_too(report: dict) -> None:
     rows = report["people"]
-    assert {ALONE, KNOWN, REFINED, FUSED, DRESSED, "mean body", "height and weight"} <= set(rows)
-    assert report["people_pictures"] == 10
-    assert report["people_persons"] == 5
+    assert {ALONE, KNOWN, FUSED, DRESSED, "mean body", "height and weight"} <= set(rows)
+    assert REFINED not in rows  # was not asked for
+    assert (report["people_pictures"], report["people_persons"]) == (8, 4)
     assert report["people_seeds"] == [8]
     mean = rows[ALONE]["mean"]
     assert all(np.isfinite([mean[name] for name in ("pve_t_sc", "pve", "mpjpe", "pa_mpjpe")]))
@@ -118,19 +118,31 @@ def test_every_way_has_a_row_and_baselines_too(report: dict) -> None:
     assert rows["mean body at the true height"]["mean"]["height"] == pytest.approx(0, abs=1e-6)
 
 
+def test_refined_bodies_are_measured_where_that_is_asked_for(
+    test_people: Path, estimator: Estimator
+) -> None:
+    samples = rendered_people([test_people], estimator, Looks(refine=True))
+    item = samples.samples[2]
+    (sight,) = samples.ask(estimator, [item])
+    score: PersonScore = samples.score(item, sight)
+    assert np.isfinite([*score.refined.shape, *score.refined.pose]).all()
+    assert score.refined.pose != score.alone.pose
+    assert np.isnan(score.dressed.shape.pve_t)
+
+
 def test_means_and_standard_errors_are_over_pictures_and_people(
     report: dict, scored: list[Scored]
 ) -> None:
     values = np.array([one.score.alone.shape.pve_t for one in scored])
     assert report["people"][ALONE]["mean"]["pve_t"] == pytest.approx(values.mean())
-    of_people = values.reshape(5, 2).sum(1) - 2 * values.mean()
-    expected = np.sqrt(5 / 4 * np.square(of_people).sum()) / 10
+    of_people = values.reshape(4, 2).sum(1) - 2 * values.mean()
+    expected = np.sqrt(4 / 3 * np.square(of_people).sum()) / 8
     assert report["people"][ALONE]["standard_error"]["pve_t"] == pytest.approx(expected)
 
 
 def test_bins_hold_every_picture_once(report: dict) -> None:
     for name in ("by_looseness", "by_build"):
-        assert sum(one["pictures"] for one in report[name].values()) == 10
+        assert sum(one["pictures"] for one in report[name].values()) == 8
 
 
 def test_coverage_is_counted(report: dict, scored: list[Scored], tiny_body: BodyPredictor) -> None:
@@ -145,6 +157,21 @@ def test_coverage_is_counted(report: dict, scored: list[Scored], tiny_body: Body
     # Known height and weight leave little to guess.
     known = report["intervals"][KNOWN]["all"]
     assert known["each"]["height"]["width"] < found["each"]["height"]["width"]
+
+
+def test_photos_are_fused_as_the_service_fuses_them(
+    report: dict, test_people: Path, regressor_path: Path, tiny_body: BodyPredictor
+) -> None:
+    predictor = ReconstructionPredictor.from_checkpoint(regressor_path)
+    stored, errors = StoredPeople.open([test_people]), []
+    for first in range(0, 8, 2):
+        people = [stored[first], stored[first + 1]]
+        views = tuple(view_of(person, predictor.config) for person in people)
+        ((found, _),) = predictor.predict_batch([ReconstructionItem(views, same_person=True)])
+        shapes = [BodyParameters(b) for b in (found.betas, people[0].betas)]
+        ours, theirs = (mesh.vertices for mesh in tiny_body.predict_batch(shapes))
+        errors.append(1000 * np.linalg.norm(ours - theirs, axis=1).mean())
+    assert report["people"][FUSED]["mean"]["pve_t"] == pytest.approx(np.mean(errors), rel=1e-3)
 
 
 def test_tables_show_what_was_measured(report: dict) -> None:
