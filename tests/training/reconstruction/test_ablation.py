@@ -1,5 +1,4 @@
 import argparse
-import dataclasses
 from pathlib import Path
 
 import numpy as np
@@ -117,11 +116,11 @@ def test_inputs_are_trained_alike_measured_and_not_measured_twice(
     assert "| mean body |" in first.out
     assert ABLATION.run(given) == 0
     again = capsys.readouterr()
-    assert again.out == first.out
+    assert first.out.endswith(again.out)
+    assert again.out.startswith("Errors in mm")
     assert "measuring" not in again.err
     runs = pd.read_csv(tmp_path / "out" / "runs.csv")
     assert np.isfinite(runs[[ERROR, "mpjpe", "waist"]]).all(axis=None)
-    assert dataclasses.is_dataclass(ABLATION)
 
 
 def _toml(value: object) -> str:

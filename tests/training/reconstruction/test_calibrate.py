@@ -76,8 +76,10 @@ def people(rng: np.random.Generator, number: int) -> list[SeenPerson]:
 def test_intervals_cover_nine_of_ten_in_every_group_of_new_people(
     rng: np.random.Generator,
 ) -> None:
-    seen = people(rng, 500)
-    parameters = calibrated([seen] * NUM_KNOWN, np.arange(500) % 2 == 0, 3)
+    seen = people(rng, 400)
+    # Bounds are fitted to 60 of them: they only have to be in the right proportion.
+    is_fitting = np.arange(400) % 7 == 0
+    parameters = calibrated([seen] * NUM_KNOWN, is_fitting, 3)
     assert len(parameters.edges) == 2
     inside, groups = [], []
     for one in people(rng, 600):

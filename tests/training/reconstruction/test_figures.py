@@ -8,7 +8,7 @@ import torch
 
 from model.body.predictor import BodyPredictor
 from model.reconstruction.predictor import ReconstructionItem
-from tests.training.reconstruction.people_world import FindsSomebody
+from tests.training.reconstruction.people_world import FindsSomebody, write_people
 from training.datasets.shader import iter_subjects, read_pair
 from training.datasets.shader_truth import read_truth
 from training.reconstruction import figures
@@ -64,7 +64,7 @@ def test_the_figure_shows_photo_and_bodies(
 
 
 def test_the_command_writes_tables_and_figures(
-    people_folder: Path,
+    tiny_body: BodyPredictor,
     regressor_path: Path,
     silhouette_path: Path,
     tmp_path: Path,
@@ -72,12 +72,13 @@ def test_the_command_writes_tables_and_figures(
 ) -> None:
     parser = argparse.ArgumentParser()
     figures.configure(parser)
-    words = ("--data", people_folder, "--checkpoint", regressor_path, "--out", tmp_path / "out")
+    people = write_people(tmp_path / "people", tiny_body, 3, 1)
+    words = ("--data", people, "--checkpoint", regressor_path, "--out", tmp_path / "out")
     more = ("--silhouette", silhouette_path, "--figures", 1)
     assert figures.run(parser.parse_args([*map(str, (*words, *more))])) == 0
     results = pd.read_csv(tmp_path / "out" / "results.csv", dtype={"subject": str})
     summary = pd.read_csv(tmp_path / "out" / "results_batch_summary.csv")
-    assert len(results) == 12
+    assert len(results) == 3
     assert set(summary.batch) == {"femaleBatch001", "maleBatch001"}
     male = results[results.batch == "maleBatch001"]
     row = summary[summary.batch == "maleBatch001"].iloc[0]
