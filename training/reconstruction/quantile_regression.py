@@ -41,7 +41,7 @@ def quantile_regression(features: np.ndarray, values: np.ndarray, share: float) 
         bounds=[(None, None)] * width + [(0, None)] * (2 * number),
         method="highs",
     )
-    if not solved.success:
+    if not solved.success or solved.x is None:
         raise HabitusError(f"a quantile regression has no solution: {solved.message}")
     coefficients: np.ndarray = solved.x[:width] * unit / scale
     return coefficients
