@@ -145,7 +145,8 @@ def _check(media_type: str, photos: Photos) -> None:
         num_sets = len(options.keypoints)
         if num_sets != num_photos:
             raise field_error(
-                "keypoints", f"are those of {num_sets} photos; {num_photos} pictures were sent"
+                "keypoints",
+                f"are {num_sets} sets for {num_photos} pictures; one for each is needed",
             )
 
 
