@@ -125,7 +125,6 @@ def _enter(
 
 def _facing(mesh: SeenMesh, topology: Topology) -> Float32[np.ndarray, "V"]:  # noqa: F821
     """Light of each vertex from a lamp at the camera, in [0, 1]."""
-    # The axes are those of a mirror image with Y up, turned: the triangles keep their direction.
     normals = topology.vertex_normals(mesh.vertices)
     towards = mesh.vertices / np.maximum(
         np.linalg.norm(mesh.vertices, axis=1, keepdims=True), LEAST_DEPTH
