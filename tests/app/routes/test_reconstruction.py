@@ -52,7 +52,7 @@ def person_in(box: Sequence[float], size: tuple[int, int]) -> Person:
 
 
 class Finder:
-    """Finds people by their colour: somebody for each row of the picture's first pixels.
+    """Knows who is in a picture by the picture's size.
 
     It stands for a silhouette network with the head for people: what the route does with what is
     found is tested, not the finding.
