@@ -61,7 +61,6 @@ class Finder:
     input_size = 64
     header = None
     finds_people = True
-    device = "cpu"
 
     def __init__(self, people: dict[tuple[int, int], list[Person]], device: object) -> None:
         self.people, self.device = people, device
