@@ -191,7 +191,7 @@ def _is_cut(box: Float32[np.ndarray, "4"], size: tuple[int, int]) -> bool:
     height, width = size
     left, top, right, bottom = box.tolist()
     near = EDGE * max(right - left, bottom - top)
-    return left < near or top < near or right > width - near or bottom > height - near
+    return bool(left < near or top < near or right > width - near or bottom > height - near)
 
 
 def _has(seen: Bool[np.ndarray, "K"], part: str) -> bool:  # noqa: F821

@@ -74,7 +74,8 @@ class BodySize:
 
     def _mass_of(self, vertices: Float[Tensor, "B V 3"]) -> Float[Tensor, "B"]:  # noqa: F821
         a, b, c = vertices[:, self._faces].unbind(2)
-        return (a * torch.linalg.cross(b, c)).sum((1, 2)).abs() * (DENSITY / 6)
+        volumes: Tensor = (a * torch.linalg.cross(b, c)).sum((1, 2)).abs() / 6
+        return volumes * DENSITY
 
 
 def conditioned(

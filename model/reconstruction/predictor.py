@@ -89,7 +89,7 @@ class ReconstructionPredictor:
         self.config = config
         self.input_size = regressor.input_size
         folded = fold_batch_norms(copy.deepcopy(regressor.network).eval()).requires_grad_(False)
-        self._network = folded.to(self.device, memory_format=torch.channels_last)
+        self._network = folded.to(self.device).to(memory_format=torch.channels_last)
         self._regressor = regressor
         self._tape = ShapeTape(body)
         self._size = BodySize(body.smpl)

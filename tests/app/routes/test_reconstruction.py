@@ -546,9 +546,9 @@ def drawn_finder() -> SilhouettePredictor:
     network = LiteSilhouette(LiteConfig(0, (8, 8, 8, 8), head_width=8)).eval()
     assert network.people is not None
     with torch.no_grad():
-        output = network.people[-1]
-        output.bias[:18] = 3.0  # keypoints and centres
-        output.weight[:18].normal_(0, 0.3)
+        # Keypoints and centres.
+        network.get_parameter("people.1.bias")[:18] = 3.0
+        network.get_parameter("people.1.weight")[:18].normal_(0, 0.3)
     return SilhouettePredictor(network, input_size=64, dtype=torch.float32)
 
 
