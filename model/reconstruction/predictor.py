@@ -89,7 +89,7 @@ class ReconstructionPredictor:
         self.config = config
         self.input_size = regressor.input_size
         folded = fold_batch_norms(copy.deepcopy(regressor.network).eval()).requires_grad_(False)
-        self._network = folded.to(self.device, memory_format=torch.channels_last)
+        self._network = folded.to(self.device).to(memory_format=torch.channels_last)
         self._regressor = regressor
         self._tape = ShapeTape(body)
         self._size = BodySize(body.smpl)
@@ -180,7 +180,9 @@ class ReconstructionPredictor:
             seen_in_part(ShapeGaussian.independent(mean, spread), share_seen(view.keypoints))
             for mean, spread, view in zip(betas, log_variance, views, strict=True)
         ]
-        persons, is_refined, first = [], [], 0
+        persons: list[list[int]] = []
+        is_refined: list[bool] = []
+        first = 0
         for item in items:
             persons += item.persons(first)
             is_refined += [item.refine] * (len(persons) - len(is_refined))

@@ -11,10 +11,13 @@ from PIL import Image
 
 from app.capabilities import Predictors
 from app.main import create_app
+from app.openapi import json_content
 from app.schemas.reconstruction import ReconstructionRequest
 from app.settings import Settings
 
-RECONSTRUCT = ReconstructionRequest.model_config["json_schema_extra"]["examples"][0]  # type: ignore[index,call-overload]
+RECONSTRUCT: dict[str, Any] = json_content(ReconstructionRequest)["application/json"]["examples"][
+    "ReconstructionRequest 1"
+]["value"]
 
 
 @pytest.fixture(scope="module")
