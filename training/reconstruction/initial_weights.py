@@ -50,7 +50,8 @@ def widened(filters: Tensor, inputs: str, num_channels: int) -> Tensor:
         wide[:, channel:end] = filters.sum(1, keepdim=True) if layer in GREY else filters
         channel = end
     # Two layers are added up: each with half its strength, features keep their size.
-    return wide / len(layers)
+    shared: Tensor = wide / len(layers)
+    return shared
 
 
 def typical_rotations(matrices: Tensor) -> Tensor:
