@@ -147,13 +147,14 @@ def calibrated(
     parameters = IntervalParameters(
         edges, np.zeros(shape), np.zeros(shape), np.zeros((*shape[:1], len(edges) + 1, shape[1]))
     )
-    fitting, calibrating = np.flatnonzero(is_fitting), np.flatnonzero(~is_fitting)
-    fitting = fitting[np.linspace(0, len(fitting) - 1, min(len(fitting), MOST_FITTED)).astype(int)]
+    fitting, calibrating = np.flatnonzero(is_fitting), np.flatnonzero(~is_fitting).tolist()
+    spread = np.linspace(0, len(fitting) - 1, min(len(fitting), MOST_FITTED)).astype(int)
+    fitted = fitting[spread].tolist()
     tail = (1 - COVERAGE) / 2
     with tqdm(total=NUM_KNOWN * len(MEASUREMENTS), desc="fitting", unit="measurement") as bar:
         for known, people in enumerate(found):
-            features = np.stack([people[place].about.features for place in fitting])
-            above = np.stack([people[place].values - people[place].truth for place in fitting])
+            features = np.stack([people[place].about.features for place in fitted])
+            above = np.stack([people[place].values - people[place].truth for place in fitted])
             for number in range(len(MEASUREMENTS)):
                 for bounds, sign in ((parameters.low, 1.0), (parameters.high, -1.0)):
                     bounds[known, number] = quantile_regression(

@@ -135,7 +135,10 @@ def to_sample(
     cameras = cameras_of([view], [crop], config)
     rotations = Rotation.from_rotvec(person.pose).as_matrix()
     return ReconstructionBatch(
-        *(part[0] for part in inputs),
+        images=inputs.images[0],
+        keypoints=inputs.keypoints[0],
+        known=inputs.known[0],
+        view=inputs.view[0],
         betas=torch.from_numpy(person.betas.copy()),
         rotations=torch.from_numpy(rotations).float(),
         pelvis=torch.from_numpy(person.joints[0] * np.array([1, -1, -1], np.float32)),

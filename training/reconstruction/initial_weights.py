@@ -59,4 +59,5 @@ def typical_rotations(matrices: Tensor) -> Tensor:
     left, _, right = torch.linalg.svd(matrices.double().mean(0))
     signs = torch.ones(len(left), 3, dtype=left.dtype)
     signs[:, 2] = torch.linalg.det(left @ right).sign()
-    return (left * signs[:, None] @ right).float()
+    nearest: Tensor = (left * signs[:, None] @ right).float()
+    return nearest

@@ -56,7 +56,8 @@ def judge_bodies(
 
 def apart(points: Tensor, truth: Tensor) -> Tensor:
     """(B,) mean distance of corresponding points (B, V, 3)."""
-    return (points - truth).norm(dim=-1).mean(1)
+    distances: Tensor = (points - truth).norm(dim=-1).mean(1)
+    return distances
 
 
 def scale_corrected(points: Tensor, truth: Tensor) -> Tensor:

@@ -185,7 +185,7 @@ def _bins(
     """Of each bin with pictures, by its name."""
     found = {}
     for name, chosen in _groups(values, bounds, side).items():
-        places = np.flatnonzero(chosen)
+        places = np.flatnonzero(chosen).tolist()
         own = {who: [row[place] for place in places] for who, row in rows.items()}
         errors = summary(own, [people[place] for place in places])
         found[name] = {"pictures": len(places), "scores": errors}

@@ -30,7 +30,7 @@ class WholeWay:
 
     def views(self, images: Sequence[np.ndarray]) -> list[PersonView | None]:
         """The person with the largest box in each photo; None where nobody is found."""
-        found = []
+        found: list[PersonView | None] = []
         for image, result in zip(images, self.silhouettes.predict_batch(images), strict=True):
             assert result.people is not None
             if not result.people:

@@ -99,10 +99,9 @@ def write_silhouette_network(path: Path) -> Path:
     """A network that finds somebody as large as the picture, wherever it looks."""
     torch.manual_seed(0)
     network = LiteSilhouette(LiteConfig(0, (16, 8, 8, 8), head_width=4))
-    assert network.people is not None
     with torch.no_grad():
-        network.people[-1].weight.zero_()
-        bias = network.people[-1].bias
+        network.get_parameter("people.1.weight").zero_()
+        bias = network.get_parameter("people.1.bias")
         bias[:17] = 0.5
         bias[17] = 2.0
         bias[18:] = np.log(20)

@@ -75,7 +75,7 @@ def test_a_cut_picture_ends_inside_the_box_and_keeps_pixels_and_truth_together(
         shown(other.joints, other), shown(person.joints, person) - offset, atol=3.5
     )
     distances = [np.linalg.norm(one.joints, axis=1) for one in (person, other)]
-    np.testing.assert_allclose(*distances, rtol=1e-5)
+    np.testing.assert_allclose(distances[0], distances[1], rtol=1e-5)
 
 
 def test_a_cut_picture_has_the_body_that_its_parameters_describe(

@@ -2,6 +2,7 @@ import argparse
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -39,7 +40,7 @@ def estimator(regressor_path: Path) -> Estimator:
     return Estimator.from_checkpoint(regressor_path, CPU)
 
 
-def measure(samples: SampleSet, estimator: Estimator) -> list[Scored]:
+def measure(samples: SampleSet[Any], estimator: Estimator) -> list[Scored]:
     results = PartialResults(None, samples.name)
     numbers = range(len(samples.samples))
     samples.measure(estimator, numbers, results, 4)
@@ -58,18 +59,18 @@ def dressed(
 
 
 @pytest.fixture(scope="module")
-def people_set(test_people: Path, estimator: Estimator, dressed: Path) -> SampleSet:
+def people_set(test_people: Path, estimator: Estimator, dressed: Path) -> SampleSet[Any]:
     looks = Looks(dressed=Estimator.from_checkpoint(dressed, CPU))
     return rendered_people([test_people], estimator, looks)
 
 
 @pytest.fixture(scope="module")
-def scored(people_set: SampleSet, estimator: Estimator) -> list[Scored]:
+def scored(people_set: SampleSet[Any], estimator: Estimator) -> list[Scored]:
     return measure(people_set, estimator)
 
 
 @pytest.fixture(scope="module")
-def report(people_set: SampleSet, scored: list[Scored]) -> dict:
+def report(people_set: SampleSet[Any], scored: list[Scored]) -> dict[str, Any]:
     return people_set.report(scored)
 
 
@@ -105,7 +106,7 @@ def test_who_knows_the_height_has_the_height(scored: list[Scored]) -> None:
         assert one.score.alone.shape.height > 1
 
 
-def test_every_way_has_a_row_and_baselines_too(report: dict) -> None:
+def test_every_way_has_a_row_and_baselines_too(report: dict[str, Any]) -> None:
     rows = report["people"]
     assert {ALONE, KNOWN, FUSED, DRESSED, "mean body", "height and weight"} <= set(rows)
     assert REFINED not in rows  # was not asked for
@@ -131,7 +132,7 @@ def test_refined_bodies_are_measured_where_that_is_asked_for(
 
 
 def test_means_and_standard_errors_are_over_pictures_and_people(
-    report: dict, scored: list[Scored]
+    report: dict[str, Any], scored: list[Scored]
 ) -> None:
     values = np.array([one.score.alone.shape.pve_t for one in scored])
     assert report["people"][ALONE]["mean"]["pve_t"] == pytest.approx(values.mean())
@@ -140,12 +141,14 @@ def test_means_and_standard_errors_are_over_pictures_and_people(
     assert report["people"][ALONE]["standard_error"]["pve_t"] == pytest.approx(expected)
 
 
-def test_bins_hold_every_picture_once(report: dict) -> None:
+def test_bins_hold_every_picture_once(report: dict[str, Any]) -> None:
     for name in ("by_looseness", "by_build"):
         assert sum(one["pictures"] for one in report[name].values()) == 8
 
 
-def test_coverage_is_counted(report: dict, scored: list[Scored], tiny_body: BodyPredictor) -> None:
+def test_coverage_is_counted(
+    report: dict[str, Any], scored: list[Scored], tiny_body: BodyPredictor
+) -> None:
     inside = []
     for one in scored:
         (mesh,) = tiny_body.predict_batch([BodyParameters(one.score.true_betas.astype(np.float32))])
@@ -160,7 +163,7 @@ def test_coverage_is_counted(report: dict, scored: list[Scored], tiny_body: Body
 
 
 def test_photos_are_fused_as_the_service_fuses_them(
-    report: dict, test_people: Path, regressor_path: Path, tiny_body: BodyPredictor
+    report: dict[str, Any], test_people: Path, regressor_path: Path, tiny_body: BodyPredictor
 ) -> None:
     predictor = ReconstructionPredictor.from_checkpoint(regressor_path)
     stored, errors = StoredPeople.open([test_people]), []
@@ -174,7 +177,7 @@ def test_photos_are_fused_as_the_service_fuses_them(
     assert report["people"][FUSED]["mean"]["pve_t"] == pytest.approx(np.mean(errors), rel=1e-3)
 
 
-def test_tables_show_what_was_measured(report: dict) -> None:
+def test_tables_show_what_was_measured(report: dict[str, Any]) -> None:
     shown = tables({**report, "split": "test"})
     assert set(shown) == {"people", "by_looseness", "by_build", "intervals"}
     text = shown["people"].text()

@@ -8,6 +8,7 @@ import torch
 
 from model.body.predictor import BodyPredictor
 from model.reconstruction.predictor import ReconstructionItem
+from model.silhouette.predictor import SilhouetteConfidence
 from tests.training.reconstruction.people_world import FindsSomebody, write_people
 from training.datasets.shader import iter_subjects, read_pair
 from training.datasets.shader_truth import read_truth
@@ -39,7 +40,7 @@ def test_betas_are_those_of_the_service_and_found_once(
     np.testing.assert_allclose(found[key_of(chosen)], expected.betas, atol=1e-5)
 
     class Nobody(FindsSomebody):
-        def predict_batch(self, images: object) -> list:
+        def predict_batch(self, images: object) -> list[SilhouetteConfidence]:
             raise AssertionError("is not asked again")
 
     again = find_betas(pictures, estimator, WholeWay(Nobody()), tmp_path, 5)  # type: ignore[arg-type]
