@@ -144,7 +144,8 @@ def seeing(
         clothing=tiny_clothing,
         reconstruction=tiny_reconstruction,
     )
-    with serving(create_app(Settings(max_body_mb=4), load=lambda _: predictors)) as client:
+    settings = Settings(max_body_mb=4, timeout_s=300)  # a refinement on a busy machine takes long
+    with serving(create_app(settings, load=lambda _: predictors)) as client:
         yield client
 
 
