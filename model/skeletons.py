@@ -103,3 +103,28 @@ Source: Lin et al., Microsoft COCO: Common Objects in Context, ECCV 2014; cocoda
 
 COCO_17_MIRRORED = (0, 2, 1, 4, 3, 6, 5, 8, 7, 10, 9, 12, 11, 14, 13, 16, 15)
 """Index of the keypoint that each one becomes in a mirror image."""
+
+LSP_14_NAMES = (
+    "right_ankle",
+    "right_knee",
+    "right_hip",
+    "left_hip",
+    "left_knee",
+    "left_ankle",
+    "right_wrist",
+    "right_elbow",
+    "right_shoulder",
+    "left_shoulder",
+    "left_elbow",
+    "left_wrist",
+    "neck",
+    "head",
+)
+"""The joints of Leeds Sports Pose, in its order. Left is the person's own left.
+
+Source: Johnson, Everingham, Clustered Pose and Nonlinear Appearance Models for Human Pose
+Estimation, BMVC 2010.
+"""
+
+LSP_14_MIRRORED = (5, 4, 3, 2, 1, 0, 11, 10, 9, 8, 7, 6, 12, 13)
+"""Index of the joint that each one becomes in a mirror image."""
