@@ -246,6 +246,6 @@ NETWORKS: dict[NetworkName, type[MeshConfidenceNetwork]] = {
 }
 
 
-def build(config: MeshConfidenceConfig) -> MeshConfidenceNetwork:
+def build_network(config: MeshConfidenceConfig) -> MeshConfidenceNetwork:
     """A network with drawn weights."""
     return NETWORKS[config.name](config)

@@ -16,7 +16,7 @@ from model.mesh_confidence.network import (
     MeshConfidenceConfig,
     MeshConfidenceNetwork,
     TrustEnsemble,
-    build,
+    build_network,
 )
 
 ARCHITECTURE = "mesh-confidence"
@@ -100,7 +100,7 @@ def load_network(path: Path) -> tuple[MeshConfidenceNetwork, CheckpointHeader]:
     """
     header, tensors = load_checkpoint(path, ARCHITECTURE)
     try:
-        network = build(MeshConfidenceConfig(**header.config["network"]))
+        network = build_network(MeshConfidenceConfig(**header.config["network"]))
         network.load_state_dict(tensors, strict=True)
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise CheckpointError(f"{path.name} does not fit its network: {error}") from error

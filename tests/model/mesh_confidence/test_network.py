@@ -8,7 +8,7 @@ from model.mesh_confidence.network import (
     MeshConfidenceConfig,
     NetworkName,
     TrustEnsemble,
-    build,
+    build_network,
 )
 from model.skeletons import LSP_14_MIRRORED
 
@@ -23,7 +23,7 @@ def features(number: int = 6) -> torch.Tensor:
 def test_the_reference_networks_have_the_number_of_parameters_of_the_publication(
     name: NetworkName, num_parameters: int
 ) -> None:
-    network = build(MeshConfidenceConfig(name))
+    network = build_network(MeshConfidenceConfig(name))
     assert sum(p.numel() for p in network.parameters()) == num_parameters
 
 
@@ -31,13 +31,16 @@ def test_the_reference_networks_see_distances_alone() -> None:
     changed = features()
     changed[..., 1:] += 1
     for name in ("mesh_classifier", "worst_joint_classifier"):
-        network = build(MeshConfidenceConfig(name)).eval()
+        network = build_network(MeshConfidenceConfig(name)).eval()
         for one, other in zip(network(features()), network(changed), strict=True):
             assert (one is None and other is None) or torch.equal(one, other)
 
 
 def test_the_probabilities_of_the_worst_joint_sum_to_one(tiny_network: TrustEnsemble) -> None:
-    for network in (tiny_network.eval(), build(MeshConfidenceConfig("worst_joint_classifier"))):
+    for network in (
+        tiny_network.eval(),
+        build_network(MeshConfidenceConfig("worst_joint_classifier")),
+    ):
         sums = network(features()).worst.exp().sum(-1)
         torch.testing.assert_close(sums, torch.ones(6))
 

@@ -8,7 +8,7 @@ import torch
 from model.checkpoint import CheckpointHeader, TrainingPart
 from model.errors import CheckpointError, InvalidInputError
 from model.mesh_confidence.features import MeshObservation
-from model.mesh_confidence.network import MeshConfidenceConfig, build
+from model.mesh_confidence.network import MeshConfidenceConfig, build_network
 from model.mesh_confidence.predictor import (
     MeshConfidencePredictor,
     load_network,
@@ -21,8 +21,8 @@ HEADER = CheckpointHeader("", {}, (TrainingPart({}, "abc", "made up", 3),), {}, 
 def test_a_batch_gives_what_each_item_gives_alone(
     tiny_mesh_confidence: MeshConfidencePredictor, standing: MeshObservation
 ) -> None:
-    wrong = dataclasses.replace(standing, projected=standing.projected * [[1.2, 0.9]])
-    wrong = dataclasses.replace(wrong, projected=wrong.projected.astype(np.float32))
+    stretched = standing.projected * np.array([1.2, 0.9], np.float32)
+    wrong = dataclasses.replace(standing, projected=stretched)
     together = tiny_mesh_confidence.predict_batch([standing, wrong])
     for item, joint in zip((standing, wrong), together, strict=True):
         (alone,) = tiny_mesh_confidence.predict_batch([item])
@@ -50,7 +50,7 @@ def test_a_checkpoint_gives_the_same_judgements(
 
 def test_a_reference_classifier_is_loaded_but_not_served(tmp_path: Path) -> None:
     path = tmp_path / "reference.safetensors"
-    network = build(MeshConfidenceConfig("mesh_classifier"))
+    network = build_network(MeshConfidenceConfig("mesh_classifier"))
     save_mesh_confidence_checkpoint(path, network, HEADER)
     loaded, _ = load_network(path)
     features = torch.rand(3, 14, 5)

@@ -1,0 +1,16 @@
+"""What training offers for mesh confidence."""
+
+from training.capability import Capability, Command
+
+CAPABILITY = Capability(
+    slug="mesh_confidence",
+    commands={
+        "fit": Command("training.mesh_confidence.task:FITTING", "train a judge of meshes"),
+        "evaluate": Command(
+            "training.mesh_confidence.evaluate", "measure a judge of meshes on held-out rows"
+        ),
+        "compare": Command(
+            "training.mesh_confidence.compare", "train the reference's classifiers and ours alike"
+        ),
+    },
+)
