@@ -13,4 +13,9 @@ CAPABILITY = Capability(
             "training.mesh_confidence.compare", "train the reference's classifiers and ours alike"
         ),
     },
+    data={
+        "h36m-frames": Command(
+            "training.datasets.h36m_frames", "take frames out of Human3.6M's videos"
+        ),
+    },
 )
