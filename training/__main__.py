@@ -28,6 +28,9 @@ SHARED: dict[str, dict[str, Command]] = {
     },
     "evaluate": {
         "photos": Command("training.silhouette.measure_photos", "measure maps on everyday photos"),
+        "sensitivity": Command(
+            "training.mesh_confidence.sensitivity", "hide parts of pictures, measure estimates"
+        ),
     },
     "figures": {
         "run": Command("training.reporting.curves", "curves of a run"),

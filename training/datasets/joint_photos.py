@@ -21,6 +21,8 @@ class JointPhoto:
     """Photos of one video have the same."""
     key: str
     """Names the person in the photo."""
+    joints: np.ndarray | None = None
+    """(K, 3) float32 in metres: x right, y down, z forward; None where the dataset has none."""
 
     @property
     def image(self) -> np.ndarray:

@@ -67,25 +67,34 @@ def _people(root: Path, name: str, content: Mapping[str, Any]) -> list[JointPhot
         joints = to_array(positions, "jointPositions").astype(np.float64)
         joints = joints.reshape(len(poses), len(SMPL_24_JOINT_NAMES), 3)
         valid = to_array(content["campose_valid"][person], "campose_valid").astype(bool)
-        points, before = project(joints, poses, intrinsics)
+        seen = in_camera(joints, poses)
+        points, before = project(seen, intrinsics)
         for frame in np.flatnonzero(valid[: len(poses)]):
             known = np.column_stack([points[frame], before[frame]]).astype(np.float32)
             image = root / "imageFiles" / name / f"image_{frame:05d}.jpg"
-            found.append(JointPhoto(image, known, name, f"{name}/{frame:05d}/{person}"))
+            key, places = f"{name}/{frame:05d}/{person}", seen[frame].astype(np.float32)
+            found.append(JointPhoto(image, known, name, key, places))
     return found
 
 
-def project(
-    joints: np.ndarray, poses: np.ndarray, intrinsics: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Pixels of joints (F, 24, 2), and whether each lies before the camera (F, 24).
+def in_camera(joints: np.ndarray, poses: np.ndarray) -> np.ndarray:
+    """Joints (F, 24, 3) in the camera's axes: x right, y down, z forward.
 
     Args:
         joints: (F, 24, 3) in the world.
-        poses: (F, 4, 4) from the world to the camera: x right, y down, z forward.
+        poses: (F, 4, 4) from the world to the camera.
+    """
+    turned: np.ndarray = np.einsum("fij,fnj->fni", poses[:, :3, :3], joints)
+    return turned + poses[:, None, :3, 3]
+
+
+def project(seen: np.ndarray, intrinsics: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Pixels of joints (F, 24, 2), and whether each lies before the camera (F, 24).
+
+    Args:
+        seen: (F, 24, 3) in the camera's axes.
         intrinsics: (3, 3).
     """
-    seen = np.einsum("fij,fnj->fni", poses[:, :3, :3], joints) + poses[:, None, :3, 3]
     before = seen[..., 2] > 1e-6
     depth = np.where(before, seen[..., 2], 1.0)[..., None]
     pixels = np.einsum("ij,fnj->fni", intrinsics, seen / depth)

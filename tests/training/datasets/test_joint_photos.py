@@ -61,11 +61,13 @@ def test_3dpw_gives_every_person_in_every_frame_whose_camera_is_known(pw3d: Path
     x, y, z = np.add(joint, [0, 0, 5])
     expected = [FOCAL * x / z + CENTRE[0], FOCAL * y / z + CENTRE[1], 1]
     np.testing.assert_allclose(found[3].points[7], expected, rtol=1e-5)
+    assert found[3].joints is not None
+    np.testing.assert_allclose(found[3].joints[7], [x, y, z], rtol=1e-5)
 
 
 def test_a_joint_behind_the_camera_is_not_known() -> None:
     joints = np.array([[[0.0, 0, 2], [0, 0, -2]]])
-    points, before = project(joints, np.eye(4)[None], np.diag([2.0, 2, 1]))
+    points, before = project(joints, np.diag([2.0, 2, 1]))
     assert before.tolist() == [[True, False]]
     assert np.isfinite(points).all()
 
