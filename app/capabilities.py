@@ -17,8 +17,8 @@ from app.engine.devices import Device, Predictor, count_workers, resolve_devices
 from app.schemas.common import CapabilityState, Card
 from app.settings import ConfigurationError, Settings
 from model.body.predictor import BodyParameters, BodyPredictor
-from model.checkpoint import CheckpointHeader
 from model.clothing.predictor import ClothingPredictor
+from model.reconstruction.predictor import ReconstructionPredictor
 from model.silhouette.predictor import SilhouettePredictor
 
 _log = logging.getLogger(__name__)
@@ -107,7 +107,16 @@ CLOTHING = Capability(
     endpoints=("/clothing",),
     build="python -m training fit clothing",
 )
-CAPABILITIES: tuple[Capability[Any], ...] = (SILHOUETTE, BODY, CLOTHING)
+RECONSTRUCTION = Capability(
+    slug="reconstruction",
+    checkpoint="reconstruction.safetensors",
+    load=ReconstructionPredictor.from_checkpoint,
+    example=lambda predictor: predictor.example(),
+    input=lambda predictor: f"people in photos, each seen at {predictor.input_size} pixels",
+    endpoints=("/reconstruct",),
+    build="python -m training fit reconstruction",
+)
+CAPABILITIES: tuple[Capability[Any], ...] = (SILHOUETTE, BODY, CLOTHING, RECONSTRUCTION)
 
 
 class Predictors:
@@ -183,13 +192,18 @@ class Predictors:
         Raises:
             CapabilityMissingError: The body asset is not loaded.
         """
-        body = self.need(BODY)
-        return Topology(body.faces, len(body.part_labels), body.joint_names)
+        return Topology.of(self.need(BODY))
 
     @cached_property
     def rig(self) -> Rig:
         """What all rigged bodies share; raises as `topology`."""
         return Rig.of(self.need(BODY), self.topology)
+
+    @cached_property
+    def reconstruction_rig(self) -> Rig:
+        """Likewise of the reconstruction's own asset, which HABITUS_BODY_ASSET does not change."""
+        body = self.need(RECONSTRUCTION).body
+        return Rig.of(body, Topology.of(body))
 
     def devices(self) -> list[Device]:
         """The devices and what is on each.
@@ -220,7 +234,7 @@ class Predictors:
                 endpoints=list(row.endpoints),
                 device=None if loaded is None else devices,
                 input=None if loaded is None else row.input(loaded),
-                checkpoint=_card(self._files[row.slug], getattr(loaded, "header", None)),
+                checkpoint=Card.of(self._files[row.slug], getattr(loaded, "header", None)),
             )
             for row in CAPABILITIES
             for loaded in [self.get(row)]
@@ -235,13 +249,6 @@ class Predictors:
         if self._device.type != "cpu":
             return {}
         return {loaded: cpu_threads for row, loaded in self._loaded.items() if row.fills_cpu}
-
-
-def _card(file: str, header: CheckpointHeader | None) -> Card | None:
-    if header is None:
-        return None
-    shown = {name: getattr(header, name) for name in Card.model_fields if name != "file"}
-    return Card(file=file, **shown)
 
 
 def is_there(path: Path) -> bool:

@@ -127,6 +127,48 @@ def picture_operation(description: str, *contents: Mapping[str, Any]) -> dict[st
     }
 
 
+def photos_operation(
+    schema: type[BaseModel],
+    fields: Mapping[str, Any],
+    description: str,
+    *contents: Mapping[str, Any],
+    refusals: tuple[Kind, ...] = (),
+) -> dict[str, Any]:
+    """As `picture_operation`, of an endpoint that takes several pictures, and options beside them.
+
+    Args:
+        schema: Of the JSON.
+        fields: Schemas of the form's texts.
+        description: Of the answer.
+        contents: Of the answer.
+        refusals: Problems that other endpoints do not have.
+    """
+    content = {media_type: shown for part in contents for media_type, shown in part.items()}
+    pictures = {
+        "type": "array",
+        "minItems": 1,
+        "items": {**_BINARY, "description": "A picture, of any format that is read."},
+    }
+    form = {
+        "type": "object",
+        "required": ["image"],
+        "properties": {"image": pictures, **fields},
+        "additionalProperties": False,
+    }
+    return {
+        "response_class": Response,
+        "responses": {
+            200: {"description": description, "content": content},
+            **problem_responses(*refusals),
+        },
+        "openapi_extra": request_body(
+            {FORM: {"schema": form, "example": {"image": ["@photo.jpg"]}}},
+            json_content(schema),
+            binary_content(IMAGE, "the picture file itself; options stand in the query"),
+        ),
+    }
+
+
 def complete_openapi(app: FastAPI, *, with_keys: bool, with_rate: bool) -> None:
     """Add the wire types that `json_content` refers to, and what the middleware answers."""
     generate = app.openapi
