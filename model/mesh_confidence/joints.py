@@ -13,6 +13,8 @@ from model.skeletons import (
     COCO_17_NAMES,
     LSP_14_NAMES,
     MEDIAPIPE_33_NAMES,
+    OPENPOSE_18_NAMES,
+    OPENPOSE_25_NAMES,
     SMPL_24_JOINT_NAMES,
 )
 
@@ -42,15 +44,14 @@ def _single(*indices: int) -> tuple[tuple[int, ...], ...]:
     return tuple((index,) for index in indices)
 
 
-_OPENPOSE_25 = (11, 10, 9, 12, 13, 14, 4, 3, 2, 5, 6, 7, 1, 0)
 LAYOUTS: Mapping[int, tuple[str, tuple[tuple[int, ...], ...]]] = {
     14: ("the 14 joints themselves", _single(*range(NUM_JOINTS))),
     17: ("COCO", _of(COCO_17_NAMES, None, "nose")),
-    18: ("OpenPose", _single(10, 9, 8, 11, 12, 13, 4, 3, 2, 5, 6, 7, 1, 0)),
+    18: ("OpenPose", _of(OPENPOSE_18_NAMES, "neck", "nose")),
     24: ("SMPL", _of(SMPL_24_JOINT_NAMES, "neck", "head")),
-    25: ("OpenPose", _single(*_OPENPOSE_25)),
+    25: ("OpenPose", _of(OPENPOSE_25_NAMES, "neck", "nose")),
     33: ("MediaPipe", _of(MEDIAPIPE_33_NAMES, None, "nose")),
-    44: ("HMR 2.0", _single(*_OPENPOSE_25)),
+    44: ("HMR 2.0", _of(OPENPOSE_25_NAMES, "neck", "nose")),
     49: ("SPIN", _single(11, 10, 9, 12, 13, 14, 4, 3, 2, 5, 6, 7, 40, 0)),
 }
 """By number of points: what has so many, and the points whose mean is each of the 14 joints.

@@ -94,6 +94,11 @@ class ReconstructionPredictor:
         points = BodyPoints(body.smpl, regressor.keypoint_weights.to(self.device), others)
         self._refiner = Refiner(points)
 
+    @property
+    def keypoint_weights(self) -> Float[np.ndarray, "K V"]:
+        """COCO's keypoints as weighted sums of the body's vertices; rows sum to one."""
+        return self._regressor.keypoint_weights.numpy()
+
     @classmethod
     def from_checkpoint(
         cls,

@@ -7,17 +7,10 @@ from model.skeletons import (
     COCO_17_NAMES,
     LSP_14_MIRRORED,
     MEDIAPIPE_33_NAMES,
+    OPENPOSE_18_NAMES,
+    OPENPOSE_25_NAMES,
     SMPL_24_JOINT_NAMES,
 )
-
-OPENPOSE_25_NAMES = (
-    *("nose", "neck", "right_shoulder", "right_elbow", "right_wrist", "left_shoulder"),
-    *("left_elbow", "left_wrist", "mid_hip", "right_hip", "right_knee", "right_ankle"),
-    *("left_hip", "left_knee", "left_ankle", "right_eye", "left_eye", "right_ear", "left_ear"),
-    *("left_big_toe", "left_small_toe", "left_heel", "right_big_toe", "right_small_toe"),
-    "right_heel",
-)
-OPENPOSE_18_NAMES = (*OPENPOSE_25_NAMES[:8], *OPENPOSE_25_NAMES[9:15], *OPENPOSE_25_NAMES[15:19])
 
 
 def numbered(names: tuple[str, ...]) -> dict[str, float]:
