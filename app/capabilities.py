@@ -18,6 +18,8 @@ from app.schemas.common import CapabilityState, Card
 from app.settings import ConfigurationError, Settings
 from model.body.predictor import BodyParameters, BodyPredictor
 from model.clothing.predictor import ClothingPredictor
+from model.mesh_confidence.observer import MeshObserver
+from model.mesh_confidence.predictor import EXAMPLE, MeshConfidencePredictor
 from model.reconstruction.predictor import ReconstructionPredictor
 from model.silhouette.predictor import SilhouettePredictor
 
@@ -116,7 +118,23 @@ RECONSTRUCTION = Capability(
     endpoints=("/reconstruct",),
     build="python -m training fit reconstruction",
 )
-CAPABILITIES: tuple[Capability[Any], ...] = (SILHOUETTE, BODY, CLOTHING, RECONSTRUCTION)
+MESH_CONFIDENCE = Capability(
+    slug="mesh_confidence",
+    checkpoint="mesh_confidence.safetensors",
+    load=lambda path, device, _: MeshConfidencePredictor.from_checkpoint(path, device),
+    example=lambda _: EXAMPLE,
+    input=lambda _: "joints of a mesh and detected keypoints, or a picture",
+    endpoints=("/mesh/confidence",),
+    build="python -m training fit mesh_confidence",
+    fills_cpu=False,
+)
+CAPABILITIES: tuple[Capability[Any], ...] = (
+    SILHOUETTE,
+    BODY,
+    CLOTHING,
+    RECONSTRUCTION,
+    MESH_CONFIDENCE,
+)
 
 
 class Predictors:
@@ -204,6 +222,12 @@ class Predictors:
         """Likewise of the reconstruction's own asset, which HABITUS_BODY_ASSET does not change."""
         body = self.need(RECONSTRUCTION).body
         return Rig.of(body, Topology.of(body))
+
+    @cached_property
+    def mesh_observer(self) -> MeshObserver:
+        """Makes what reconstructed bodies are judged by; raises as `reconstruction_rig`."""
+        reconstruction = self.need(RECONSTRUCTION)
+        return MeshObserver(reconstruction.body, reconstruction.keypoint_weights)
 
     def devices(self) -> list[Device]:
         """The devices and what is on each.

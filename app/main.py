@@ -37,6 +37,7 @@ from app.routes import (
     documentation,
     health,
     measurements,
+    mesh_confidence,
     models,
     reconstruction,
     silhouette,
@@ -49,7 +50,7 @@ from model.processors import count_processors
 ROUTES = [
     route
     for module in (
-        *(silhouette, body, measurements, clothing, reconstruction),
+        *(silhouette, body, measurements, clothing, reconstruction, mesh_confidence),
         *(models, health, documentation),
     )
     for route in module.router.routes

@@ -109,8 +109,9 @@ def _add_problems(responses: dict[int | str, dict[str, Any]], *kinds: Kind) -> N
             }
 
 
+PICTURE_FILE = "A JPEG, PNG, WebP, BMP, TIFF, GIF or AVIF picture."
 _PICTURE_BODY = request_body(
-    form_content({"image": "@photo.jpg"}, "A JPEG, PNG, WebP, BMP, TIFF, GIF or AVIF picture."),
+    form_content({"image": "@photo.jpg"}, PICTURE_FILE),
     json_content(PictureInJson),
     binary_content(IMAGE, "the picture file itself; its content tells its format"),
 )

@@ -15,6 +15,8 @@ from model.body.predictor import BodyPredictor
 from model.body.smpl import Smpl
 from model.clothing.network import ClothingConfig, ClothingNetwork
 from model.clothing.predictor import ClothingPredictor
+from model.mesh_confidence.network import MeshConfidenceConfig, TrustEnsemble
+from model.mesh_confidence.predictor import MeshConfidencePredictor
 from model.reconstruction.checkpoint import Regressor
 from model.reconstruction.intervals import IntervalParameters
 from model.reconstruction.network import SMALL, ReconstructionConfig, ReconstructionNetwork
@@ -170,6 +172,16 @@ def tiny_reconstruction(
 ) -> ReconstructionPredictor:
     """Of the mannequin."""
     return ReconstructionPredictor(tiny_regressor, tiny_body)
+
+
+@pytest.fixture(scope="session")
+def tiny_mesh_confidence() -> MeshConfidencePredictor:
+    """Random weights, enlarged until judgements differ."""
+    torch.manual_seed(0)
+    network = TrustEnsemble(MeshConfidenceConfig(members=2, width=8))
+    with torch.no_grad():
+        network.weights[-1].mul_(5)
+    return MeshConfidencePredictor(network)
 
 
 @pytest.fixture(scope="session")

@@ -28,6 +28,8 @@ class SeenMesh:
     vertices: Float32[np.ndarray, "V 3"]
     focal_px: float
     centre_px: tuple[float, float]
+    colours: UInt8[np.ndarray, "V 3"] | None = None
+    """Of each vertex in full light, sRGB; None for `COLOUR` everywhere."""
 
 
 def draw_meshes(
@@ -36,14 +38,13 @@ def draw_meshes(
     """The photo with the meshes over it; what is nearer hides what is further."""
     height, width = image.shape[:2]
     nearest = np.full(height * width, np.inf, np.float32)
-    light = np.zeros(height * width, np.float32)
+    painted = np.zeros((height * width, 3), np.float32)
     for mesh in meshes:
-        _rasterise(mesh, topology, (height, width), nearest, light)
+        _rasterise(mesh, topology, (height, width), nearest, painted)
     drawn = np.flatnonzero(np.isfinite(nearest))
     pixels = image.reshape(-1, 3).copy()
-    colours = light[drawn, None] * COLOUR
     under = pixels[drawn].astype(np.float32)
-    pixels[drawn] = np.rint(under + OPACITY * (colours - under)).astype(np.uint8)
+    pixels[drawn] = np.rint(under + OPACITY * (painted[drawn] - under)).astype(np.uint8)
     return pixels.reshape(image.shape)
 
 
@@ -52,16 +53,17 @@ def _rasterise(
     topology: Topology,
     size: tuple[int, int],
     nearest: Float32[np.ndarray, "P"],  # noqa: F821
-    light: Float32[np.ndarray, "P"],  # noqa: F821
+    painted: Float32[np.ndarray, "P 3"],
 ) -> None:
-    """Enter a mesh into the buffers of depth and light, which are the picture's pixels in rows."""
+    """Enter a mesh into the buffers of depth and colour, which are the picture's pixels in rows."""
     height, width = size
     depth = mesh.vertices[:, 2]
     safe = np.maximum(depth, LEAST_DEPTH)
     points = mesh.vertices[:, :2] * (mesh.focal_px / safe)[:, None] + np.array(
         mesh.centre_px, np.float32
     )
-    facing = _facing(mesh, topology)
+    base = COLOUR if mesh.colours is None else mesh.colours.astype(np.float32)
+    lit = _facing(mesh, topology)[:, None] * base
     faces = topology.faces[(depth[topology.faces] > LEAST_DEPTH).all(axis=1)]
     corners = points[faces]
     # The middle of the first pixel is at (0.5, 0.5).
@@ -77,7 +79,7 @@ def _rasterise(
         last = max(first + 1, int(np.searchsorted(ends, before + _CHUNK, side="right")))
         chosen = kept[first:last]
         _enter(
-            faces[chosen], points, safe, facing, low[chosen], spans[chosen], width, nearest, light
+            faces[chosen], points, safe, lit, low[chosen], spans[chosen], width, nearest, painted
         )
         first = last
 
@@ -86,12 +88,12 @@ def _enter(
     faces: Int[np.ndarray, "F 3"],
     points: Float32[np.ndarray, "V 2"],
     depth: Float32[np.ndarray, "V"],  # noqa: F821
-    facing: Float32[np.ndarray, "V"],  # noqa: F821
+    lit: Float32[np.ndarray, "V 3"],
     low: Int[np.ndarray, "F 2"],
     spans: Int[np.ndarray, "F 2"],
     width: int,
     nearest: Float32[np.ndarray, "P"],  # noqa: F821
-    light: Float32[np.ndarray, "P"],  # noqa: F821
+    painted: Float32[np.ndarray, "P 3"],
 ) -> None:
     """Every pixel of every triangle's box, inside or not."""
     counts = spans.prod(axis=1)
@@ -119,7 +121,8 @@ def _enter(
     # Of several values for a pixel the last one stays: the nearest comes last.
     order = np.argsort(-here, kind="stable")
     nearest[pixels[order]] = here[order]
-    light[pixels[order]] = (weights * facing[corners]).sum(axis=0)[order]
+    colours = (weights[..., None] * lit[corners]).sum(axis=0)
+    painted[pixels[order]] = colours[order]
 
 
 def _facing(mesh: SeenMesh, topology: Topology) -> Float32[np.ndarray, "V"]:  # noqa: F821

@@ -14,12 +14,17 @@ from app.codecs.media_types import GLB, JSON, NPZ, PNG
 from app.codecs.overlay import SeenMesh, draw_meshes
 from app.codecs.png import encode_png
 from app.codecs.rigged_mesh import Rig, rigged_glb
+from app.codecs.trust_legend import with_legend
 from app.schemas.clothing import ClothingMap
+from app.schemas.mesh_confidence import MeshTrust
 from app.schemas.reconstruction import ReconstructionUnits
 from app.schemas.silhouette import keypoints_of
 from model.body.measurements import MEASUREMENTS
 from model.body.predictor import BodyMesh, BodyParameters
 from model.clothing.predictor import ClothingSegmentation
+from model.mesh_confidence.colours import trust_colours, vertex_values
+from model.mesh_confidence.joints import JOINT_NAMES
+from model.mesh_confidence.predictor import MeshConfidence
 from model.reconstruction.result import Reconstruction
 from model.silhouette.predictor import SilhouetteConfidence
 
@@ -49,6 +54,10 @@ class ReconstructedPhotos:
     timing_ms: Mapping[str, float]
     t_pose: BodyMesh | None = None
     """Of the first person, where a rigged file is wanted."""
+    trust: tuple[MeshConfidence, ...] | None = None
+    """Of each person, where there is a judge of meshes."""
+    coloured: bool = False
+    """Whether meshes have the colours of their trust, which is there then."""
 
 
 def _json(found: ReconstructedPhotos) -> bytes:
@@ -57,10 +66,7 @@ def _json(found: ReconstructedPhotos) -> bytes:
     answer = {
         "height": first.image.shape[0],
         "width": first.image.shape[1],
-        "people": [
-            _person(person, photo, found)
-            for person, photo in zip(found.people, found.photo_of, strict=True)
-        ],
+        "people": [_person(number, found) for number in range(len(found.people))],
         **({} if others else _maps(first)),
         **several,
         "units": ReconstructionUnits().model_dump(),
@@ -85,9 +91,10 @@ def _maps(photo: SeenPhoto) -> dict[str, Any]:
     return maps
 
 
-def _person(person: Reconstruction, photo: int, found: ReconstructedPhotos) -> dict[str, Any]:
+def _person(number: int, found: ReconstructedPhotos) -> dict[str, Any]:
+    person = found.people[number]
     described: dict[str, Any] = {
-        "photo": photo,
+        "photo": found.photo_of[number],
         "box": _rounded(person.box, 1),
         "keypoints": [point.model_dump() for point in keypoints_of(person.keypoints)],
         "betas": {"mean": _rounded(person.betas, 4), "std": _rounded(person.betas_std, 4)},
@@ -108,6 +115,8 @@ def _person(person: Reconstruction, photo: int, found: ReconstructedPhotos) -> d
         },
         "warnings": [{"code": one.code, "detail": one.detail} for one in person.warnings],
     }
+    if found.trust is not None:
+        described["trust"] = MeshTrust.of(found.trust[number]).model_dump()
     if found.with_vertices:
         described["vertices"] = _rounded(person.vertices, 4)
     return described
@@ -129,6 +138,12 @@ def _npz(found: ReconstructedPhotos) -> bytes:
             [[(one.value, one.low, one.high) for one in person.measurements] for person in people]
         ),
     }
+    if found.trust is not None:
+        arrays |= {
+            "trust_mesh": np.array([one.mesh for one in found.trust]),
+            "trust_joints": np.stack([one.joints for one in found.trust]),
+            "trust_joint_names": np.array(JOINT_NAMES),
+        }
     for number, photo in enumerate(found.photos):
         if photo.confidence is not None:
             arrays[f"confidence_{number}"] = photo.confidence.confidence
@@ -143,14 +158,24 @@ def _glb(found: ReconstructedPhotos) -> bytes:
     assert found.t_pose is not None
     person = found.people[0]
     parameters = BodyParameters(person.betas, person.body_pose, person.global_orient)
-    return rigged_glb(found.t_pose, found.rig, parameters)
+    return rigged_glb(found.t_pose, found.rig, parameters, _colours(found, 0))
 
 
 def _png(found: ReconstructedPhotos) -> bytes:
     meshes = [
-        SeenMesh(person.vertices, person.focal_px, person.centre_px) for person in found.people
+        SeenMesh(person.vertices, person.focal_px, person.centre_px, _colours(found, number))
+        for number, person in enumerate(found.people)
     ]
-    return encode_png(draw_meshes(found.photos[0].image, meshes, found.rig.topology))
+    drawn = draw_meshes(found.photos[0].image, meshes, found.rig.topology)
+    return encode_png(with_legend(drawn) if found.coloured else drawn)
+
+
+def _colours(found: ReconstructedPhotos, number: int) -> UInt8[np.ndarray, "V 3"] | None:
+    """Of a person's vertices, by trust; None where none are wanted."""
+    if not found.coloured:
+        return None
+    assert found.trust is not None
+    return trust_colours(vertex_values(found.trust[number].joints, found.rig.lbs_weights))
 
 
 def _rounded(values: np.ndarray, digits: int) -> np.ndarray:

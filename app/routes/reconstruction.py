@@ -2,14 +2,23 @@
 
 import asyncio
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Literal
 
 import numpy as np
-from fastapi import Depends
+from anyio import to_thread
+from fastapi import Depends, Query
+from fastapi.exceptions import RequestValidationError
 from jaxtyping import Float32, UInt8
+from pydantic.json_schema import SkipJsonSchema
 from starlette.responses import Response
 
-from app.capabilities import CLOTHING, RECONSTRUCTION, SILHOUETTE, CapabilityMissingError
+from app.capabilities import (
+    CLOTHING,
+    MESH_CONFIDENCE,
+    RECONSTRUCTION,
+    SILHOUETTE,
+    CapabilityMissingError,
+)
 from app.codecs import encoding
 from app.codecs.media_types import GLB, NPZ, PNG
 from app.codecs.reconstructions import (
@@ -28,6 +37,7 @@ from app.dependencies import (
     negotiated,
     strict_router,
 )
+from app.engine.engine import Engine
 from app.openapi import binary_content, json_content, photos_operation
 from app.schemas.problems import NO_PERSON
 from app.schemas.reconstruction import (
@@ -38,17 +48,28 @@ from app.schemas.reconstruction import (
 from app.telemetry.request_timing import stage_milliseconds
 from model.body.predictor import BodyParameters
 from model.errors import NoPersonError
+from model.mesh_confidence.observer import MeshObserver
+from model.mesh_confidence.predictor import MeshConfidence, MeshConfidencePredictor
 from model.reconstruction.crop import box_around
 from model.reconstruction.predictor import (
     PersonView,
     ReconstructionItem,
 )
+from model.reconstruction.result import Reconstruction
 from model.silhouette.people import Person, box_iou
 from model.silhouette.predictor import SilhouetteConfidence
 
 router = strict_router("reconstruction")
 SAME_PERSON_IOU = 0.3
 """The person whose keypoints were sent is the one found whose box overlaps theirs so much."""
+ColourQuery = Annotated[
+    Literal["trust"] | SkipJsonSchema[None],
+    Query(
+        description="`trust`: the meshes of GLB and PNG have the colours of POST /mesh/confidence."
+    ),
+]
+COLOURED = (GLB, PNG)
+"""The formats that show meshes."""
 NO_HEAD = (
     "reconstruction needs people's boxes and keypoints, and the silhouette checkpoint that is "
     "loaded does not look for people. `python -m training fit silhouette` makes one that does; or "
@@ -76,6 +97,7 @@ async def reconstruct(
     photos: PhotosDep,
     predictors: PredictorsDep,
     engine: EngineDep,
+    colour: ColourQuery = None,
 ) -> Response:
     """Shape, pose, camera and measurements with intervals, and what to trust less.
 
@@ -84,17 +106,22 @@ async def reconstruct(
     predictor, silhouette = predictors.need(RECONSTRUCTION), predictors.need(SILHOUETTE)
     options, images = photos.options, photos.images
     clothing = predictors.need(CLOTHING) if "clothing" in options.include else None
-    _check(media_type, photos)
+    judge = predictors.get(MESH_CONFIDENCE) if colour is None else predictors.need(MESH_CONFIDENCE)
+    _check(media_type, photos, colour)
     seen = await asyncio.gather(*(engine.submit(silhouette, image) for image in images))
     worn = await asyncio.gather(*(engine.submit(clothing, image) for image in images if clothing))
     views = [
-        _views(image, confidence, options, number)
+        views_of(image, confidence, options, number)
         for number, (image, confidence) in enumerate(zip(images, seen, strict=True))
     ]
     item = ReconstructionItem(
         tuple(view for of_photo in views for view in of_photo), options.same_person, options.refine
     )
     people = await engine.submit(predictor, item)
+    trust = None
+    if judge is not None:
+        maps = [view.confidence for view in item.people]
+        trust = await judged(engine, judge, predictors.mesh_observer, people, maps)
     t_pose = None
     if media_type == GLB:
         t_pose = await engine.submit(predictor.body, BodyParameters(people[0].betas))
@@ -112,17 +139,44 @@ async def reconstruct(
         "mesh" in options.include,
         stage_milliseconds(),
         t_pose,
+        trust,
+        coloured=colour is not None,
     )
     return await encoding.respond(found, media_type, ENCODERS)
 
 
-def _check(media_type: str, photos: Photos) -> None:
+async def judged(
+    engine: Engine,
+    judge: MeshConfidencePredictor,
+    observer: MeshObserver,
+    people: Sequence[Reconstruction],
+    maps: Sequence[Float32[np.ndarray, "_ _"] | None],
+) -> tuple[MeshConfidence, ...]:
+    """How far to trust each person's mesh.
+
+    Args:
+        engine: Runs the judge.
+        judge: Of meshes.
+        observer: Of the reconstruction's asset.
+        people: Reconstructed.
+        maps: The confidence map of each person's photo.
+    """
+    observed = await to_thread.run_sync(
+        lambda: [observer.observe(one, seen) for one, seen in zip(people, maps, strict=True)]
+    )
+    return tuple(await asyncio.gather(*(engine.submit(judge, one) for one in observed)))
+
+
+def _check(media_type: str, photos: Photos, colour: str | None) -> None:
     """Refuse options that do not fit each other.
 
     Raises:
         RequestValidationError: They do not.
     """
     options, num_photos = photos.options, len(photos.images)
+    if colour is not None and media_type not in COLOURED:
+        message = f"is for {' and '.join(COLOURED)}; {media_type} has no colours"
+        raise RequestValidationError([{"type": "own", "loc": ("query", "colour"), "msg": message}])
     if num_photos > 1 and not options.same_person:
         raise field_error(
             "image",
@@ -142,7 +196,7 @@ def _check(media_type: str, photos: Photos) -> None:
             )
 
 
-def _views(
+def views_of(
     image: UInt8[np.ndarray, "H W 3"],
     seen: SilhouetteConfidence,
     options: ReconstructionRequest,

@@ -13,6 +13,7 @@ from app.codecs.keypoints import KEYPOINTS_SCHEMA, parse_keypoints
 from app.schemas.body import Point
 from app.schemas.clothing import ClothingMap
 from app.schemas.common import EXAMPLE_PICTURE, Received, Sent, with_examples
+from app.schemas.mesh_confidence import MeshTrust
 from app.schemas.silhouette import SeenKeypoint
 from model.reconstruction.evidence import CODES
 
@@ -186,6 +187,11 @@ class ReconstructedPerson(Sent):
         "between low and high on people like the rendered ones of the calibration."
     )
     warnings: list[Warned]
+    trust: MeshTrust | None = Field(
+        default=None,
+        description="How far to trust the mesh and its joints; not there where the server has no "
+        "checkpoint for it.",
+    )
 
 
 class PhotoMaps(Sent):
@@ -235,6 +241,7 @@ class ReconstructionAnswer(Sent):
                             "detail": "no height was given, so the size of the body is a guess",
                         }
                     ],
+                    "trust": {"mesh": 0.8, "joints": {"left_knee": 0.9, "right_wrist": 0.4}},
                 }
             ],
             "units": {

@@ -1,9 +1,8 @@
 import numpy as np
 import pytest
-import torch
 
 from model.mesh_confidence.features import MeshObservation
-from model.mesh_confidence.network import MeshConfidenceConfig, TrustEnsemble
+from model.mesh_confidence.network import TrustEnsemble
 from model.mesh_confidence.predictor import MeshConfidencePredictor
 
 STANDING = np.array(
@@ -24,15 +23,5 @@ def standing() -> MeshObservation:
 
 
 @pytest.fixture(scope="session")
-def tiny_network() -> TrustEnsemble:
-    """Random weights, enlarged until judgements differ."""
-    torch.manual_seed(0)
-    network = TrustEnsemble(MeshConfidenceConfig(members=2, width=8))
-    with torch.no_grad():
-        network.weights[-1].mul_(5)
-    return network
-
-
-@pytest.fixture(scope="session")
-def tiny_mesh_confidence(tiny_network: TrustEnsemble) -> MeshConfidencePredictor:
-    return MeshConfidencePredictor(tiny_network)
+def tiny_network(tiny_mesh_confidence: MeshConfidencePredictor) -> TrustEnsemble:
+    return tiny_mesh_confidence.network
