@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from itertools import chain
 from typing import Annotated, Literal
 
 import numpy as np
@@ -47,6 +48,7 @@ from app.schemas.reconstruction import (
 )
 from app.telemetry.request_timing import stage_milliseconds
 from model.body.predictor import BodyParameters
+from model.clothing.predictor import ClothingSegmentation
 from model.errors import NoPersonError
 from model.mesh_confidence.observer import MeshObserver
 from model.mesh_confidence.predictor import MeshConfidence, MeshConfidencePredictor
@@ -114,9 +116,7 @@ async def reconstruct(
         views_of(image, confidence, options, number)
         for number, (image, confidence) in enumerate(zip(images, seen, strict=True))
     ]
-    item = ReconstructionItem(
-        tuple(view for of_photo in views for view in of_photo), options.same_person, options.refine
-    )
+    item = ReconstructionItem(tuple(chain(*views)), options.same_person, options.refine)
     people = await engine.submit(predictor, item)
     trust = None
     if judge is not None:
@@ -125,14 +125,8 @@ async def reconstruct(
     t_pose = None
     if media_type == GLB:
         t_pose = await engine.submit(predictor.body, BodyParameters(people[0].betas))
-    shown = seen if "confidence" in options.include else [None] * len(images)
-    dressed = (
-        [found.within(near.near_people()) for found, near in zip(worn, seen, strict=True)]
-        if clothing
-        else [None] * len(images)
-    )
     found = ReconstructedPhotos(
-        tuple(map(SeenPhoto, images, shown, dressed)),
+        _shown(photos, seen, worn),
         people,
         tuple(number for number, of_photo in enumerate(views) for _ in of_photo),
         predictors.reconstruction_rig,
@@ -165,6 +159,19 @@ async def judged(
         lambda: [observer.observe(one, seen) for one, seen in zip(people, maps, strict=True)]
     )
     return tuple(await asyncio.gather(*(engine.submit(judge, one) for one in observed)))
+
+
+def _shown(
+    photos: Photos,
+    seen: Sequence[SilhouetteConfidence],
+    worn: Sequence[ClothingSegmentation],
+) -> tuple[SeenPhoto, ...]:
+    """The photos, with what was asked to be included."""
+    images = photos.images
+    nothing = [None] * len(images)
+    clothes = [on.within(near.near_people()) for on, near in zip(worn, seen, strict=bool(worn))]
+    maps = seen if "confidence" in photos.options.include else nothing
+    return tuple(map(SeenPhoto, images, maps, clothes or nothing))
 
 
 def _check(media_type: str, photos: Photos, colour: str | None) -> None:
@@ -215,7 +222,8 @@ def views_of(
     elif seen.people is None:
         raise CapabilityMissingError(NO_HEAD)
     else:
-        people = [(person.box, person.keypoints) for person in seen.people]
+        # Nothing of a box may be left inside the picture.
+        people = [(one.box, one.keypoints) for one in seen.people if min(one.size) >= 1]
     if not people:
         which = f" {number}" if options.same_person else ""
         raise NoPersonError(

@@ -23,6 +23,11 @@ ARCHITECTURE = "mesh-confidence"
 GOOD_ERROR = 0.1
 """An error is small up to here, in units of half the crop: 11 pixels of a crop of 224."""
 
+EXAMPLE = MeshObservation(
+    np.stack([np.arange(14), np.arange(14) % 5], 1).astype(np.float32), np.ones((14, 3), np.float32)
+)
+"""An observation of nobody, to warm a predictor with."""
+
 
 @dataclass(frozen=True)
 class MeshConfidence:

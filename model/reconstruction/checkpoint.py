@@ -110,7 +110,7 @@ def load_regressor(path: Path) -> Regressor:
             header.config["body_sha256"],
             tensors[_KEYPOINTS].float(),
             IntervalParameters(**intervals),
-            header.config["error_correlation"],
+            float(header.config["error_correlation"]),
             header,
         )
     except (KeyError, TypeError, ValueError, RuntimeError) as error:

@@ -3,6 +3,7 @@
 V vertices, K keypoints, N betas, M measurements.
 """
 
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from model.backend.torch_copy import fold_batch_norms
 from model.body.predictor import BodyPredictor
 from model.body.rotation import rotation_6d_to_matrix
 from model.errors import CheckpointError, InvalidInputError
@@ -65,7 +67,7 @@ class ReconstructionPredictor:
         """Put both together.
 
         Args:
-            regressor: Its network is moved to the device.
+            regressor: Its network is copied to the device.
             body: The asset that its betas belong to, on the same device.
             device: Where to run.
 
@@ -86,7 +88,8 @@ class ReconstructionPredictor:
         self.header = regressor.header
         self.config = config
         self.input_size = regressor.input_size
-        self._network = regressor.network.to(self.device).eval()
+        folded = fold_batch_norms(copy.deepcopy(regressor.network).eval()).requires_grad_(False)
+        self._network = folded.to(self.device, memory_format=torch.channels_last)
         self._regressor = regressor
         self._tape = ShapeTape(body)
         self._size = BodySize(body.smpl)

@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from app.capabilities import Predictors
@@ -17,6 +18,7 @@ from model.body.measurements import MEASUREMENTS
 from model.body.predictor import BodyParameters, BodyPredictor
 from model.clothing.predictor import ClothingPredictor
 from model.reconstruction.predictor import PersonView, ReconstructionItem, ReconstructionPredictor
+from model.silhouette.lite import LiteConfig, LiteSilhouette
 from model.silhouette.people import Person
 from model.silhouette.predictor import SilhouetteConfidence, SilhouettePredictor
 from model.skeletons import COCO_17_NAMES, MEDIAPIPE_33_NAMES, OPENPOSE_18_NAMES
@@ -508,3 +510,39 @@ def test_without_a_part_that_it_needs_the_endpoint_says_how_to_make_it(
     client = start(Predictors(reconstruction=tiny_reconstruction))
     response = client.post("/reconstruct", files=files)
     assert (response.status_code, "training fit silhouette" in response.text) == (503, True)
+
+
+@pytest.fixture(scope="module")
+def drawn_finder() -> SilhouettePredictor:
+    """A drawn network with the head for people, which takes any place for somebody's middle."""
+    torch.manual_seed(0)
+    network = LiteSilhouette(LiteConfig(0, (8, 8, 8, 8), head_width=8)).eval()
+    assert network.people is not None
+    with torch.no_grad():
+        output = network.people[-1]
+        output.bias[:18] = 3.0  # keypoints and centres
+        output.weight[:18].normal_(0, 0.3)
+    return SilhouettePredictor(network, input_size=64, dtype=torch.float32)
+
+
+def test_the_people_of_a_silhouette_network_are_those_that_are_reconstructed(
+    start: Callable[..., httpx.Client],
+    drawn_finder: SilhouettePredictor,
+    tiny_reconstruction: ReconstructionPredictor,
+) -> None:
+    client = start(Predictors(silhouette=drawn_finder, reconstruction=tiny_reconstruction))
+    files = {"image": png((80, 64))}
+    seen = client.post("/confidence?format=json", files=files).json()["people"]
+    assert seen
+    answer = client.post("/reconstruct", files=files, data={"people": "all"})
+    assert answer.status_code == 200, answer.text
+    found = answer.json()["people"]
+
+    def area(person: dict[str, Any]) -> float:
+        left, top, right, bottom = person["box"]
+        return float((right - left) * (bottom - top))
+
+    assert sorted(map(area, found)) == pytest.approx(sorted(map(area, seen)), rel=1e-3)
+    assert [area(person) for person in found] == sorted(map(area, found), reverse=True)
+    keypoints = {json.dumps(person["keypoints"]) for person in seen}
+    assert {json.dumps(person["keypoints"]) for person in found} == keypoints

@@ -73,7 +73,7 @@ def test_what_is_beyond_the_picture_is_marked_and_filled(name: str) -> None:
 
 def test_bytes_become_floats() -> None:
     picture = torch.full((1, 3, 100, 120), 51, dtype=torch.uint8)
-    shown = around("inside").of(picture, 0.5)
+    shown = around("one pixel").of(picture, 0.5)
     torch.testing.assert_close(shown, torch.full_like(shown, 0.2))
 
 
@@ -92,6 +92,6 @@ def test_a_box_around_keypoints_reaches_beyond_them_and_not_beyond_the_picture()
 
 
 def test_a_right_angle_of_view_makes_the_focal_length_half_the_longer_side() -> None:
-    assert focal_length((300, 400), 90) == pytest.approx(200)
-    assert focal_length((400, 300), 90) == pytest.approx(200)
-    assert focal_length((400, 300), 45) > 200
+    assert focal_length((300, 400), 90.0) == pytest.approx(200)
+    assert focal_length((400, 300), 90.0) == pytest.approx(200)
+    assert focal_length((400, 300), 45.0) > 200

@@ -102,5 +102,5 @@ def test_the_place_of_the_crop_is_told_in_focal_lengths(person_view: View) -> No
     x, y = crop.centre
     expected = [(x - 35) / 200, (y - 45) / 200, crop.side / 200]
     np.testing.assert_allclose(made.view[0].numpy(), expected, rtol=1e-6)
-    assumed, _ = preprocess(person_view(), ReconstructionConfig(field_of_view_deg=90), SIZE)
+    assumed, _ = preprocess(person_view(), ReconstructionConfig(field_of_view_deg=90.0), SIZE)
     assert assumed.view[0, 2].item() == pytest.approx(crop.side / 45)
