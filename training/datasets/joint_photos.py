@@ -22,7 +22,8 @@ class JointPhoto:
     key: str
     """Names the person in the photo."""
     joints: np.ndarray | None = None
-    """(K, 3) float32 in metres: x right, y down, z forward; None where the dataset has none."""
+    """(L, 3) float32 in metres: x right, y down, z forward; L is a layout too. None where the
+    dataset has none."""
 
     @property
     def image(self) -> np.ndarray:

@@ -14,6 +14,9 @@ CAPABILITY = Capability(
         ),
     },
     data={
+        "mesh_confidence": Command(
+            "training.mesh_confidence.prepare", "reconstruct people whose joints are known"
+        ),
         "h36m-frames": Command(
             "training.datasets.h36m_frames", "take frames out of Human3.6M's videos"
         ),

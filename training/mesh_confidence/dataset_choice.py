@@ -47,6 +47,8 @@ DATASETS: dict[str, Callable[[Path], JointPhotos]] = {
     "h36m": open_h36m,
     "ccp": open_ccp_people,
 }
+TRUE_DATASETS = ("3dpw", "3doh", "h36m")
+"""Those whose joints are measured, not estimated."""
 
 
 def add_root(parser: argparse.ArgumentParser) -> None:

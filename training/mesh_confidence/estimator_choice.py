@@ -6,11 +6,13 @@ from pathlib import Path
 import torch
 
 from training.mesh_confidence.estimators import Estimator, keypoint_estimator
+from training.mesh_confidence.our_reconstruction import reconstruction_estimator
 
 ESTIMATORS: dict[str, Callable[[Path, torch.device], Estimator]] = {
     "keypoints": lambda folder, device: keypoint_estimator(
         folder / "silhouette.safetensors", device
     ),
+    "reconstruction": reconstruction_estimator,
 }
 
 
