@@ -151,11 +151,11 @@ def _trunk(
 ) -> Float[np.ndarray, "2"] | None:
     """From the shoulders to the hips, or else from the head to the shoulders; None without both."""
     head, shoulders, hips = (_middle(keypoints, seen, part) for part in (_HEAD, "shoulder", "hip"))
-    if shoulders is not None and hips is not None:
-        return hips - shoulders
-    if head is not None and shoulders is not None:
-        return shoulders - head
-    return None
+    start, end = (shoulders, hips) if hips is not None else (head, shoulders)
+    if start is None or end is None:
+        return None
+    down: np.ndarray = end - start
+    return down
 
 
 def _middle(
@@ -184,7 +184,7 @@ def _is_turned_away(
     size = float(np.linalg.norm(across) * np.linalg.norm(down))
     facing = float(across[0] * down[1] - across[1] * down[0])
     # Shoulders seen from the side are near each other: their order says nothing.
-    return facing < -TURNED * max(size, float(np.linalg.norm(down)) ** 2)
+    return bool(facing < -TURNED * max(size, float(np.linalg.norm(down)) ** 2))
 
 
 def _is_cut(box: Float32[np.ndarray, "4"], size: tuple[int, int]) -> bool:

@@ -212,7 +212,7 @@ def servers(
         def start_full() -> httpx.Client:
             """While its only place is taken by a request that does not end."""
             trouble = Trouble(let_go.wait)
-            client = start(trouble.in_all(every_capability), max_queue=1)
+            client = start(trouble.in_all(every_capability), max_queue=1, timeout_s=300)
             trouble.begun = True
             asking = threading.Thread(
                 target=client.post, args=("/mesh",), kwargs=good(("post", "/mesh"))

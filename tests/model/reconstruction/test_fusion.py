@@ -58,7 +58,7 @@ def test_the_surer_photo_counts_more() -> None:
 
 def test_five_photos_of_many_people_are_nearer_to_the_truth_than_one() -> None:
     rng = np.random.default_rng(2)
-    errors = {1: [], 5: []}
+    errors: dict[int, list[float]] = {1: [], 5: []}
     for _ in range(200):
         truth = rng.normal(size=4)
         found = photos(truth, [0.7] * 5, rng)
