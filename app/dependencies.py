@@ -65,7 +65,7 @@ MESH_PAIR = BodyRule(
 JUDGED_MESH = BodyRule(
     media_types=(FORM, JSON, IMAGE, NPZ),
     fields=("image",),
-    hint="send a picture as a file part named `image`: curl -F image=@photo.jpg; or joints as JSON",
+    hint="send a file part named `image`: curl -F image=@photo.jpg; or joints as JSON",
 )
 MAX_BODY_VALUES = 4 * MAX_VERTICES + 1000
 """Commas and brackets of a mesh of as many vertices, with room for betas and names."""

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, field_validator, model_validator
 
-from app.schemas.common import EXAMPLE_PICTURE, Number, Received, Sent, with_examples
+from app.schemas.common import Number, Received, Sent, with_examples
 from model.mesh_confidence.colours import legend
 from model.mesh_confidence.joints import JOINT_NAMES, LAYOUTS
 from model.mesh_confidence.predictor import GOOD_ERROR, MeshConfidence
@@ -14,7 +14,7 @@ MAX_MESHES = 1000
 SIZES = sorted(LAYOUTS)
 _KNOWN = ", ".join(f"{number} ({LAYOUTS[number][0]})" for number in SIZES)
 Pixel = Annotated[list[Number], Field(min_length=2, max_length=2)]
-_EXAMPLE = {
+EXAMPLE = {
     "projected": [
         *([95, 210], [97, 165], [100, 120], [124, 120], [127, 165], [129, 210]),
         *([70, 115], [78, 88], [95, 60], [129, 60], [146, 88], [154, 115], [112, 55], [112, 30]),
@@ -39,7 +39,7 @@ class CropSquare(Received):
 class MeshConfidenceRequest(Received):
     """A picture; or any regressor's mesh beside a detector's keypoints, in pixels of a picture."""
 
-    model_config = with_examples(_EXAMPLE, {"image": EXAMPLE_PICTURE})
+    model_config = with_examples(EXAMPLE)
 
     image: str | None = Field(
         default=None, description="A picture file in base64 or as a data: URL; alone."

@@ -47,6 +47,7 @@ def test_a_checkpoint_that_is_there_is_loaded_and_one_that_is_not_is_left_out(fo
         ("body", False),
         ("clothing", False),
         ("reconstruction", False),
+        ("mesh_confidence", False),
     ]
     assert silhouette.checkpoint is not None
     assert silhouette.checkpoint.metrics == {"iou": 0.5}

@@ -17,7 +17,8 @@ from model.silhouette.predictor import SilhouettePredictor
 PICTURE_ROUTES = ["/confidence", "/confidence/weighted-image", "/clothing"]
 MESH_ROUTES = ["/mesh", "/mesh/errors", "/measurements"]
 PHOTOS_ROUTE = "/reconstruct"
-"""Takes pictures too, and finds nobody in those of the tables without a network that looks."""
+PEOPLE_ROUTES = [PHOTOS_ROUTE, "/mesh/confidence"]
+"""Take pictures too, and find nobody in those of the tables without a network that looks."""
 JSON = {"content-type": "application/json"}
 
 
@@ -75,7 +76,7 @@ def test_the_tables_cover_every_post_route(client: httpx.Client) -> None:
     assert {path for path, operations in paths.items() if "post" in operations} == {
         *PICTURE_ROUTES,
         *MESH_ROUTES,
-        PHOTOS_ROUTE,
+        *PEOPLE_ROUTES,
     }
 
 
@@ -102,7 +103,7 @@ UNUSABLE_PICTURES: dict[str, tuple[Callable[[Image.Image], bytes], int, list[str
 }
 
 
-@pytest.mark.parametrize("route", [*PICTURE_ROUTES, PHOTOS_ROUTE])
+@pytest.mark.parametrize("route", [*PICTURE_ROUTES, *PEOPLE_ROUTES])
 @pytest.mark.parametrize("case", UNUSABLE_PICTURES)
 def test_an_unusable_picture_is_refused_with_the_reason(
     client: httpx.Client, photo: Image.Image, route: str, case: str
@@ -199,7 +200,7 @@ def test_a_form_without_a_picture_is_refused(client: httpx.Client, route: str) -
         assert response.json()["errors"][0]["pointer"] == "#/image"
 
 
-@pytest.mark.parametrize("route", [*PICTURE_ROUTES, "/mesh/errors", PHOTOS_ROUTE])
+@pytest.mark.parametrize("route", [*PICTURE_ROUTES, "/mesh/errors", *PEOPLE_ROUTES])
 def test_a_malformed_form_is_a_bad_request(client: httpx.Client, route: str) -> None:
     for content_type, body in [
         ("multipart/form-data", b"no boundary"),
@@ -379,7 +380,7 @@ def test_mesh_files_that_are_missing_or_too_many_are_refused(client: httpx.Clien
     assert_problem(client.post("/mesh/errors", files=three), 422, "third: ", '"predicted" (a file)')
 
 
-@pytest.mark.parametrize("route", [*PICTURE_ROUTES, *MESH_ROUTES, PHOTOS_ROUTE])
+@pytest.mark.parametrize("route", [*PICTURE_ROUTES, *MESH_ROUTES, *PEOPLE_ROUTES])
 def test_a_type_that_an_endpoint_cannot_give_is_not_acceptable(
     client: httpx.Client, photo: Image.Image, route: str
 ) -> None:
@@ -398,7 +399,7 @@ def test_faces_are_given_as_json_or_npy_only(client: httpx.Client) -> None:
 
 
 @pytest.mark.parametrize("chunked", [False, True], ids=["declared", "chunked"])
-@pytest.mark.parametrize("route", [*PICTURE_ROUTES, *MESH_ROUTES, PHOTOS_ROUTE])
+@pytest.mark.parametrize("route", [*PICTURE_ROUTES, *MESH_ROUTES, *PEOPLE_ROUTES])
 def test_a_body_that_is_too_large_is_cut(client: httpx.Client, route: str, chunked: bool) -> None:
     body = b"[" + b"0," * 1_250_000 + b"0]"
     parts = iter([body[start : start + 65536] for start in range(0, len(body), 65536)])

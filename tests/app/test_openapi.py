@@ -11,6 +11,7 @@ from PIL import Image
 
 from app.capabilities import Predictors
 from app.main import create_app
+from app.schemas.mesh_confidence import EXAMPLE as JOINTS
 from app.schemas.reconstruction import ReconstructionRequest
 from app.settings import Settings
 
@@ -104,6 +105,8 @@ def test_every_post_documents_what_can_go_wrong(document: dict[str, Any]) -> Non
             "ReconstructionAnswer",
         ),
         ("/reconstruct", {**RECONSTRUCT, "keypoints": [[0, 0, 0]] * 17}, "Problem"),
+        ("/mesh/confidence", JOINTS, "MeshConfidences"),
+        ("/mesh/confidence", {"projected": []}, "Problem"),
         ("/mesh", {"betas": []}, "Problem"),
     ],
 )
@@ -157,6 +160,7 @@ def test_the_documented_requests_are_answered(
     client: httpx.Client, document: dict[str, Any]
 ) -> None:
     paths = ("/mesh", "/mesh/errors", "/measurements", "/confidence", "/clothing", "/reconstruct")
+    paths = (*paths, "/mesh/confidence")
     for path in paths:
         content = document["paths"][path]["post"]["requestBody"]["content"]["application/json"]
         for example in examples(document, content):

@@ -12,10 +12,17 @@ import numpy as np
 import pytest
 
 PICTURE_ROUTES = ("/confidence", "/confidence/weighted-image", "/clothing")
-ROUTES = (*PICTURE_ROUTES, "/mesh", "/mesh/errors", "/measurements", "/reconstruct")
+ROUTES = (
+    *PICTURE_ROUTES,
+    "/mesh",
+    "/mesh/errors",
+    "/measurements",
+    "/reconstruct",
+    "/mesh/confidence",
+)
 HINTS = {
     **dict.fromkeys(
-        (*PICTURE_ROUTES, "/reconstruct"),
+        (*PICTURE_ROUTES, "/reconstruct", "/mesh/confidence"),
         "send a file part named `image`: curl -F image=@photo.jpg",
     ),
     "/mesh": "curl -H 'Content-Type: application/json' -d '{\"betas\": [0]}'",
@@ -26,6 +33,7 @@ READ = {
     **dict.fromkeys(
         (*PICTURE_ROUTES, "/reconstruct"), "multipart/form-data, application/json, image/*"
     ),
+    "/mesh/confidence": "multipart/form-data, application/json, image/*, application/x-npz",
     "/mesh": "application/json",
     "/mesh/errors": "application/json, multipart/form-data",
     "/measurements": "application/json",
