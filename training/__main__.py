@@ -28,6 +28,9 @@ SHARED: dict[str, dict[str, Command]] = {
     },
     "evaluate": {
         "photos": Command("training.silhouette.measure_photos", "measure maps on everyday photos"),
+        "mesh-outputs": Command(
+            "training.mesh_confidence.mesh_outputs", "judge the meshes of any regressor"
+        ),
         "sensitivity": Command(
             "training.mesh_confidence.sensitivity", "hide parts of pictures, measure estimates"
         ),

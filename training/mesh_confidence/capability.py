@@ -12,6 +12,9 @@ CAPABILITY = Capability(
         "compare": Command(
             "training.mesh_confidence.compare", "train the reference's classifiers and ours alike"
         ),
+        "figures": Command(
+            "training.mesh_confidence.figures", "a person's mesh, coloured by trust"
+        ),
     },
     data={
         "mesh_confidence": Command(
