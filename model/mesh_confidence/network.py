@@ -151,9 +151,8 @@ class TrustEnsemble(nn.Module):
 
     Each member judges the mesh, the worst joint and every joint, and estimates every joint's error.
     The verdict is the mean of all members' probabilities for the mesh and for its mirror image. It
-    is then calibrated by a scale and an offset of the logarithmic odds (Platt, Probabilistic
-    Outputs for Support Vector Machines, 1999) and by a temperature (Guo et al., On Calibration of
-    Modern Neural Networks, ICML 2017).
+    is then calibrated by temperatures (Guo et al., On Calibration of Modern Neural Networks, ICML
+    2017), which change no verdict and no order.
     """
 
     def __init__(self, config: MeshConfidenceConfig) -> None:
@@ -172,9 +171,8 @@ class TrustEnsemble(nn.Module):
         self.good_calibration: Tensor
         self.joint_calibration: Tensor
         self.worst_calibration: Tensor
-        self.register_buffer("good_calibration", torch.tensor([1.0, 0.0]))
-        self.register_buffer("joint_calibration", torch.tensor([1.0, 0.0]))
-        self.register_buffer("worst_calibration", torch.tensor([1.0]))
+        for name in ("good", "joint", "worst"):
+            self.register_buffer(f"{name}_calibration", torch.ones(1))
 
     def inputs(self, features: Float[Tensor, "B 14 5"]) -> Float[Tensor, "B F"]:
         """Distances, their logarithms and ranks, scores, and means; with flags for what is missing.
@@ -232,9 +230,9 @@ class TrustEnsemble(nn.Module):
         assert worst is not None
         assert joints is not None
         return Judgement(
-            good * self.good_calibration[0] + self.good_calibration[1],
+            good * self.good_calibration,
             (worst * self.worst_calibration).log_softmax(-1),
-            joints * self.joint_calibration[0] + self.joint_calibration[1],
+            joints * self.joint_calibration,
         )
 
 

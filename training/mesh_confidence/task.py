@@ -79,9 +79,9 @@ def _continue_from(network: MeshConfidenceNetwork, checkpoint: Path) -> None:
 def judge(network: nn.Module, batches: Iterable[TrustBatch]) -> dict[str, float]:
     """Calibrate the network on held-out rows, then measure it on them.
 
-    The two numbers and the temperature of a calibration are fitted to the same rows, which are many
-    thousands. `score` is the mean of the AUROC of "good" and the share of worst joints among the
-    first three, or the one of both that the network judges.
+    The temperatures are fitted to the same rows, which are many thousands. `score` is the mean of
+    the AUROC of "good" and the share of worst joints among the first three, or the one of both that
+    the network judges.
     """
     assert isinstance(network, MeshConfidenceNetwork)
     columns = [torch.cat(column).cpu() for column in zip(*batches, strict=True)]

@@ -4,18 +4,16 @@ import torch
 from scipy.special import expit, log_softmax
 
 from model.mesh_confidence.network import MeshConfidenceConfig, TrustEnsemble
-from training.mesh_confidence.calibration import calibrate, inverse_temperature, platt_scale
+from training.mesh_confidence.calibration import calibrate, inverse_temperature, scale_of_odds
 from training.mesh_confidence.data import MeshErrors
 from training.mesh_confidence.metrics import judge_rows, mesh_metrics
 
 
-def test_a_known_scale_and_offset_are_found_again() -> None:
+def test_a_known_scale_of_odds_is_found_again() -> None:
     generator = np.random.default_rng(0)
-    odds = generator.normal(0, 2, 40_000)
-    truth = generator.random(40_000) < expit(0.5 * odds - 1)
-    scale, offset = platt_scale(odds, truth)
-    assert scale == pytest.approx(0.5, abs=0.03)
-    assert offset == pytest.approx(-1, abs=0.05)
+    odds = generator.normal(-1, 2, 40_000)
+    truth = generator.random(40_000) < expit(0.5 * odds)
+    assert scale_of_odds(odds, truth) == pytest.approx(0.5, abs=0.03)
 
 
 def test_a_known_temperature_is_found_again() -> None:
@@ -40,6 +38,6 @@ def test_calibration_makes_an_overconfident_ensemble_honest(rows: MeshErrors) ->
     assert judged is not None
     after = mesh_metrics(judged, rows.errors)
     assert after["ece"] < 0.5 * before["ece"]
-    # What was in order stays so.
-    assert after["auroc"] == pytest.approx(before["auroc"], abs=0.02)
-    assert network.good_calibration[0] > 0
+    # No verdict and no order has changed.
+    assert after["accuracy"] == before["accuracy"]
+    assert after["auroc"] == pytest.approx(before["auroc"], abs=0.01)

