@@ -129,12 +129,7 @@ class LiteEncoder(nn.Module):
     """EfficientNet-Lite without its head."""
 
     def __init__(self, variant: int = 0, channels: int = 3) -> None:
-        """Draw the weights.
-
-        Args:
-            variant: 0 to 4, of EfficientNet-Lite0 to -Lite4.
-            channels: Of the input.
-        """
+        """Draw the weights of EfficientNet-Lite0 to -Lite4, for an input of so many channels."""
         super().__init__()
         width_factor, depth_factor = VARIANTS[variant]
         self.stem = convolution(channels, STEM_WIDTH, 3, 2)

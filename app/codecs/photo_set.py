@@ -68,10 +68,10 @@ async def receive_photos(request: Request, max_bytes: int, query: Mapping[str, A
     given = {name: value for name, value in query.items() if value is not None}
     if media_type == FORM:
         files, texts = await _read_form(request, max_bytes)
-        options = _from_texts(texts)
-        if twice := sorted(options.keys() & given.keys()):
+        told = _from_texts(texts)
+        if twice := sorted(told.keys() & given.keys()):
             raise _given_twice(twice[0])
-        return PhotoSet(lambda: files, _validated({**options, **given}))
+        return PhotoSet(lambda: files, _validated({**told, **given}))
     body = await request.body()
     if media_type != JSON:
         return PhotoSet(lambda: [body], _validated(given))

@@ -199,7 +199,8 @@ def _check(media_type: str, photos: Photos, colour: str | None) -> None:
         num_sets = len(options.keypoints)
         if num_sets != num_photos:
             raise field_error(
-                "keypoints", f"are those of {num_sets} photos; {num_photos} pictures were sent"
+                "keypoints",
+                f"are {num_sets} sets for {num_photos} pictures; one for each is needed",
             )
 
 
@@ -253,8 +254,8 @@ def _of_keypoints(
         box = box_around(keypoints, size)
         if box is None:
             continue
-        nearest = max(found, key=lambda person: box_iou(person.box, box), default=None)
-        if nearest is not None and box_iou(nearest.box, box) > SAME_PERSON_IOU:
-            box = nearest.box
+        overlaps = [box_iou(person.box, box) for person in found]
+        if max(overlaps, default=0.0) > SAME_PERSON_IOU:
+            box = found[int(np.argmax(overlaps))].box
         people.append((box, keypoints))
     return people

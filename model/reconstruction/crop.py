@@ -5,6 +5,7 @@ S side of the network's input, C channels, H W the picture's size.
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -61,36 +62,61 @@ class Crop:
         return outside.astype(points.dtype)
 
     def of(
-        self, picture: Float[Tensor, "1 C H W"] | UInt8[Tensor, "1 C H W"], fill: float
+        self, picture: UInt8[np.ndarray, "H W 3"] | Float32[np.ndarray, "H W"], fill: float
     ) -> Float[Tensor, "1 C S S"]:
-        """The square, scaled with antialiasing.
+        """The square, scaled with antialiasing. What is cut out ends at whole pixels of the input.
+
+        A narrow picture makes a square that is mostly beyond it, which takes no memory.
 
         Args:
-            picture: Of the size that the crop was made for. Bytes become floats in [0, 1].
+            picture: Of the size that the crop was made for. RGB becomes floats in [0, 1].
             fill: Value of what is beyond the picture.
         """
-        right, bottom = self.left + self.side, self.top + self.side
-        part = picture[..., max(0, self.top) : max(0, bottom), max(0, self.left) : max(0, right)]
-        if part.dtype == torch.uint8:
-            part = part.float().div_(255)
-        padding = [
-            min(max(0, -self.left), self.side),
-            0,
-            min(max(0, -self.top), self.side),
-            0,
-        ]
-        padding[1] = self.side - padding[0] - part.shape[-1]
-        padding[3] = self.side - padding[2] - part.shape[-2]
-        padded = F.pad(part, padding, value=fill)
-        if self.side == self.size:
-            return padded
-        return F.interpolate(
-            padded, (self.size, self.size), mode="bilinear", align_corners=False, antialias=True
-        )
+        (top, bottom), (left, right) = self._spans(picture.shape[0], picture.shape[1])
+        part = picture[top.source : bottom.source, left.source : right.source]
+        # Decoders give arrays that may not be written to, which tensors cannot express.
+        pixels = torch.from_numpy(np.require(part, requirements=("C", "W")))
+        planes = pixels.float().div_(255).permute(2, 0, 1) if picture.ndim == 3 else pixels[None]
+        size = bottom.target - top.target, right.target - left.target
+        square = torch.full((1, len(planes), self.size, self.size), fill)
+        if min(*size, *part.shape[:2]) > 0:
+            if size != part.shape[:2]:
+                planes = F.interpolate(
+                    planes[None], size, mode="bilinear", align_corners=False, antialias=True
+                )
+            square[..., top.target : bottom.target, left.target : right.target] = planes
+        return square
 
     def inside(self, height: int, width: int) -> Float[Tensor, "1 1 S S"]:
-        """1 where the picture is, 0 beyond it, between on its edge."""
-        return self.of(torch.ones(1, 1, height, width), 0.0)
+        """1 where the picture is, 0 beyond it."""
+        (top, bottom), (left, right) = self._spans(height, width)
+        square = torch.zeros(1, 1, self.size, self.size)
+        square[..., top.target : bottom.target, left.target : right.target] = 1
+        return square
+
+    def _spans(
+        self, height: int, width: int
+    ) -> tuple[tuple["_Edge", "_Edge"], tuple["_Edge", "_Edge"]]:
+        """Rows and columns of what the crop shows of the picture."""
+        return self._span(self.top, height), self._span(self.left, width)
+
+    def _span(self, start: int, length: int) -> tuple["_Edge", "_Edge"]:
+        first, last = (min(max(edge, 0), length) for edge in (start, start + self.side))
+        scale = self.size / self.side
+        begin, end = (round((edge - start) * scale) for edge in (first, last))
+        if first < last and begin == end:  # as thin as it is, it is seen
+            begin = min(begin, self.size - 1)
+            end = begin + 1
+        return _Edge(first, begin), _Edge(last, end)
+
+
+class _Edge(NamedTuple):
+    """Where what a crop shows begins or ends."""
+
+    source: int
+    """In pixels of the picture."""
+    target: int
+    """In pixels of the network's input."""
 
 
 def box_around(

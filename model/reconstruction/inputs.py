@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float, Float32, UInt8
 from torch import Tensor
 
-from model.image import FILL, image_bytes
+from model.image import FILL, check_size
 from model.reconstruction.crop import Crop, focal_length
 from model.reconstruction.network import LAYERS, NetworkInput, ReconstructionConfig
 
@@ -65,6 +65,7 @@ def preprocess(
         InvalidInputError: A side of the picture is under 16 pixels.
         ValueError: `view` lacks what `config.inputs` needs.
     """
+    check_size(*view.size)
     crop = Crop.around(view.box, size)
     inside = crop.inside(*view.size)
     layers = [_layer(name, view, crop) for name in LAYERS[config.inputs]]
@@ -118,22 +119,16 @@ def _place(view: PersonView, crop: Crop, focal: float) -> Float[Tensor, "1 3"]:
 
 def _layer(name: str, view: PersonView, crop: Crop) -> Float[Tensor, "1 C S S"]:
     if name == "photo":
-        return crop.of(_pixels(view), FILL)
+        return crop.of(view.image, FILL)
     if name == "weighted_photo":
-        return crop.of(_pixels(view), 0.0) * crop.of(
-            _plane(view.confidence, "a confidence map"), 0.0
-        )
+        return crop.of(view.image, 0.0) * crop.of(_there(view.confidence, "confidence map"), 0.0)
     if name == "map":
-        return crop.of(_plane(view.confidence, "a confidence map"), 0.0)
+        return crop.of(_there(view.confidence, "confidence map"), 0.0)
     assert name == "silhouette"
-    return crop.of(_plane(view.silhouette, "a silhouette"), 0.0)
+    return crop.of(_there(view.silhouette, "silhouette"), 0.0)
 
 
-def _pixels(view: PersonView) -> UInt8[Tensor, "1 3 H W"]:
-    return image_bytes(view.image).permute(2, 0, 1)[None]
-
-
-def _plane(values: Float32[np.ndarray, "H W"] | None, what: str) -> Float[Tensor, "1 1 H W"]:
+def _there(values: Float32[np.ndarray, "H W"] | None, what: str) -> Float32[np.ndarray, "H W"]:
     if values is None:
-        raise ValueError(f"the network's input needs {what}, and the view has none")
-    return torch.from_numpy(np.require(values, requirements=("C", "W")))[None, None]
+        raise ValueError(f"the network's input needs a {what}, and the view has none")
+    return values

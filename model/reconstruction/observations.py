@@ -6,7 +6,6 @@ B photos, K keypoints, S side of the crops, H W a picture's size.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -58,8 +57,7 @@ def observe(
     maps, pictured = [], []
     for view, crop in zip(views, crops, strict=True):
         assert view.confidence is not None
-        plane = torch.from_numpy(np.require(view.confidence, requirements=("C", "W")))
-        maps.append(crop.of(plane[None, None], 0.0))
+        maps.append(crop.of(view.confidence, 0.0))
         pictured.append(crop.inside(*view.size))
     return Observed(
         keypoints.to(device),

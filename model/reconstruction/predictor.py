@@ -185,7 +185,9 @@ class ReconstructionPredictor:
             seen_in_part(ShapeGaussian.independent(mean, spread), share_seen(view.keypoints))
             for mean, spread, view in zip(betas, log_variance, views, strict=True)
         ]
-        persons, is_refined, first = [], [], 0
+        persons: list[list[int]] = []
+        is_refined: list[bool] = []
+        first = 0
         for item in items:
             persons += item.persons(first)
             is_refined += [item.refine] * (len(persons) - len(is_refined))

@@ -16,7 +16,8 @@ def square(depth: float, half: float = 1.0, x: float = 0.0, tilt: float = 0.0) -
 
 
 def drawn(*meshes: SeenMesh) -> np.ndarray:
-    return (draw_meshes(IMAGE, list(meshes), SQUARE) != IMAGE).any(axis=2)
+    changed: np.ndarray = (draw_meshes(IMAGE, list(meshes), SQUARE) != IMAGE).any(axis=2)
+    return changed
 
 
 def test_a_square_covers_the_pixels_whose_middles_are_inside() -> None:

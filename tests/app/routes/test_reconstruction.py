@@ -52,7 +52,7 @@ def person_in(box: Sequence[float], size: tuple[int, int]) -> Person:
 
 
 class Finder:
-    """Finds people by their colour: somebody for each row of the picture's first pixels.
+    """Knows who is in a picture by the picture's size.
 
     It stands for a silhouette network with the head for people: what the route does with what is
     found is tested, not the finding.
@@ -287,6 +287,29 @@ def test_a_known_height_is_the_height_and_a_larger_one_gives_a_taller_body(
     assert heights == sorted(heights)
 
 
+def test_a_refined_body_is_another_one_that_is_as_tall_as_was_said(seeing: httpx.Client) -> None:
+    [plain] = ask(seeing, "whole", height_m="1.8")["people"]
+    [refined] = ask(seeing, "whole", height_m="1.8", refine="true")["people"]
+    assert refined["body_pose"] != plain["body_pose"]
+    assert refined["measurements"]["height"]["value"] == pytest.approx(1.8, abs=2e-3)
+    # What it was fitted to is nearer than before: the keypoints.
+    assert refined["keypoints"] == plain["keypoints"]
+
+    def misses(person: dict[str, Any]) -> float:
+        """Pixels from shoulders, elbows and wrists as they are seen to the body's joints."""
+        joints = dict(zip(person["joint_names"], np.array(person["joints"]), strict=True))
+        camera = person["camera"]
+        distances = []
+        for point in person["keypoints"]:
+            if point["name"].partition("_")[2] in ("shoulder", "elbow", "wrist"):
+                x, y, z = joints[point["name"]]
+                seen = np.array([x, y]) * camera["focal_px"] / z + camera["centre_px"]
+                distances.append(np.linalg.norm(seen - [point["x"], point["y"]]))
+        return float(np.mean(distances))
+
+    assert misses(refined) < misses(plain)
+
+
 def test_photos_of_one_person_share_the_shape_and_keep_their_poses(seeing: httpx.Client) -> None:
     files = [("image", png(SIZES[case])) for case in ("whole", "300 x 900", "900 x 300")]
     response = seeing.post("/reconstruct", files=files, data={"same_person": "true"})
@@ -484,6 +507,11 @@ def test_a_format_that_cannot_hold_what_is_asked_for_is_refused(seeing: httpx.Cl
     response = seeing.post("/reconstruct?format=png&same_person=true", files=two)
     assert response.status_code == 422
     assert "image/png shows one photo, and 2 were sent" in response.json()["detail"]
+    keypoints = json.dumps([[1, 1, 1]] * 17)
+    response = seeing.post(
+        "/reconstruct?same_person=true", files=two, data={"keypoints": keypoints}
+    )
+    assert "keypoints: are 1 sets for 2 pictures" in response.json()["detail"]
     response = seeing.post("/reconstruct?format=glb&people=all", files=two[:1])
     assert "model/gltf-binary holds one body" in response.json()["detail"]
 

@@ -10,7 +10,9 @@ from model.reconstruction.predictor import PersonView
 def person_view() -> Callable[..., PersonView]:
     """Somebody in a picture of noise; another seed gives somebody else."""
 
-    def make(seed: int = 0, size: tuple[int, int] = (90, 70), **known: float) -> PersonView:
+    def make(
+        seed: int = 0, size: tuple[int, int] = (90, 70), height_m: float | None = None
+    ) -> PersonView:
         rng = np.random.default_rng(seed)
         height, width = size
         box = np.array([0.2 * width, 0.1 * height, 0.8 * width, 0.95 * height], np.float32)
@@ -22,7 +24,7 @@ def person_view() -> Callable[..., PersonView]:
             box,
             keypoints,
             rng.random((height, width)).astype(np.float32),
-            **known,
+            height_m=height_m,
         )
 
     return make

@@ -96,7 +96,8 @@ def joint_errors(found: Fit, truth: Fit, body: BodyPredictor) -> Tensor:
         ).joints
         for fit in (found, truth)
     ]
-    return (joints[0] - joints[1]).norm(dim=-1).mean(1)
+    errors: Tensor = (joints[0] - joints[1]).norm(dim=-1).mean(1)
+    return errors
 
 
 @pytest.mark.parametrize("noise", [0.0, 0.03], ids=["exact keypoints", "keypoints with errors"])
