@@ -1,7 +1,6 @@
 """What this server can do: one row a capability. Only this file and the routes name predictors."""
 
 import logging
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -13,6 +12,7 @@ import torch
 
 from app.codecs.faces import Topology
 from app.codecs.rigged_mesh import Rig
+from app.engine.checkpoint_files import is_there
 from app.engine.devices import Device, Predictor, count_workers, resolve_devices, synchronize
 from app.schemas.common import CapabilityState, Card
 from app.settings import ConfigurationError, Settings
@@ -128,13 +128,8 @@ MESH_CONFIDENCE = Capability(
     build="python -m training fit mesh_confidence",
     fills_cpu=False,
 )
-CAPABILITIES: tuple[Capability[Any], ...] = (
-    SILHOUETTE,
-    BODY,
-    CLOTHING,
-    RECONSTRUCTION,
-    MESH_CONFIDENCE,
-)
+_WITHOUT_OTHERS: tuple[Capability[Any], ...] = (SILHOUETTE, BODY, CLOTHING)
+CAPABILITIES = (*_WITHOUT_OTHERS, RECONSTRUCTION, MESH_CONFIDENCE)
 
 
 class Predictors:
@@ -273,22 +268,3 @@ class Predictors:
         if self._device.type != "cpu":
             return {}
         return {loaded: cpu_threads for row, loaded in self._loaded.items() if row.fills_cpu}
-
-
-def is_there(path: Path) -> bool:
-    """Whether a readable file or a folder is there. An unreadable file is not a missing one.
-
-    Raises:
-        ConfigurationError: It, or a folder on the way, cannot be read.
-    """
-    try:
-        if not path.is_dir():
-            path.open("rb").close()
-    except FileNotFoundError:
-        return False
-    except OSError as error:
-        user = os.geteuid() if hasattr(os, "geteuid") else "of this process"
-        raise ConfigurationError(
-            f"{path} cannot be read by the user {user}: {error.strerror}"
-        ) from error
-    return True

@@ -14,14 +14,12 @@ from pydantic.json_schema import SkipJsonSchema
 from starlette.requests import Request
 
 from app.capabilities import Predictors
-from app.codecs.joint_arrays import observations_of_json, observations_of_npz
-from app.codecs.media_types import FORM, IMAGE, JSON, NPZ, format_names, negotiate
+from app.codecs.media_types import FORM, JSON, format_names, negotiate
 from app.codecs.npy import MAX_VERTICES, decode_vertices
 from app.codecs.photo_set import listed, receive_photos
 from app.codecs.request_body import (
     BodyRule,
     check_media_type,
-    decode_base64,
     parse_json,
     read_files,
     receive_picture,
@@ -31,7 +29,6 @@ from app.middleware.memory import MEMORY_STATE, Claim
 from app.openapi import problem_responses
 from app.schemas.body import MeshPair, MeshRequest
 from app.schemas.measurements import MeasurementsRequest
-from app.schemas.mesh_confidence import MeshConfidenceRequest
 from app.schemas.problems import UNUSABLE
 from app.schemas.reconstruction import (
     HeightM,
@@ -46,10 +43,8 @@ from app.telemetry.request_timing import timed_stage
 from model.body.metrics import check_metres
 from model.body.predictor import BodyParameters
 from model.image import check_size
-from model.mesh_confidence.features import MeshObservation
 from model.picture_file.reader import decode_picture, picture_size
 
-JudgedMesh = UInt8[np.ndarray, "H W 3"] | list[MeshObservation]
 MeshContents = BodyParameters | Float[np.ndarray, "V 3"]
 MESH = BodyRule(
     media_types=(JSON,),
@@ -61,11 +56,6 @@ MESH_PAIR = BodyRule(
     fields=("predicted", "ground_truth"),
     hint="send two .npy files as parts named `predicted` and `ground_truth`: "
     "curl -F predicted=@predicted.npy -F ground_truth=@ground_truth.npy",
-)
-JUDGED_MESH = BodyRule(
-    media_types=(FORM, JSON, IMAGE, NPZ),
-    fields=("image",),
-    hint="send a file part named `image`: curl -F image=@photo.jpg; or joints as JSON",
 )
 MAX_BODY_VALUES = 4 * MAX_VERTICES + 1000
 """Commas and brackets of a mesh of as many vertices, with room for betas and names."""
@@ -111,14 +101,16 @@ async def _engine(service: ServiceDep) -> Engine:
     return service.engine
 
 
-async def _image(request: Request, service: ServiceDep) -> UInt8[np.ndarray, "H W 3"]:
+async def received_image(request: Request, service: ServiceDep) -> UInt8[np.ndarray, "H W 3"]:
+    """The picture of a request that holds one; raises as `receive_picture` and `decoded`."""
     picture = await receive_picture(request, service.settings.max_body_bytes)
-    return (await _decoded(request, service, lambda: [picture()]))[0]
+    return (await decoded(request, service, lambda: [picture()]))[0]
 
 
-async def _decoded(
+async def decoded(
     request: Request, service: Service, pictures: Callable[[], list[bytes]]
 ) -> list[UInt8[np.ndarray, "H W 3"]]:
+    """Pictures as pixels; raises as `decode_picture`."""
     memory: Claim = request.scope["state"][MEMORY_STATE]
     max_pixels = service.settings.max_pixels
 
@@ -154,7 +146,7 @@ async def _photos(
         "include": None if include is None else listed(include),
     }
     sent = await receive_photos(request, service.settings.max_body_bytes, query)
-    images = await _decoded(request, service, sent.pictures)
+    images = await decoded(request, service, sent.pictures)
     return Photos(tuple(images), sent.options)
 
 
@@ -171,21 +163,6 @@ async def _measured_body(request: Request) -> MeshContents:
 @timed_stage("decode")
 def _parse_body(body: bytes) -> MeshContents:
     return parse_json(MeasurementsRequest, body, MAX_BODY_VALUES).contents()
-
-
-async def _judged_mesh(request: Request, service: ServiceDep) -> JudgedMesh:
-    """A picture, or joints of meshes beside keypoints."""
-    media_type = await check_media_type(request, JUDGED_MESH)
-    if media_type not in (JSON, NPZ):
-        return await _image(request, service)
-    body = await request.body()
-    if media_type == NPZ:
-        with timed_stage("decode"):
-            return await to_thread.run_sync(observations_of_npz, body)
-    sent = await to_thread.run_sync(parse_json, MeshConfidenceRequest, body)
-    if (image := sent.image) is not None:
-        return (await _decoded(request, service, lambda: [decode_base64(image)]))[0]
-    return observations_of_json(sent)
 
 
 async def _mesh_pair(request: Request, service: ServiceDep) -> tuple[MeshContents, MeshContents]:
@@ -274,9 +251,8 @@ def strict_router(tag: str) -> APIRouter:
 
 PredictorsDep = Annotated[Predictors, Depends(_predictors)]
 EngineDep = Annotated[Engine, Depends(_engine)]
-ImageDep = Annotated[UInt8[np.ndarray, "H W 3"], Depends(_image)]
+ImageDep = Annotated[UInt8[np.ndarray, "H W 3"], Depends(received_image)]
 MeshRequestDep = Annotated[MeshRequest, Depends(_mesh_request)]
 MeasuredBodyDep = Annotated[MeshContents, Depends(_measured_body)]
-JudgedMeshDep = Annotated[JudgedMesh, Depends(_judged_mesh)]
 PhotosDep = Annotated[Photos, Depends(_photos)]
 MeshPairDep = Annotated[tuple[MeshContents, MeshContents], Depends(_mesh_pair)]

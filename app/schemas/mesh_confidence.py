@@ -4,7 +4,8 @@ from typing import Annotated, Any
 
 from pydantic import Field, field_validator, model_validator
 
-from app.schemas.common import Number, Received, Sent, with_examples
+from app.schemas.common import EXAMPLE_PICTURE, Number, Received, Sent, with_examples
+from app.schemas.keypoints import EXAMPLE_KEYPOINTS, Keypoints
 from model.mesh_confidence.colours import legend
 from model.mesh_confidence.joints import JOINT_NAMES, LAYOUTS
 from model.mesh_confidence.predictor import GOOD_ERROR, MeshConfidence
@@ -39,10 +40,15 @@ class CropSquare(Received):
 class MeshConfidenceRequest(Received):
     """A picture; or any regressor's mesh beside a detector's keypoints, in pixels of a picture."""
 
-    model_config = with_examples(EXAMPLE)
+    model_config = with_examples(
+        {"image": EXAMPLE_PICTURE, "keypoints": EXAMPLE_KEYPOINTS}, EXAMPLE
+    )
 
     image: str | None = Field(
-        default=None, description="A picture file in base64 or as a data: URL; alone."
+        default=None, description="A picture file in base64 or as a data: URL."
+    )
+    keypoints: Keypoints | None = Field(
+        default=None, description="With a picture: of the person whose mesh is judged."
     )
     projected: (
         Annotated[list[Pixel], Field(min_length=min(SIZES), max_length=max(SIZES))] | None
@@ -86,7 +92,9 @@ class MeshConfidenceRequest(Received):
     @model_validator(mode="after")
     def _picture_or_joints(self) -> "MeshConfidenceRequest":
         if self.image is not None and any((self.projected, self.detected, self.crop)):
-            raise ValueError("image goes alone, without projected, detected or crop")
+            raise ValueError("image goes without projected, detected and crop")
+        if self.image is None and self.keypoints is not None:
+            raise ValueError("keypoints go with image; `detected` are those of a mesh")
         if self.image is None and (self.projected is None or self.detected is None):
             raise ValueError("either image, or projected and detected, are needed")
         return self

@@ -6,13 +6,13 @@ V vertices, N betas.
 from typing import Annotated, Any, Literal, get_args
 
 from fastapi import Query
-from pydantic import BeforeValidator, Field, WithJsonSchema
+from pydantic import Field
 from pydantic.json_schema import SkipJsonSchema
 
-from app.codecs.keypoints import KEYPOINTS_SCHEMA, parse_keypoints
 from app.schemas.body import Point
 from app.schemas.clothing import ClothingMap
 from app.schemas.common import EXAMPLE_PICTURE, Received, Sent, with_examples
+from app.schemas.keypoints import EXAMPLE_KEYPOINTS, Keypoints
 from app.schemas.mesh_confidence import MeshTrust
 from app.schemas.silhouette import SeenKeypoint
 from model.reconstruction.evidence import CODES
@@ -42,19 +42,6 @@ WeightKg = Annotated[
         description="What the person weighs, in kilograms.",
     ),
 ]
-Keypoints = Annotated[
-    list[Any],
-    BeforeValidator(parse_keypoints),
-    WithJsonSchema(
-        {
-            **KEYPOINTS_SCHEMA,
-            "description": "In pixels of the upright picture, in the place of those that the "
-            "network finds: rows [x, y, score] of 17 (COCO), 18 or 25 (OpenPose) or 33 (MediaPipe) "
-            "keypoints; a list of such lists, one for each person, or for each photo with "
-            "same_person; or the JSON that OpenPose writes. A score of 0 means that there is none.",
-        }
-    ),
-]
 INCLUDE_PATTERN = f"^({'|'.join(EXTRAS)})(,({'|'.join(EXTRAS)}))*$"
 IncludeQuery = Annotated[
     Annotated[str, Field(pattern=INCLUDE_PATTERN)] | SkipJsonSchema[None],
@@ -63,18 +50,13 @@ IncludeQuery = Annotated[
         "beside the bodies.",
     ),
 ]
-_EXAMPLE_KEYPOINTS = [
-    *([8, 2, 0.9], [8.5, 1.5, 0.9], [7.5, 1.5, 0.9], [9, 2, 0.8], [7, 2, 0.8]),
-    *([10, 4, 0.9], [6, 4, 0.9], [11, 6, 0.9], [5, 6, 0.9], [11, 8, 0.9], [5, 8, 0.9]),
-    *([9, 8, 0.9], [7, 8, 0.9], [9, 11, 0.9], [7, 11, 0.9], [9, 14, 0.9], [7, 14, 0.9]),
-]
 
 
 class ReconstructionRequest(Received):
     """Photos, and what is known of the people in them."""
 
     model_config = with_examples(
-        {"image": EXAMPLE_PICTURE, "height_m": 1.75, "keypoints": _EXAMPLE_KEYPOINTS}
+        {"image": EXAMPLE_PICTURE, "height_m": 1.75, "keypoints": EXAMPLE_KEYPOINTS}
     )
 
     image: str | Annotated[list[str], Field(min_length=1, max_length=MAX_PHOTOS)] = Field(

@@ -1,8 +1,12 @@
+import dataclasses
+
 import numpy as np
 import pytest
 
 from app.codecs.faces import Topology
 from app.codecs.overlay import OPACITY, SeenMesh, draw_meshes
+from app.codecs.trust_legend import with_legend
+from model.mesh_confidence.colours import trust_colours
 
 SQUARE = Topology(np.array([[0, 1, 2], [0, 2, 3]], np.int32), 4, ())
 IMAGE = np.full((60, 80, 3), 40, np.uint8)
@@ -74,3 +78,27 @@ def test_the_photo_shines_through() -> None:
         IMAGE, [square(2.5)], SQUARE
     )
     assert difference[30, 40] == pytest.approx((1 - OPACITY) * 200, abs=1)
+
+
+def test_a_mesh_may_have_colours_of_its_own() -> None:
+    flat = square(2.5)
+    # Left green, right blue: in the middle both alike.
+    colours = np.array([[0, 200, 0], [0, 0, 200], [0, 0, 200], [0, 200, 0]], np.uint8)
+    found = draw_meshes(IMAGE, [dataclasses.replace(flat, colours=colours)], SQUARE)
+    plain = draw_meshes(IMAGE, [flat], SQUARE)
+    np.testing.assert_array_equal((found != IMAGE).any(2), (plain != IMAGE).any(2))
+    left, middle, right = (found[30, column].astype(int) for column in (24, 40, 55))
+    assert left[1] > left[2] + 100
+    assert right[2] > right[1] + 100
+    assert abs(middle[1] - middle[2]) < 10
+    assert (left[0], right[0]) == (8, 8)  # 40 under a mesh without red that hides four fifths
+
+
+def test_the_legend_is_drawn_where_there_is_room_for_it() -> None:
+    image = np.full((120, 200, 3), 7, np.uint8)
+    shown = with_legend(image)
+    assert (shown[: 120 - 40] == 7).all()
+    bar = shown[120 - 8 - 5, 8 : 8 + 64]
+    np.testing.assert_array_equal(bar[[0, -1]], trust_colours(np.array([0.0, 1.0])))
+    small = image[:20, :30]
+    np.testing.assert_array_equal(with_legend(small), small)

@@ -1,3 +1,4 @@
+import base64
 import io
 import json
 import struct
@@ -179,7 +180,7 @@ BAD_JSON: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "both": (
         {"image": "x", "projected": [[0, 0]] * 14, "detected": [[0, 0, 1]] * 14},
-        "image goes alone",
+        "image goes without",
     ),
 }
 
@@ -245,6 +246,23 @@ def test_a_picture_of_a_person_is_judged_as_reconstruct_judges_it(seeing: httpx.
         assert trust == pytest.approx(mesh["joints"][name]["trust"], abs=1e-3)
     raw = seeing.post("/mesh/confidence", content=png(), headers={"content-type": "image/png"})
     assert raw.json()["meshes"][0]["mesh"] == pytest.approx(mesh["mesh"], abs=1e-5)
+
+
+def test_keypoints_of_the_client_take_the_place_of_the_networks(
+    client: httpx.Client, seeing: httpx.Client
+) -> None:
+    picture = base64.b64encode(png()).decode()
+    rows = np.random.default_rng(1).uniform(20, 100, (17, 2))
+    keypoints = np.column_stack([rows, np.full(17, 0.9)]).tolist()
+    body = json.dumps({"image": picture, "keypoints": keypoints})
+    # The first server's network has no head for people.
+    for one in (client, seeing):
+        response = one.post("/mesh/confidence", content=body, headers=JSON)
+        assert response.status_code == 200, response.text
+    own = seeing.post("/mesh/confidence", files={"image": png()}).json()
+    assert own["meshes"][0]["mesh"] != pytest.approx(response.json()["meshes"][0]["mesh"], abs=1e-6)
+    response = post_joints(client, keypoints=keypoints)
+    assert "keypoints go with image" in response.json()["detail"]
 
 
 def test_nobody_in_the_picture_is_said_with_a_code(seeing: httpx.Client) -> None:

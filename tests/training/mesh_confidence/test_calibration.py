@@ -29,6 +29,7 @@ def test_calibration_makes_an_overconfident_ensemble_honest(rows: MeshErrors) ->
     network = TrustEnsemble(MeshConfidenceConfig(members=2, width=8)).eval()
     with torch.no_grad():
         network.weights[-1].mul_(60)
+        network.biases[-1][:, 0] = -3
     judged = judge_rows(network, rows).good
     assert judged is not None
     before = mesh_metrics(judged, rows.errors)
