@@ -81,7 +81,8 @@ def trust_colours(values: Float[np.ndarray, "N"]) -> UInt8[np.ndarray, "N 3"]:  
     """Colours in sRGB of values in [0, 1]; what lies outside takes the nearest end's colour."""
     places = np.clip(values, 0, 1) * (len(STEPS) - 1)
     channels = [np.interp(places, np.arange(len(STEPS)), STEPS[:, c]) for c in range(3)]
-    return np.rint(np.stack(channels, -1)).astype(np.uint8)
+    colours: np.ndarray = np.rint(np.stack(channels, -1)).astype(np.uint8)
+    return colours
 
 
 def legend(num_steps: int = 5) -> list[tuple[float, str]]:

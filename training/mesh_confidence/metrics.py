@@ -153,5 +153,6 @@ def falls_under_occluder(
     if plain.joints is None or occluded.joints is None or not known.any():
         return {"pictures": 0, "share": NOTHING}
     rows = np.flatnonzero(known)
-    before, after = (one.joints[rows, joints[rows]] for one in (plain, occluded))
+    before = plain.joints[rows, joints[rows]]
+    after = occluded.joints[rows, joints[rows]]
     return {"pictures": len(rows), "share": float((after < before).mean())}
