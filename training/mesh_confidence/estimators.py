@@ -11,6 +11,7 @@ from typing import Literal
 import numpy as np
 import torch
 
+from model.errors import InvalidInputError
 from model.mesh_confidence.features import is_found
 from model.mesh_confidence.joints import LEFT_HIP, RIGHT_HIP, to_joints
 from model.silhouette.people import Person
@@ -60,8 +61,11 @@ def keypoint_estimator(checkpoint: Path, device: torch.device) -> Estimator:
     Raises:
         FileNotFoundError: There is no such checkpoint.
         CheckpointError: It is damaged.
+        InvalidInputError: Its network does not look for people.
     """
     predictor = SilhouettePredictor.from_checkpoint(checkpoint, device)
+    if not predictor.finds_people:
+        raise InvalidInputError(f"{checkpoint} does not look for people, and has no keypoints")
 
     def estimate(images: Sequence[np.ndarray]) -> list[np.ndarray]:
         return [keypoint_joints(one.people) for one in predictor.predict_batch(images)]

@@ -7,10 +7,12 @@ import torch
 from PIL import Image
 
 from model.body.predictor import BodyPredictor
+from model.errors import InvalidInputError
 from model.mesh_confidence.joints import JOINT_NAMES
+from model.silhouette.predictor import SilhouettePredictor
 from training.__main__ import main
 from training.datasets.joint_photos import JointPhoto, JointPhotos
-from training.mesh_confidence import dataset_choice, estimator_choice, sensitivity
+from training.mesh_confidence import dataset_choice, estimator_choice, estimators, sensitivity
 from training.mesh_confidence.estimators import Estimator
 from training.mesh_confidence.occlusion import IMAGENET_MEAN
 
@@ -101,12 +103,23 @@ def test_a_dataset_gives_the_mean_error_by_hidden_joint(
     assert counting.asked == asked
 
 
+def test_a_network_without_keypoints_is_refused(
+    tiny_silhouette: SilhouettePredictor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        estimators.SilhouettePredictor, "from_checkpoint", lambda path, device: tiny_silhouette
+    )
+    with pytest.raises(InvalidInputError, match="does not look for people"):
+        estimators.keypoint_estimator(Path("silhouette.safetensors"), torch.device("cpu"))
+
+
 def test_what_cannot_be_analysed_is_refused(
     counting: Counting, photo_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     command = ["evaluate", "sensitivity", "--out", str(tmp_path / "out"), "--device", "cpu"]
     assert main([*command, "--dataset", "3dpw"]) == 1
-    assert "body_neutral" in capsys.readouterr().err or counting.asked == 0
+    assert "needs --root" in capsys.readouterr().err
+    assert counting.asked == 0
     colour = ["--colour", "0", "0", "256"]
     assert main([*command, "--image", str(photo_file), *colour]) == 1
     assert "0 to 255" in capsys.readouterr().err
