@@ -1,0 +1,13 @@
+"""What training offers for the depth of poses."""
+
+from training.capability import Capability, Command
+
+CAPABILITY = Capability(
+    slug="pose_depth",
+    commands={},
+    data={
+        "pose-pairs": Command(
+            "training.pose_depth.make_pairs", "make pairs of MediaPipe's poses and exact ones"
+        ),
+    },
+)
