@@ -27,7 +27,7 @@ class ObservedPoses:
     """What a detector found, as COCO's keypoints."""
 
     joints: Float32[np.ndarray, "N 17 3"]
-    """Metres, in the camera's axes: x right, y down, z away; the middle of the hips is the origin."""
+    """Metres, in the camera's axes: x right, y down, z away; hip-centred."""
     keypoints: Float32[np.ndarray, "N 17 2"]
     """In the picture, x right and y down, any unit, hip-centred."""
     visibility: Float32[np.ndarray, "N 17"]

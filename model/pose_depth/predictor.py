@@ -4,6 +4,7 @@ N frames, K keypoints: COCO's 17 or MediaPipe's 33.
 """
 
 import dataclasses
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -149,7 +150,7 @@ class DepthRefiner:
         joints = np.concatenate([one.joints for one in items])
         refined = self._refined(joints, self._run(frames), 0)
         starts = np.cumsum([0, *map(len, items)])
-        return [_part(refined, slice(a, b)) for a, b in zip(starts, starts[1:], strict=False)]
+        return [_part(refined, slice(a, b)) for a, b in itertools.pairwise(starts)]
 
     def _refine_long(self, one: ObservedPoses) -> RefinedPoses:
         """Window by window, each with all frames around it that have an influence."""

@@ -4,7 +4,7 @@ from training.capability import Capability, Command
 
 CAPABILITY = Capability(
     slug="pose_depth",
-    commands={},
+    commands={"fit": Command("training.pose_depth.task:FITTING", "train a refiner of poses")},
     data={
         "pose-pairs": Command(
             "training.pose_depth.make_pairs", "make pairs of MediaPipe's poses and exact ones"

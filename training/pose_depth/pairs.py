@@ -4,11 +4,11 @@ A file holds frames of one sequence from one camera, each array with an axis of 
 file of the reference system holds one frame without that axis. Files have the axes x right, y up,
 z towards the camera. Poses here have those of pictures: x right, y down, z away from the camera.
 
-    corrupted        (N, 17, 3)  MediaPipe's world landmarks of COCO's keypoints: metres, hip-centred
+    corrupted        (N, 17, 3)  MediaPipe's world landmarks of COCO's keypoints: metres, from hips
     ground_truth     (N, 17, 3)  where they are, likewise
     visibility       (N, 17)     MediaPipe's
     pose_2d          (N, 17, 2)  in the picture, over its longer side, hip-centred, y down
-    azimuth          (N)         of the camera, degrees in the torso's frame (`model.pose_depth.view`)
+    azimuth          (N)         of the camera, degrees in the torso's frame (`model...view`)
     elevation        (N)
     camera_relative  (N, 3)      from the middle of the true hips to the camera, metres
     sequence, frame_idx          the clip's name, (N) numbers of the frames in it
