@@ -53,6 +53,9 @@ class Augmentation:
     turn_probability: float = 0.5
     turn_rad: float = 0.3
     """Greatest turn of the person about the upright axis, for that share of sequences."""
+    anywhere: float = 0.0
+    """Share of sequences of a person who turns to any side; what the detector found is then as far
+    from the truth as it was before, in the camera's axes."""
     scale: float = 0.1
     """Greatest change of the person's size, relative."""
     unseen: float = 0.1
@@ -66,7 +69,7 @@ class Augmentation:
         Raises:
             ValueError: A share is not in [0, 1], or an amount negative.
         """
-        for name in ("mirror", "turn_probability", "unseen", "alone"):
+        for name in ("mirror", "turn_probability", "anywhere", "unseen", "alone"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} is {getattr(self, name)}; 0 to 1 is possible")
         for name in ("roll_deg", "turn_rad", "scale"):
@@ -79,6 +82,8 @@ class Augmentation:
             frames = mirror(frames)
         if rng.random() < self.turn_probability:
             frames = turn(frames, rng.uniform(-self.turn_rad, self.turn_rad))
+        if rng.random() < self.anywhere:
+            frames = turn_beneath(frames, rng.uniform(-np.pi, np.pi))
         frames = roll(frames, np.deg2rad(rng.uniform(-self.roll_deg, self.roll_deg)))
         frames = scale(frames, rng.uniform(1 - self.scale, 1 + self.scale))
         if rng.random() < self.unseen:
@@ -125,6 +130,30 @@ def turn(frames: Frames, angle: float) -> Frames:
         joints=joints,
         truth=frames.truth @ matrix.T,
         keypoints=(frames.keypoints + moved).astype(np.float32),
+    )
+
+
+def turn_beneath(frames: Frames, angle: float) -> Frames:
+    """The true person turns about the upright axis; errors stay what they are.
+
+    A detector's errors depend on the view, so that those of another view are not quite right: such
+    sequences teach what poses are possible.
+
+    Args:
+        frames: Before.
+        angle: In radians; any.
+    """
+    matrix = Rotation.from_euler("y", angle).as_matrix().astype(np.float32)
+    truth = frames.truth @ matrix.T
+    moved = truth - frames.truth
+    flat = frames.truth[..., :2]
+    per_metre = (flat * frames.keypoints).sum((1, 2)) / np.maximum(
+        np.square(flat).sum((1, 2)), 1e-9
+    )
+    return frames._replace(
+        joints=frames.joints + moved,
+        truth=truth,
+        keypoints=(frames.keypoints + moved[..., :2] * per_metre[:, None, None]).astype(np.float32),
     )
 
 
