@@ -78,10 +78,11 @@ def observed(
     if seconds is not None and (seconds.shape != (num,) or not (np.diff(seconds) > 0).all()):
         raise InvalidInputError(f"seconds must be {num} ascending times")
     chosen = list(MEDIAPIPE_OF_COCO) if count == len(MEDIAPIPE_33_NAMES) else slice(None)
-    joints, points = (
-        array[:, chosen] - array[:, chosen][:, list(HIPS)].mean(1, keepdims=True)
-        for array in (poses.astype(np.float64), keypoints.astype(np.float64))
-    )
+    with np.errstate(invalid="ignore"):  # of infinities; they are refused below
+        joints, points = (
+            array[:, chosen] - array[:, chosen][:, list(HIPS)].mean(1, keepdims=True)
+            for array in (poses.astype(np.float64), keypoints.astype(np.float64))
+        )
     for name, array in (("poses", joints), ("keypoints", points)):
         if not (np.abs(array) <= GREATEST).all():
             raise InvalidInputError(f"{name} are not finite, or beyond {GREATEST:g} from the hips")
