@@ -23,6 +23,7 @@ from training.pose_depth.rendered_pairs import (
     PairSettings,
     claim,
     done_sequences,
+    is_varied,
     make_sequence,
     settings_of,
 )
@@ -130,7 +131,7 @@ _open = ExitStack()
 def _start_worker(settings: PairSettings, sources: tuple[Path, Path]) -> None:
     torch.set_num_threads(1)
     cmu, landmarker = sources
-    renderer = SequenceRenderer(settings.seed, read_clips(cmu), settings.side)
+    renderer = SequenceRenderer(settings.seed, read_clips(cmu, is_varied), settings.side)
     _worker.append((settings, renderer, _open.enter_context(pose_detector(landmarker))))
 
 

@@ -96,6 +96,11 @@ def split_of(clip: str) -> Split:
     return "validation" if subject in VALIDATION_SUBJECTS else "training"
 
 
+def is_varied(clip: str) -> bool:
+    """Whether poses are varied: those to learn from are; others are as they were recorded."""
+    return split_of(clip) == "training"
+
+
 def done_sequences(root: Path) -> dict[int, Path]:
     """Files by the number of the sequence."""
     return {int(path.stem.rpartition("_s")[2]): path for path in root.glob("*/*_s*.npz")}

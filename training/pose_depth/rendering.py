@@ -4,7 +4,7 @@ Every sequence has its own person, clothes, light, backdrop and camera. Cameras 
 person: azimuths are uniform.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -14,20 +14,25 @@ from scipy.spatial.transform import Rotation
 
 from model.errors import InvalidInputError
 from training.datasets.bvh import read_bvh
+from training.pose_depth.variation import varied
 from training.synthetic.assembly import paint, person_and_props
 from training.synthetic.backdrops import Backdrop, sample_backdrop
-from training.synthetic.bodies import BodySource, Floats
+from training.synthetic.bodies import BodySource, Floats, RestBody
 from training.synthetic.camera_effects import develop
 from training.synthetic.cameras import Camera, View
 from training.synthetic.coco_keypoints import CocoKeypoints
 from training.synthetic.composing import Picture, compose
+from training.synthetic.fabrics import plain, sample_fabric
+from training.synthetic.hair import sample_hair
+from training.synthetic.palettes import SKIN_TONES, between
 from training.synthetic.props import heading
 from training.synthetic.render import Renderer
 from training.synthetic.retarget import retarget
 from training.synthetic.scene import SHADOW_SOFTNESS
 from training.synthetic.shading import Lighting, sample_lighting
 from training.synthetic.subjects import Posed, Subject, assemble, pose_subject
-from training.synthetic.wardrobe import dress
+from training.synthetic.tailoring import TOPS, Tailor
+from training.synthetic.wardrobe import Outfit, choose, dress
 
 SIDE = 256
 """Of the pictures, in pixels: MediaPipe's own crops have as many."""
@@ -36,14 +41,18 @@ FRAMES = 8
 EVERY = (2, 3, 4, 6)
 """One frame in so many of the clip's 30 a second is rendered."""
 FIELD_OF_VIEW_DEG = (18.0, 60.0)
-LOOKS_DOWN_DEG = (8.0, 12.0, -25.0, 55.0)
+LOOKS_DOWN_DEG = (12.0, 16.0, -30.0, 60.0)
 """Angle of the view below the horizon: mean, spread, least, greatest."""
-ROLL_DEG = 3.0
+ROLL_DEG = 8.0
 """Spread of the camera's tilt."""
-FRAMING = (0.6, 0.95)
+FRAMING = (0.8, 1.0)
 """Share of the picture that the person fills."""
 ASIDE = 0.3
 """How far the person may be from the middle, over the room that there is."""
+CLOSE_FITTING = 0.65
+"""Share of people in a top, trousers and shoes that lie close to the body; others wear anything."""
+CLOSE_WIDTH = 0.35
+"""Greatest width of such clothes, in [0, 1]."""
 _DOWN = np.array([1, -1, -1], np.float32)
 """From the renderer's axes (y up, looking along -z) to those of pictures."""
 
@@ -56,6 +65,8 @@ class Clip:
     poses: Floats
     """(F, 24, 3) axis-angle."""
     seconds_per_frame: float
+    varied: bool = False
+    """Whether limbs are turned a little from how they were recorded."""
 
 
 class RenderedFrame(NamedTuple):
@@ -72,8 +83,12 @@ class RenderedFrame(NamedTuple):
     seconds: float
 
 
-def read_clips(folder: Path) -> list[Clip]:
+def read_clips(folder: Path, varied: Callable[[str], bool] = lambda _: False) -> list[Clip]:
     """All clips of a folder, in the order of their names.
+
+    Args:
+        folder: Of BVH files.
+        varied: Whether a clip of a name is varied, see `training.pose_depth.variation`.
 
     Raises:
         FileNotFoundError: There is no such folder.
@@ -84,7 +99,8 @@ def read_clips(folder: Path) -> list[Clip]:
     clips = []
     for path in sorted(folder.glob("*.bvh")):
         motion = read_bvh(path)
-        clips.append(Clip(path.stem, retarget(motion, path.name), motion.seconds_per_frame))
+        poses = retarget(motion, path.name)
+        clips.append(Clip(path.stem, poses, motion.seconds_per_frame, varied(path.stem)))
     if not clips:
         raise InvalidInputError(f"{folder} holds no .bvh file")
     return clips
@@ -120,9 +136,11 @@ class SequenceRenderer:
         first = int(rng.integers(len(clip.poses) - every * (length - 1)))
         places = first + every * np.arange(length)
         body = self._source.sample(rng, female=bool(rng.random() < 0.5))
-        subject = assemble(self._source, body, dress(self._source, body, rng), self._coco)
+        subject = assemble(self._source, body, _outfit(rng, self._source, body), self._coco)
         view = _sample_view(rng, self._size)
         poses = clip.poses[places].copy()
+        if clip.varied:
+            poses = varied(rng, poses, subject.capsules)
         poses[:, 0] = (view.orientation * Rotation.from_rotvec(poses[:, 0])).as_rotvec()
         upright = np.stack(heading(view), axis=1)
         posed = [pose_subject(subject, pose, upright) for pose in poses]
@@ -177,6 +195,17 @@ class _Surroundings:
     softness: float
     """Width of a shadow's edge, in metres."""
     backdrop: Backdrop
+
+
+def _outfit(rng: np.random.Generator, source: BodySource, body: RestBody) -> Outfit:
+    if rng.random() >= CLOSE_FITTING:
+        return dress(source, body, rng)
+    tailor = Tailor(source, body, rng, width=rng.uniform(0, CLOSE_WIDTH))
+    kind = choose(rng, {name: kind.share for name, kind in TOPS.items()})
+    worn = [tailor.shoes(), tailor.trousers(), tailor.top(TOPS[kind], sample_fabric(rng))]
+    worn += sample_hair(source, body, rng)
+    skin = plain(between(SKIN_TONES, rng), rng)
+    return Outfit([garment for garment in worn if garment is not None], skin)
 
 
 def _sample_view(rng: np.random.Generator, size: tuple[int, int]) -> View:
