@@ -17,7 +17,7 @@ SPREAD_RAD = {"hip": 0.3, "shoulder": 0.4, "spine1": 0.1, "spine2": 0.1, "spine3
 BENT = (0.5, 1.5)
 """Factor of the bend of elbows and knees."""
 GREATEST_BEND_RAD = 2.4
-LEAN_RAD = 0.2
+LEAN_RAD = 0.3
 """Spread of the tilt of the whole body, in each direction."""
 TRIES = 3
 """Variations that are drawn before the one whose limbs are least inside one another is taken."""
