@@ -17,6 +17,8 @@ import torch
 from tqdm import tqdm
 
 from training.arguments import at_least, output_folder
+from training.datasets.aist import AistDances, AistVideo
+from training.pose_depth.aist_pairs import make_video_pairs, pairs_file
 from training.pose_depth.detector import PoseDetector, pose_detector
 from training.pose_depth.pairs import read_pairs
 from training.pose_depth.rendered_pairs import (
@@ -41,6 +43,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
     source.add_argument(
         "--cmu", type=Path, metavar="DIR", help="folder of CMU motion capture in BVH: render people"
     )
+    source.add_argument(
+        "--aist", type=Path, metavar="DIR", help="folder of AIST++: annotations/ and videos/"
+    )
     parser.add_argument(
         "--model",
         type=Path,
@@ -50,9 +55,6 @@ def configure(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--out", type=output_folder, required=True, help="folder to write to")
     parser.add_argument(
-        "--pairs", type=at_least(1), default=40_000, metavar="N", help="at least (%(default)s)"
-    )
-    parser.add_argument(
         "--workers",
         type=at_least(1),
         default=os.cpu_count() or 1,
@@ -60,6 +62,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="processes (all cores)",
     )
     rendered = parser.add_argument_group("with --cmu")
+    rendered.add_argument(
+        "--pairs", type=at_least(1), default=40_000, metavar="N", help="at least (%(default)s)"
+    )
     rendered.add_argument("--seed", type=at_least(0), default=0, metavar="N", help="(%(default)s)")
     rendered.add_argument(
         "--frames", type=at_least(1), default=FRAMES, metavar="N", help="of a clip (%(default)s)"
@@ -71,11 +76,15 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Make what is missing."""
+    with pose_detector(args.model):  # what fails while a worker starts is lost
+        pass
+    if args.aist is not None:
+        total = look_at_videos(args.out, AistDances.open(args.aist), args.model, args.workers)
+        sys.stdout.write(f"{args.out}: {total} pairs\n")
+        return 0
     settings = settings_of(args.seed, args.size, args.frames, args.cmu, args.model)
     claim(args.out, settings)
-    read_clips(args.cmu)  # what fails while a worker starts is lost
-    with pose_detector(args.model):
-        pass
+    read_clips(args.cmu)
     total = render_pairs(args.out, args.pairs, settings, (args.cmu, args.model), args.workers)
     sys.stdout.write(f"{args.out}: {total} pairs\n")
     return 0
@@ -123,16 +132,50 @@ def render_pairs(
     return total
 
 
+def look_at_videos(root: Path, dances: AistDances, landmarker: Path, num_workers: int) -> int:
+    """Look at the videos that have no pairs yet; says how many pairs there are.
+
+    Args:
+        root: To write to.
+        dances: Of AIST++.
+        landmarker: The landmarker's file.
+        num_workers: Processes.
+
+    Raises:
+        FileNotFoundError: A file of the annotations is missing.
+        HabitusError: PyAV is not installed.
+        InvalidInputError: A video or a file is damaged.
+        StorageError: The disk is full or read-only.
+    """
+    missing = [video for video in dances.videos if not pairs_file(root, video).exists()]
+    done = len(dances.videos) - len(missing)
+    bar = tqdm(total=len(dances.videos), initial=done, unit="video", desc="looking")
+    with bar, _pool(num_workers, None, (None, landmarker)) as pool:
+        tasks = [pool.submit(_look_at, root, dances, video) for video in missing]
+        try:
+            for task in as_completed(tasks):
+                task.result()
+                bar.update()
+        except BaseException:
+            for task in tasks:
+                task.cancel()
+            raise
+    return sum(len(read_pairs(pairs_file(root, video))) for video in dances.videos)
+
+
 # Each worker process builds these once, in `_start_worker`.
-_worker: list[tuple[PairSettings, SequenceRenderer, PoseDetector]] = []
+_renderers: list[tuple[PairSettings, SequenceRenderer]] = []
+_detectors: list[PoseDetector] = []
 _open = ExitStack()
 
 
-def _start_worker(settings: PairSettings, sources: tuple[Path, Path]) -> None:
+def _start_worker(settings: PairSettings | None, sources: tuple[Path | None, Path]) -> None:
     torch.set_num_threads(1)
     cmu, landmarker = sources
-    renderer = SequenceRenderer(settings.seed, read_clips(cmu, is_varied), settings.side)
-    _worker.append((settings, renderer, _open.enter_context(pose_detector(landmarker))))
+    if settings is not None and cmu is not None:
+        clips = read_clips(cmu, is_varied)
+        _renderers.append((settings, SequenceRenderer(settings.seed, clips, settings.side)))
+    _detectors.append(_open.enter_context(pose_detector(landmarker)))
 
 
 def _pool(num_workers: int, *initial: Any) -> ProcessPoolExecutor:
@@ -142,5 +185,9 @@ def _pool(num_workers: int, *initial: Any) -> ProcessPoolExecutor:
 
 
 def _make(root: Path, number: int) -> int:
-    settings, renderer, look = _worker[0]
-    return make_sequence(root, number, settings, renderer, look)
+    settings, renderer = _renderers[0]
+    return make_sequence(root, number, settings, renderer, _detectors[0])
+
+
+def _look_at(root: Path, dances: AistDances, video: AistVideo) -> int:
+    return make_video_pairs(root, video, dances.joints(video.sequence), _detectors[0])
