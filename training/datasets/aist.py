@@ -144,7 +144,7 @@ def _settings(path: Path) -> dict[str, str]:
     rows = [line.split() for line in _lines(path)]
     if any(len(row) != 2 for row in rows):
         raise InvalidInputError(f"{path}: each line needs a sequence and its setting")
-    return {sequence: setting for sequence, setting in rows}
+    return {row[0]: row[1] for row in rows}
 
 
 def _cameras(path: Path) -> list[AistCamera]:
