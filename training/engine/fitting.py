@@ -223,7 +223,7 @@ class Fitting(Generic[Recipe]):
         self.export(folder, checkpoint, None)
         data = [f" --data {' '.join(args.data)}"] if getattr(args, "data", None) else []
         data += [f" --ccp {args.ccp}"] if getattr(args, "ccp", None) else []
-        data += [f" --pairs {args.pairs}"] if getattr(args, "pairs", None) else []
+        data += [f" --pairs {' '.join(args.pairs)}"] if getattr(args, "pairs", None) else []
         sys.stdout.write(
             f"wrote {checkpoint}, with a validation score of {outcome.metrics['score']:.4f}; "
             f"measure it with\n  python -m training evaluate {self.slug} --checkpoint "

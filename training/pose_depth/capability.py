@@ -11,6 +11,9 @@ CAPABILITY = Capability(
         "figures": Command("training.pose_depth.figures", "poses before and after"),
     },
     data={
+        "pose-library": Command(
+            "training.pose_depth.library", "exact poses of motion capture, without pictures"
+        ),
         "pose-pairs": Command(
             "training.pose_depth.make_pairs", "make pairs of MediaPipe's poses and exact ones"
         ),

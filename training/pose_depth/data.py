@@ -17,6 +17,8 @@ from training.datasets.splits import Split
 from training.engine.batches import SampleKey
 from training.engine.seeding import sample_generator
 from training.pose_depth.augmentation import Augmentation, Frames
+from training.pose_depth.borrowing import borrow_errors
+from training.pose_depth.library import Library
 from training.pose_depth.pairs import PairSequence, read_pairs
 from training.pose_depth.recipe import PoseDepthRecipe
 
@@ -48,21 +50,23 @@ class PoseBatch(NamedTuple):
         return Poses(self.joints, self.keypoints, self.visibility, self.seconds, self.present)
 
 
-def read_split(folder: Path, split: Split) -> list[PairSequence]:
-    """The sequences of a split that have frames, in the order of their names.
+def read_split(folders: Sequence[Path], split: Split) -> list[PairSequence]:
+    """The sequences of a split that have frames, folder by folder in the order of their names.
 
     Raises:
         FileNotFoundError: There is no such folder.
         InvalidInputError: The split has no pairs, or a file is damaged.
     """
-    if not folder.is_dir():
-        raise FileNotFoundError(folder)
-    found = [read_pairs(path) for path in sorted((folder / split).glob("*.npz"))]
-    found = [pairs for pairs in found if len(pairs)]
+    found = []
+    for folder in folders:
+        if not folder.is_dir():
+            raise FileNotFoundError(folder)
+        read = [read_pairs(path) for path in sorted((folder / split).glob("*.npz"))]
+        found += [pairs for pairs in read if len(pairs)]
     if not found:
         raise InvalidInputError(
-            f"{folder} has no pairs of the {split} split; `python -m training data pose-pairs` "
-            "makes some"
+            f"{', '.join(map(str, folders))} has no pairs of the {split} split; "
+            "`python -m training data pose-pairs` makes some"
         )
     return found
 
@@ -71,7 +75,13 @@ class TrainingSamples(Dataset[PoseBatch]):
     """A random part of a random sequence for each key, augmented."""
 
     def __init__(
-        self, sequences: Sequence[PairSequence], augmentation: Augmentation, length: int, seed: int
+        self,
+        sequences: Sequence[PairSequence],
+        augmentation: Augmentation,
+        length: int,
+        seed: int,
+        library: Library | None = None,
+        borrowed: float = 0.0,
     ) -> None:
         """Prepare.
 
@@ -80,7 +90,10 @@ class TrainingSamples(Dataset[PoseBatch]):
             augmentation: What is changed.
             length: Of all samples, in frames.
             seed: Of the run.
+            library: Of exact poses.
+            borrowed: Share of samples that are such poses with the errors of a pair.
         """
+        self._library, self._borrowed = library, borrowed
         self._sequences = list(sequences)
         self._ends = np.cumsum([len(pairs) for pairs in sequences])
         self._augmentation, self._length, self._seed = augmentation, length, seed
@@ -92,7 +105,12 @@ class TrainingSamples(Dataset[PoseBatch]):
         pairs = self._sequences[int(np.searchsorted(self._ends, frame, "right"))]
         first = int(rng.integers(max(1, len(pairs) - self._length + 1)))
         pairs = pairs.part(slice(first, first + self._length))
-        frames = self._augmentation.apply(rng, Frames.of(pairs))
+        frames = Frames.of(pairs)
+        if self._library is not None and rng.random() < self._borrowed:
+            number = int(rng.integers(len(self._library.joints)))
+            joints = self._library.joints[number, : len(pairs)]
+            frames = borrow_errors(rng, joints, pairs)
+        frames = self._augmentation.apply(rng, frames)
         alone = bool(rng.random() < self._augmentation.alone)
         return sample_of(frames, pairs.seconds, self._length, alone)
 
@@ -145,5 +163,7 @@ def training_samples(recipe: PoseDepthRecipe) -> TrainingSamples:
         FileNotFoundError: There is no such folder.
         InvalidInputError: It holds no pairs to learn from, or a file is damaged.
     """
-    sequences = read_split(Path(recipe.pairs), "training")
-    return TrainingSamples(sequences, recipe.augmentation, recipe.max_frames, recipe.seed)
+    sequences = read_split([Path(folder) for folder in recipe.pairs], "training")
+    library = None if recipe.library is None else Library.read(Path(recipe.library))
+    settings = (recipe.augmentation, recipe.max_frames, recipe.seed)
+    return TrainingSamples(sequences, *settings, library, recipe.borrowed)

@@ -49,7 +49,9 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def add_data(parser: argparse.ArgumentParser) -> None:
     """Options that name what is measured on."""
-    parser.add_argument("--pairs", type=Path, metavar="DIR", help="folder of `data pose-pairs`")
+    parser.add_argument(
+        "--pairs", type=Path, nargs="+", metavar="DIR", help="folders of `data pose-pairs`"
+    )
     parser.add_argument(
         "--pose2sim",
         type=Path,

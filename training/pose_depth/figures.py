@@ -41,7 +41,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("--checkpoint", type=Path, default=Path("checkpoints/pose_depth.safetensors"))
     add("--pose2sim", type=Path, metavar="DIR", help="a real person: truth.npz and cam*/*.jpg")
-    add("--pairs", type=Path, metavar="DIR", help="folder of `data pose-pairs`: its test split")
+    add("--pairs", type=Path, nargs="+", metavar="DIR", help="folders of `data pose-pairs`")
     add("--frame", type=int, default=-1, metavar="N", help="of each sequence (the last)")
     add("--out", type=output_folder, required=True, metavar="DIR")
     add("--device", type=device, default="auto", help="auto, cpu, cuda ... (%(default)s)")

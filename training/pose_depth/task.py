@@ -132,13 +132,14 @@ def prepare(recipe: PoseDepthRecipe) -> TrainingData[PoseBatch]:
         InvalidInputError: It holds too few pairs, or a file is damaged.
     """
     samples = training_samples(recipe)
-    held_out = read_split(Path(recipe.pairs), "validation")
+    held_out = read_split([Path(folder) for folder in recipe.pairs], "validation")
     return TrainingData(samples, lambda: whole_batches(held_out, False), lambda: build(recipe))
 
 
 def describe_data(recipe: PoseDepthRecipe) -> str:
     """What a run learned from, for the header of its checkpoint."""
-    num = sum(len(pairs) for pairs in read_split(Path(recipe.pairs), "training"))
+    folders = [Path(folder) for folder in recipe.pairs]
+    num = sum(len(pairs) for pairs in read_split(folders, "training"))
     return (
         f"{num} pictures of rendered people in poses of the CMU motion capture database (free to "
         "use; mocap.cs.cmu.edu, NSF EIA-0196217), as MediaPipe Pose Landmarker sees them; bodies "
@@ -148,7 +149,8 @@ def describe_data(recipe: PoseDepthRecipe) -> str:
 
 def configure_data(parser: argparse.ArgumentParser) -> None:
     """Options that name the data to learn from."""
-    parser.add_argument("--pairs", metavar="DIR", help="folder of `data pose-pairs`")
+    parser.add_argument("--pairs", nargs="+", metavar="DIR", help="folders of `data pose-pairs`")
+    parser.add_argument("--library", metavar="FILE", help="file of `data pose-library`")
 
 
 def with_data(recipe: PoseDepthRecipe, args: argparse.Namespace) -> PoseDepthRecipe:
@@ -157,10 +159,10 @@ def with_data(recipe: PoseDepthRecipe, args: argparse.Namespace) -> PoseDepthRec
     Raises:
         InvalidInputError: Neither names one.
     """
-    pairs = args.pairs or recipe.pairs
+    pairs = tuple(map(str, args.pairs or recipe.pairs))
     if not pairs:
         raise InvalidInputError("no pairs to learn from: give --pairs DIR")
-    return dataclasses.replace(recipe, pairs=pairs)
+    return dataclasses.replace(recipe, pairs=pairs, library=args.library or recipe.library)
 
 
 FITTING = Fitting(
