@@ -17,8 +17,8 @@ class PoseDepthRecipe(Experiment):
     """Folders of `data pose-pairs`."""
     library: str | None = None
     """File of `data pose-library`."""
-    borrowed: float = 0.0
-    """Share of samples that are poses of the library with the errors of a pair."""
+    borrowed: float = 0.4
+    """Share of samples that are poses of the library with the errors of a pair, if there is one."""
     reference: DepthRefinerConfig | None = None
     """Trained instead of the temporal network."""
     network: TemporalRefinerConfig = field(default_factory=TemporalRefinerConfig)
@@ -32,12 +32,10 @@ class PoseDepthRecipe(Experiment):
         """Refuse settings that make no sense.
 
         Raises:
-            ValueError: There is no stage, a number is out of its range, or the library is missing.
+            ValueError: There is no stage, or a number is out of its range.
         """
         super().__post_init__()
         if not 0 <= self.borrowed <= 1:
             raise ValueError(f"borrowed is {self.borrowed}; 0 to 1 is possible")
-        if self.borrowed and self.library is None:
-            raise ValueError("borrowed needs a library")
         if self.max_frames < 1:
             raise ValueError(f"max_frames is {self.max_frames}; it must be positive")
