@@ -61,6 +61,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--out", type=output_folder, default="runs/comparison-pose_depth", help="(%(default)s)"
     )
+    parser.add_argument("--library", metavar="FILE", help="file of `data pose-library`")
     add_data(parser)
     parser.set_defaults(minutes=None)
 

@@ -75,7 +75,7 @@ def test_poses_of_the_real_person_are_in_the_axes_of_each_camera(real_folder: Pa
 
 def test_scores_are_those_of_each_maker(tiny_pose_depth: DepthRefiner) -> None:
     rng = np.random.default_rng(0)
-    sequences = [person(rng, 5), person(rng, 2)]
+    sequences = [person(rng, 5), person(rng, 2, "07_01_s000001")]
     scored = score_sequences(tiny_pose_depth, sequences)
     report = set_report(scored)
     assert report["frames"] == 7
