@@ -13,8 +13,8 @@ from torch import Tensor
 
 from model.errors import InvalidInputError
 from model.pose_depth.network import Poses
-from model.pose_depth.skeleton import HIPS, MEDIAPIPE_OF_COCO
-from model.skeletons import COCO_17_MIRRORED, MEDIAPIPE_33_NAMES
+from model.pose_depth.skeleton import HIPS
+from model.skeletons import COCO_17_MIRRORED, MEDIAPIPE_33_NAMES, MEDIAPIPE_OF_COCO
 
 APART_S = 1e3
 """Time between frames that have nothing to do with each other."""

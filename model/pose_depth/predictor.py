@@ -24,11 +24,11 @@ from model.errors import CheckpointError, InvalidInputError
 from model.pose_depth.architectures import ARCHITECTURES, RefinerNetwork, architecture_of, build
 from model.pose_depth.network import Refinement
 from model.pose_depth.poses import ObservedPoses, batched, mirrored, mirrored_points, observed
-from model.pose_depth.skeleton import COCO_OF_MEDIAPIPE, HIPS, MEDIAPIPE_OF_COCO
+from model.pose_depth.skeleton import COCO_OF_MEDIAPIPE, HIPS
 from model.pose_depth.smoothing import smoothed
 from model.pose_depth.temporal import SPAN_S
 from model.pose_depth.view import azimuth_deg, elevation_deg
-from model.skeletons import COCO_17_MIRRORED, MEDIAPIPE_33_NAMES
+from model.skeletons import COCO_17_MIRRORED, MEDIAPIPE_33_NAMES, MEDIAPIPE_OF_COCO
 
 WINDOW = 256
 """Frames of a long sequence that are refined at a time, with those around them as context."""

@@ -30,9 +30,6 @@ BONES = (
 SYMMETRIC_BONES = tuple((4 + 2 * limb, 5 + 2 * limb) for limb in range(len(LIMBS)))
 """Indices into `BONES`: the left and the right one of each limb."""
 
-MEDIAPIPE_OF_COCO = tuple(MEDIAPIPE_33_NAMES.index(name) for name in COCO_17_NAMES)
-"""Index of each keypoint among MediaPipe's landmarks."""
-
 
 def _follows(name: str) -> int:
     """The keypoint that a landmark of MediaPipe moves with."""

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from model.pose_depth.skeleton import MEDIAPIPE_OF_COCO
+from model.skeletons import MEDIAPIPE_OF_COCO
 from training.photos.mediapipe_people import pose_landmarker
 
 

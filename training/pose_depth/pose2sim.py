@@ -12,7 +12,8 @@ from pathlib import Path
 import numpy as np
 
 from model.errors import InvalidInputError
-from model.pose_depth.skeleton import HIPS, MEDIAPIPE_OF_COCO
+from model.pose_depth.skeleton import HIPS
+from model.skeletons import MEDIAPIPE_OF_COCO
 from training.pose_depth.pairs import PairSequence, hip_centred
 
 FRAME_RATE = 60.0

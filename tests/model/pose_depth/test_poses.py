@@ -15,10 +15,9 @@ from model.pose_depth.poses import (
 from model.pose_depth.skeleton import (
     BONES,
     COCO_OF_MEDIAPIPE,
-    MEDIAPIPE_OF_COCO,
     SYMMETRIC_BONES,
 )
-from model.skeletons import COCO_17_NAMES, MEDIAPIPE_33_NAMES
+from model.skeletons import COCO_17_NAMES, MEDIAPIPE_33_NAMES, MEDIAPIPE_OF_COCO
 
 RNG = np.random.default_rng(0)
 POSES, POINTS = RNG.normal(size=(3, 33, 3)), RNG.normal(size=(3, 33, 2))

@@ -13,10 +13,10 @@ from model.pose_depth import predictor
 from model.pose_depth.network import DepthRefinerConfig, PoseAwareDepthRefiner
 from model.pose_depth.poses import observed
 from model.pose_depth.predictor import DepthRefiner, save_refiner_checkpoint
-from model.pose_depth.skeleton import COCO_OF_MEDIAPIPE, MEDIAPIPE_OF_COCO
+from model.pose_depth.skeleton import COCO_OF_MEDIAPIPE
 from model.pose_depth.smoothing import smoothed
 from model.pose_depth.temporal import TemporalRefiner, TemporalRefinerConfig
-from model.skeletons import COCO_17_MIRRORED
+from model.skeletons import COCO_17_MIRRORED, MEDIAPIPE_OF_COCO
 
 RNG = np.random.default_rng(0)
 NUM = 12
