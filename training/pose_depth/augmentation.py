@@ -62,6 +62,8 @@ class Augmentation:
     """Share of sequences without visibility: all of it is 1."""
     alone: float = 0.4
     """Share of sequences whose frames know nothing of each other."""
+    mistaken: float = 0.3
+    """Share of the others in one frame of which somebody else was found."""
 
     def __post_init__(self) -> None:
         """Check the ranges.
@@ -69,7 +71,7 @@ class Augmentation:
         Raises:
             ValueError: A share is not in [0, 1], or an amount negative.
         """
-        for name in ("mirror", "turn_probability", "anywhere", "unseen", "alone"):
+        for name in ("mirror", "turn_probability", "anywhere", "unseen", "alone", "mistaken"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} is {getattr(self, name)}; 0 to 1 is possible")
         for name in ("roll_deg", "turn_rad", "scale"):
@@ -89,6 +91,21 @@ class Augmentation:
         if rng.random() < self.unseen:
             frames = frames._replace(visibility=np.ones_like(frames.visibility))
         return frames
+
+
+def mistake(frames: Frames, other: Frames, place: int) -> Frames:
+    """In one frame the detector found somebody else; the truth stays.
+
+    Args:
+        frames: A sequence.
+        other: Whose first frame was found.
+        place: Of the frame.
+    """
+    found = {}
+    for name in ("joints", "keypoints", "visibility"):
+        found[name] = getattr(frames, name).copy()
+        found[name][place] = getattr(other, name)[0]
+    return frames._replace(**found)
 
 
 def mirror(frames: Frames) -> Frames:

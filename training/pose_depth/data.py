@@ -16,7 +16,7 @@ from model.pose_depth.view import camera_in_torso
 from training.datasets.splits import Split
 from training.engine.batches import SampleKey
 from training.engine.seeding import sample_generator
-from training.pose_depth.augmentation import Augmentation, Frames
+from training.pose_depth.augmentation import Augmentation, Frames, mistake
 from training.pose_depth.borrowing import borrow_errors
 from training.pose_depth.library import Library
 from training.pose_depth.pairs import PairSequence, read_pairs
@@ -101,8 +101,7 @@ class TrainingSamples(Dataset[PoseBatch]):
     def __getitem__(self, key: SampleKey) -> PoseBatch:
         """One sample without a batch axis."""
         rng = sample_generator(self._seed, key.index)
-        frame = int(rng.integers(self._ends[-1]))
-        pairs = self._sequences[int(np.searchsorted(self._ends, frame, "right"))]
+        pairs = self._draw(rng)
         first = int(rng.integers(max(1, len(pairs) - self._length + 1)))
         pairs = pairs.part(slice(first, first + self._length))
         frames = Frames.of(pairs)
@@ -112,7 +111,15 @@ class TrainingSamples(Dataset[PoseBatch]):
             frames = borrow_errors(rng, joints, pairs)
         frames = self._augmentation.apply(rng, frames)
         alone = bool(rng.random() < self._augmentation.alone)
+        if not alone and len(pairs) > 2 and rng.random() < self._augmentation.mistaken:
+            other = Frames.of(self._draw(rng))
+            frames = mistake(frames, other, int(rng.integers(len(pairs))))
         return sample_of(frames, pairs.seconds, self._length, alone)
+
+    def _draw(self, rng: np.random.Generator) -> PairSequence:
+        """A sequence, each as often as it has frames."""
+        frame = int(rng.integers(self._ends[-1]))
+        return self._sequences[int(np.searchsorted(self._ends, frame, "right"))]
 
 
 def sample_of(frames: Frames, seconds: np.ndarray, length: int, alone: bool) -> PoseBatch:

@@ -13,6 +13,7 @@ from training.pose_depth.augmentation import (
     Augmentation,
     Frames,
     mirror,
+    mistake,
     roll,
     scale,
     turn,
@@ -149,6 +150,16 @@ def test_visibility_is_left_out_as_a_whole(visibility: np.ndarray) -> None:
     assert (Augmentation(unseen=1.0).apply(rng, frames).visibility == 1).all()
     kept = Augmentation(unseen=0.0, mirror=0.0).apply(rng, frames)
     np.testing.assert_array_equal(kept.visibility, visibility)
+
+
+def test_somebody_else_is_found_in_one_frame_and_the_truth_stays() -> None:
+    before, other = flat_frames(0), flat_frames(1)
+    after = mistake(before, other, 1)
+    for name in ("joints", "keypoints", "visibility"):
+        np.testing.assert_array_equal(getattr(after, name)[0], getattr(before, name)[0])
+        np.testing.assert_array_equal(getattr(after, name)[1], getattr(other, name)[0])
+    np.testing.assert_array_equal(after.truth, before.truth)
+    np.testing.assert_array_equal(after.camera, before.camera)
 
 
 def test_the_same_random_numbers_change_alike() -> None:

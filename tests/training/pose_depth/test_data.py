@@ -20,7 +20,9 @@ from training.pose_depth.data import (
     whole_batches,
 )
 
-STILL = Augmentation(mirror=0, roll_deg=0, turn_probability=0, scale=0, unseen=0, alone=0)
+STILL = Augmentation(
+    mirror=0, roll_deg=0, turn_probability=0, scale=0, unseen=0, alone=0, mistaken=0
+)
 
 
 def test_sequences_without_frames_are_passed_over(pair_folder: Path) -> None:
