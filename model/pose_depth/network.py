@@ -186,7 +186,8 @@ def view_features(keypoints: Float[Tensor, "N 17 2"]) -> Float[Tensor, "N 15"]:
         return keypoints[:, list(pair)].mean(1)
 
     def length(limb: tuple[int, int, int]) -> Tensor:
-        return (keypoints[:, limb[:2]] - keypoints[:, limb[1:]]).norm(dim=-1).sum(-1)
+        whole: Tensor = (keypoints[:, limb[:2]] - keypoints[:, limb[1:]]).norm(dim=-1).sum(-1)
+        return whole
 
     def compared(limbs: tuple[tuple[int, int, int], ...]) -> list[Tensor]:
         left, right = (length(limb) for limb in limbs)

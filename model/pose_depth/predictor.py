@@ -142,11 +142,7 @@ class DepthRefiner:
 
     def _refine_singles(self, items: Sequence[ObservedPoses]) -> list[RefinedPoses]:
         """Each frame is a sequence of its own."""
-        frames = [
-            ObservedPoses(*(getattr(one, name)[i : i + 1] for name in _ARRAYS))
-            for one in items
-            for i in range(len(one))
-        ]
+        frames = [_cut(one, slice(i, i + 1)) for one in items for i in range(len(one))]
         joints = np.concatenate([one.joints for one in items])
         refined = self._refined(joints, self._run(frames), 0)
         starts = np.cumsum([0, *map(len, items)])
@@ -161,9 +157,7 @@ class DepthRefiner:
             last = min(first + WINDOW, len(one))
             low = int(np.searchsorted(one.seconds, one.seconds[first] - reach))
             high = int(np.searchsorted(one.seconds, one.seconds[last - 1] + reach, "right"))
-            part = ObservedPoses(
-                *(getattr(one, name)[low:high] for name in _ARRAYS), one.seconds[low:high]
-            )
+            part = _cut(one, slice(low, high))
             refined = self._refined(part.joints, self._run([part]), 1)
             parts.append(_part(refined, slice(first - low, last - low)))
         fields = [field.name for field in dataclasses.fields(RefinedPoses)]
@@ -199,7 +193,9 @@ class DepthRefiner:
         )
 
 
-_ARRAYS = ("joints", "keypoints", "visibility")
+def _cut(one: ObservedPoses, frames: slice) -> ObservedPoses:
+    seconds = None if one.seconds is None else one.seconds[frames]
+    return ObservedPoses(one.joints[frames], one.keypoints[frames], one.visibility[frames], seconds)
 
 
 def with_landmarks(refined: RefinedPoses, poses: np.ndarray) -> RefinedPoses:

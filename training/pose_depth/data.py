@@ -104,17 +104,18 @@ class TrainingSamples(Dataset[PoseBatch]):
         pairs = self._draw(rng)
         first = int(rng.integers(max(1, len(pairs) - self._length + 1)))
         pairs = pairs.part(slice(first, first + self._length))
-        frames = Frames.of(pairs)
+        frames, seconds = Frames.of(pairs), pairs.seconds
         if self._library is not None and rng.random() < self._borrowed:
             number = int(rng.integers(len(self._library.joints)))
             joints = self._library.joints[number, : len(pairs)]
             frames = borrow_errors(rng, joints, pairs)
+            seconds = self._library.seconds[number, : len(pairs)]
         frames = self._augmentation.apply(rng, frames)
         alone = bool(rng.random() < self._augmentation.alone)
         if not alone and len(pairs) > 2 and rng.random() < self._augmentation.mistaken:
             other = Frames.of(self._draw(rng))
             frames = mistake(frames, other, int(rng.integers(len(pairs))))
-        return sample_of(frames, pairs.seconds, self._length, alone)
+        return sample_of(frames, seconds, self._length, alone)
 
     def _draw(self, rng: np.random.Generator) -> PairSequence:
         """A sequence, each as often as it has frames."""

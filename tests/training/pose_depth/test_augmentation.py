@@ -88,7 +88,7 @@ def test_rolling_the_camera_turns_the_picture_and_no_angle_of_the_view(
         assert_same_angle(found, expected)
     # Errors turn with the poses.
     errors = [np.linalg.norm(one.joints - one.truth, axis=-1) for one in (before, after)]
-    np.testing.assert_allclose(*errors, atol=1e-5)
+    np.testing.assert_allclose(errors[0], errors[1], atol=1e-5)
 
 
 @given(seed=SEEDS, angle=ANGLES)

@@ -97,7 +97,7 @@ def test_a_pose_of_the_library_gets_the_errors_and_about_the_view_of_a_pair(seed
     # The pose is the library's, turned; its keypoints are as far from its own projection as the
     # pair's are, which is not at all here.
     lengths = [np.linalg.norm(pose[:, 5] - pose[:, 16], axis=-1) for pose in (frames.truth, joints)]
-    np.testing.assert_allclose(*lengths, rtol=1e-4)
+    np.testing.assert_allclose(lengths[0], lengths[1], rtol=1e-4)
     expected = projected(frames.truth, frames.camera)
     np.testing.assert_allclose(frames.keypoints, expected, atol=1e-4)
     apart = azimuth_of(frames.truth, frames.camera) - azimuth_of(
