@@ -1,7 +1,7 @@
 """Wire types of the refinement of poses."""
 
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -36,7 +36,7 @@ Visibility = Annotated[
     list[Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]],
     Field(fail_fast=True, min_length=len(COCO_17_NAMES), max_length=NUM_LANDMARKS),
 ]
-_FRAMES: dict[str, Any] = {"fail_fast": True, "min_length": 1, "max_length": MAX_FRAMES}
+_OF_FRAMES = Field(fail_fast=True, min_length=1, max_length=MAX_FRAMES)
 
 
 @dataclass(frozen=True)
@@ -55,20 +55,17 @@ class PoseDepthRequest(Received):
 
     model_config = with_examples({"poses": [_EXAMPLE_POSE], "keypoints": [_EXAMPLE_KEYPOINTS]})
 
-    poses: list[Pose] = Field(
-        **_FRAMES,
+    poses: Annotated[list[Pose], _OF_FRAMES] = Field(
         description="N poses of 17 joints in the order of COCO, or of 33 in that of MediaPipe: "
         "metres, x right, y down, z away from the camera; any origin. MediaPipe's world landmarks "
         "are such.",
     )
-    keypoints: list[Keypoints] = Field(
-        **_FRAMES,
+    keypoints: Annotated[list[Keypoints], _OF_FRAMES] = Field(
         description="The same joints in the picture, x right and y down, both in the same unit, "
         "such as pixels. MediaPipe's landmarks must be multiplied by width and height.",
     )
-    visibility: list[Visibility] | None = Field(
+    visibility: Annotated[list[Visibility], _OF_FRAMES] | None = Field(
         default=None,
-        **_FRAMES,
         description="How sure the detector is of each joint, in [0, 1]; 1 when left out.",
     )
     frame_rate: Annotated[float, Field(gt=0, le=10_000, allow_inf_nan=False)] | None = Field(
