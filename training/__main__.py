@@ -12,8 +12,9 @@ from training.capability import Command, Leaf
 from training.clothing.capability import CAPABILITY as CLOTHING
 from training.engine.process_settings import flush_denormals, keep_freed_memory
 from training.silhouette.capability import CAPABILITY as SILHOUETTE
+from training.synthesis.capability import CAPABILITY as SYNTHESIS
 
-CAPABILITIES = (SILHOUETTE, CLOTHING, BODY)
+CAPABILITIES = (SILHOUETTE, CLOTHING, BODY, SYNTHESIS)
 SHARED: dict[str, dict[str, Command]] = {
     "assets": {
         "smpl": Command("training.assets.smpl", "convert a licensed SMPL pickle"),

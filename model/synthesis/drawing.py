@@ -49,7 +49,7 @@ def limb_maps(points: Float[Tensor, "B 13 2"], size: int) -> Float[Tensor, "B 14
         points: As for `limb_distances`.
         size: S.
     """
-    # Bounded: far away it would be a denormal number, with which convolutions take ten times as long.
+    # Bounded: convolutions take ten times as long with the denormal numbers of far pixels.
     return torch.exp((limb_distances(points, size).square() / (-2 * SPREAD**2)).clamp_min(-16))
 
 

@@ -7,6 +7,7 @@ B batch, T frames, S side of the picture.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Literal, get_args
 
 import torch
@@ -119,7 +120,7 @@ class VectorNetwork(nn.Module):
             nn.BatchNorm2d(widths[0]),
             nn.ReLU(inplace=True),
         ]
-        for wide_in, wide_out in zip(widths, widths[1:], strict=False):
+        for wide_in, wide_out in pairwise(widths):
             layers += _doubled(wide_in, wide_out)
         layers.append(nn.ConvTranspose2d(widths[-1], 3, 4, 2, 1, bias=False))
         self.layers = nn.Sequential(*layers)
@@ -173,7 +174,7 @@ class ConditionalNetwork(nn.Module):
         self.stem = _convolved(config.num_frames * NUM_LIMBS + 2, widths[0])
         self.down = nn.ModuleList(
             nn.Sequential(*_convolved(wide_in, wide_out, stride=2), *_convolved(wide_out, wide_out))
-            for wide_in, wide_out in zip(widths, widths[1:], strict=False)
+            for wide_in, wide_out in pairwise(widths)
         )
         self.up = nn.ModuleList(
             nn.Sequential(*_convolved(below + width, width), *_convolved(width, width))

@@ -99,7 +99,7 @@ class SynthesisPredictor:
     def from_checkpoint(
         cls, path: Path, device: torch.device | str = "cpu", precision: str = "auto"
     ) -> "SynthesisPredictor":
-        """Load a person, and those beside it: `synthesis-*.safetensors` beside `synthesis.safetensors`.
+        """Load a person, and those of the files `synthesis-*.safetensors` beside the first.
 
         Args:
             path: The first person's checkpoint.

@@ -61,11 +61,11 @@ class Skeletons:
         return Skeletons(self.points[first:end], landmarks)
 
     def vectors_26(self) -> Float32[np.ndarray, "N 26"]:
-        """x and y of the 13 points."""
+        """The x and y of the 13 points."""
         return self.points.reshape(len(self), -1)
 
     def vectors_99(self) -> Float32[np.ndarray, "N 99"]:
-        """x, y and z of MediaPipe's 33 landmarks.
+        """The x, y and z of MediaPipe's 33 landmarks.
 
         Raises:
             InvalidInputError: They are not known.

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from training.engine.distributed import average_gradients, from_first, means
 from training.engine.optimisation import Optimisation, learning_rate_at, make_optimisers
-from training.engine.tasks import SupervisedTask
+from training.engine.tasks import SupervisedTask, lay_moments_out
 
 Batch = TypeVar("Batch", bound=tuple[Tensor, ...])
 BatchContra = TypeVar("BatchContra", bound=tuple[Tensor, ...], contravariant=True)
@@ -95,7 +95,7 @@ class AdversarialTask(SupervisedTask[Batch], Generic[Batch]):
         self.adversarial = adversarial
 
     def learn(self, batch: Batch) -> dict[str, Tensor]:
-        """One step of the discriminator, where its objective wants one, and one of the generator."""
+        """One step of the discriminator, unless its objective rests, and one of the generator."""
         batch = self._on_device(batch)
         progress = self.step / max(1, self.num_steps - 1)
         self.network.train()
@@ -103,7 +103,7 @@ class AdversarialTask(SupervisedTask[Batch], Generic[Batch]):
         with self._autocast():
             fakes = self.adversarial.generate(self.network, batch)
             verdict = self.adversarial.judge_fakes(self.discriminator, batch, fakes.detach())
-        if verdict.learns(means(verdict.scalars)):
+        if verdict.learns(means({n: v.detach() for n, v in verdict.scalars.items()})):
             self._descend(
                 verdict.scalars["loss"],
                 self.discriminator,

@@ -132,9 +132,7 @@ class SynthesisRecipe(Experiment):
             raise ValueError(
                 f"network.network is {self.network.network!r}; {self.method} needs {needed!r}"
             )
-        if (self.loss.adversarial > 0) != (self.method in ("gan", "conditional")) and (
-            self.method != "conditional"
-        ):
+        if self.method != "conditional" and self.is_adversarial != (self.method == "gan"):
             raise ValueError(
                 f"loss.adversarial is {self.loss.adversarial}; gan has a discriminator, vector and "
                 "drawing have none"
@@ -145,3 +143,14 @@ class SynthesisRecipe(Experiment):
                     f"stages.{number}.image_size is {stage.image_size}; the network draws "
                     f"{self.network.image_size} pixels"
                 )
+
+    @property
+    def is_adversarial(self) -> bool:
+        """Whether a discriminator learns too."""
+        return self.loss.adversarial > 0
+
+    @property
+    def pictures_per_sample(self) -> int:
+        """Consecutive frames that are drawn together: 2 where changes between them count."""
+        pairs = self.is_adversarial and self.discriminator.pairs
+        return 2 if pairs or self.loss.motion else 1
