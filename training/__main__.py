@@ -43,6 +43,7 @@ SUMMARIES = {
     "evaluate": "measure a checkpoint on held-out data",
     "compare": "train several networks alike",
     "average": "average the weights of checkpoints",
+    "join": "put networks into one checkpoint",
     "balance": "raise the probability of rare labels",
     "export": "write a network for other runtimes",
     "quantize": "make a network in int8",
