@@ -60,6 +60,11 @@ class DrawnFrames:
         """S."""
         return self.config.image_size
 
+    @property
+    def frames_seen(self) -> int:
+        """T."""
+        return self.config.frames_seen
+
     def render(self, skeletons: Skeletons) -> UInt8[np.ndarray, "N S S 3"]:
         """A picture for each skeleton.
 

@@ -25,6 +25,9 @@ KEPT_DECODED = 256
 class NearestFrames:
     """Frames of a person and their skeletons, by Euclidean distance of 26 or 99 numbers."""
 
+    frames_seen = 1
+    """Skeletons that a picture depends on."""
+
     def __init__(self, vectors: Float32[np.ndarray, "N D"], files: Sequence[bytes]) -> None:
         """Take the frames.
 

@@ -33,6 +33,8 @@ class Performance:
     """None for the best that the person has."""
     normalised: bool = False
     """Whether the skeletons are brought to the person's place and height first."""
+    first: int = 0
+    """Frames before this one are only seen by the network, as those before the first drawn."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,10 @@ class Renderer(Protocol):
     @property
     def image_size(self) -> int:
         """S."""
+
+    @property
+    def frames_seen(self) -> int:
+        """Skeletons that a picture depends on: its own and those before."""
 
     def render(self, skeletons: Skeletons, /) -> UInt8[np.ndarray, "N S S 3"]:
         """A picture for each skeleton."""
@@ -104,16 +110,13 @@ class SynthesisPredictor:
         Args:
             path: The first person's checkpoint.
             device: Where to run.
-            precision: A name of `PRECISIONS`; `auto` is float32, int8 there is none.
+            precision: A name of `PRECISIONS`; `auto` and `int8` are float32.
 
         Raises:
             FileNotFoundError: There is no such file.
             CheckpointError: A file is damaged or holds something else, or two hold persons of the
                 same name.
-            InvalidInputError: There is no network of that precision.
         """
-        if precision == "int8":
-            raise InvalidInputError("the precision is int8; generators have no int8 networks")
         files = [path, *sorted(path.parent.glob(f"{path.stem}-*.safetensors"))]
         headers, persons = zip(*map(load_person, files), strict=True)
         names = [person.name for person in persons]
@@ -149,6 +152,25 @@ class SynthesisPredictor:
             )
         return person, method
 
+    def split(self, performance: Performance, most: int) -> list[Performance]:
+        """Parts that give, one after another, the same frames.
+
+        Args:
+            performance: What shall be drawn.
+            most: Frames of a part.
+
+        Raises:
+            InvalidInputError: There is no such person or method, or no frame has a person.
+        """
+        person, method, skeletons = self._prepared(performance)
+        seen = self._renderers[person][method].frames_seen
+        parts = []
+        for start in range(performance.first, len(skeletons), most):
+            before = max(0, start - seen + 1)
+            inside = skeletons.part(before, start + most)
+            parts.append(Performance(inside, person, method, first=start - before))
+        return parts
+
     def predict_batch(self, items: Sequence[Performance]) -> list[DrawnPerformance]:
         """The pictures of each performance.
 
@@ -158,10 +180,15 @@ class SynthesisPredictor:
         """
         return [self._draw(item) for item in items]
 
-    def _draw(self, item: Performance) -> DrawnPerformance:
+    def _prepared(self, item: Performance) -> tuple[str, str, Skeletons]:
+        """Person, method, and skeletons as the method takes them."""
         person, method = self.check(item)
         skeletons = fill_gaps(item.skeletons)
         if item.normalised:
             skeletons = normalise(skeletons, Stance.of(skeletons), self._stances[person])
+        return person, method, skeletons
+
+    def _draw(self, item: Performance) -> DrawnPerformance:
+        person, method, skeletons = self._prepared(item)
         frames = self._renderers[person][method].render(skeletons)
-        return DrawnPerformance(frames, person, method)
+        return DrawnPerformance(frames[item.first :], person, method)
