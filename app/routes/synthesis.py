@@ -114,7 +114,7 @@ async def synthesis(
     ] = False,
     frames_per_second: Annotated[
         float, Query(gt=0, le=120, allow_inf_nan=False, description="Of a video or an animation.")
-    ] = 25,
+    ] = 25.0,
     format: Annotated[str | SkipJsonSchema[None], format_query([PNG, MP4, WEBP, NPY])] = None,
 ) -> Response:
     """The frames of one person who moves as the skeletons do, over that person's background.

@@ -135,6 +135,10 @@ class SynthesisPredictor:
         """S of a person's method."""
         return self._renderers[person][method].image_size
 
+    def stance(self, person: str) -> Stance:
+        """Where a person stands, whom the predictor knows."""
+        return self._stances[person]
+
     def check(self, performance: Performance) -> tuple[str, str]:
         """The person and the method that will draw it.
 

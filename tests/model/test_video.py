@@ -26,7 +26,7 @@ def test_frames_come_back_in_order_and_nearly_the_same(tmp_path: Path) -> None:
 @needs_video
 def test_an_odd_side_loses_its_last_line(tmp_path: Path) -> None:
     path = tmp_path / "odd.mp4"
-    path.write_bytes(video.encode_mp4(np.full((3, 33, 47, 3), 99, np.uint8), 25))
+    path.write_bytes(video.encode_mp4(np.full((3, 33, 47, 3), 99, np.uint8), 25.0))
     [(_, pixels), *_] = video.read_video(path)
     assert pixels.shape == (32, 46, 3)
 
@@ -48,4 +48,4 @@ def test_without_pyav_the_message_says_what_brings_it(
     with pytest.raises(HabitusError, match=r"pip install 'habitus\[video\]'"):
         list(video.read_video(tmp_path / "a.mp4"))
     with pytest.raises(HabitusError, match="PyAV"):
-        video.encode_mp4(np.zeros((1, 8, 8, 3), np.uint8), 25)
+        video.encode_mp4(np.zeros((1, 8, 8, 3), np.uint8), 25.0)
