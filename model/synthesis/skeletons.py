@@ -110,6 +110,8 @@ def in_square(
 ) -> Float32[np.ndarray, "K D"]:
     """Coordinates in the central square of a picture, from fractions of its width and height.
 
+    An odd pixel that is left over is cut off to the right or below.
+
     MediaPipe's z is a fraction of the width, as x is.
 
     Args:
@@ -119,7 +121,7 @@ def in_square(
     height, width = size
     side = min(height, width)
     scaled = landmarks * np.array([width, height, width], np.float32)[: landmarks.shape[-1]]
-    scaled[:, 0] -= (width - side) / 2
-    scaled[:, 1] -= (height - side) / 2
+    scaled[:, 0] -= (width - side) // 2
+    scaled[:, 1] -= (height - side) // 2
     found: np.ndarray = (scaled / side).astype(np.float32)
     return found

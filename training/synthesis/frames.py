@@ -130,8 +130,6 @@ def square_picture(image: np.ndarray, size: int) -> np.ndarray:
     """The central square of a picture (H, W, 3), scaled to S pixels: (S, S, 3) uint8."""
     height, width = image.shape[:2]
     side = min(height, width)
-    left, top = (width - side) / 2, (height - side) / 2
-    scaled = Image.fromarray(image).resize(
-        (size, size), Image.Resampling.BILINEAR, (left, top, left + side, top + side)
-    )
-    return np.asarray(scaled)
+    left, top = (width - side) // 2, (height - side) // 2
+    inside = Image.fromarray(image[top : top + side, left : left + side])
+    return np.asarray(inside.resize((size, size), Image.Resampling.BILINEAR))

@@ -55,7 +55,10 @@ def score_frames(found: np.ndarray, truth: np.ndarray) -> FrameScores:
     parts: list[np.ndarray] = []
     for start in range(0, len(found), PER_BATCH):
         one, other = (
-            torch.from_numpy(frames[start : start + PER_BATCH]).permute(0, 3, 1, 2).float() / 255
+            torch.from_numpy(np.array(frames[start : start + PER_BATCH]))
+            .permute(0, 3, 1, 2)
+            .float()
+            / 255
             for frames in (found, truth)
         )
         l1 = (one - other).abs().mean((1, 2, 3))
