@@ -149,7 +149,7 @@ def check_file(path: Path, repo_root: Path) -> None:
             assert answer.size == photo.size
             assert answer.getextrema() != ((0, 0),)
     else:
-        signature = {".glb": b"glTF", ".npy": b"\x93NUMPY"}[path.suffix]
+        signature = {".glb": b"glTF", ".npy": b"\x93NUMPY", ".webp": b"RIFF"}[path.suffix]
         assert path.read_bytes().startswith(signature)
 
 
@@ -259,7 +259,7 @@ def test_its_numbers_are_those_of_the_checkpoint(readme: str, repo_root: Path) -
         assert number in (repo_root / "checkpoints" / "silhouette.md").read_text()
 
 
-@pytest.mark.parametrize("name", ["silhouette", "clothing", "body_neutral"])
+@pytest.mark.parametrize("name", ["silhouette", "clothing", "body_neutral", "synthesis"])
 def test_a_checkpoint_says_every_part_of_its_training(name: str, repo_root: Path) -> None:
     header = load_header(repo_root / "checkpoints" / f"{name}.safetensors")
     assert all(part.data and part.recipe["command"] for part in header.lineage)
