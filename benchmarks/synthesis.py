@@ -10,8 +10,8 @@ from model.synthesis.drawn import DrawnFrames, windows
 from model.synthesis.network import Generator, SynthesisConfig
 from model.synthesis.skeletons import Skeletons
 
-WIDTHS = {64: (16, 32, 64, 128), 128: (16, 32, 64, 128, 128), 256: (16, 32, 64, 128, 128)}
-"""Of the recipes, by the side of the pictures."""
+SIZES, WIDTHS = (64, 128, 256), (16, 32, 64, 128)
+"""Of the pictures, and of the recipes' network."""
 NUM_FRAMES = 16
 
 
@@ -20,14 +20,14 @@ def run() -> None:
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        for size, widths in WIDTHS.items():
-            _compare(size, widths)
+        for size in SIZES:
+            _compare(size)
     finally:
         torch.set_num_threads(threads)
 
 
-def _compare(size: int, widths: tuple[int, ...]) -> None:
-    generator = Generator(SynthesisConfig("conditional", size, widths)).eval()
+def _compare(size: int) -> None:
+    generator = Generator(SynthesisConfig("conditional", size, WIDTHS)).eval()
     served = DrawnFrames(generator)
     points = np.random.default_rng(0).uniform(0.2, 0.8, (NUM_FRAMES, 13, 2)).astype(np.float32)
     seen = torch.from_numpy(windows(points, 2))

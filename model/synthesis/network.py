@@ -94,14 +94,21 @@ class Generator(nn.Module):
         else:
             self.network = ConditionalNetwork(config)
 
-    def forward(self, points: Float[Tensor, "B T 13 2"]) -> Float[Tensor, "B 3 S S"]:
+    def forward(
+        self, points: Float[Tensor, "B T 13 2"], size: int | None = None
+    ) -> Float[Tensor, "B 3 S S"]:
         """RGB in [0, 1].
 
         Args:
             points: Fractions of the picture's side, x right and y down; T is the config's
                 `frames_seen`, the last frame is drawn.
+            size: S, which only `conditional` can change, to train on small pictures first; that
+                of the config when left out.
+
+        Raises:
+            ValueError: The network cannot draw pictures of that size.
         """
-        picture: Tensor = self.network(points)
+        picture: Tensor = self.network(points, size or self.config.image_size)
         return picture
 
 
@@ -126,8 +133,9 @@ class VectorNetwork(nn.Module):
         self.layers = nn.Sequential(*layers)
         self.apply(draw_dcgan_weights)
 
-    def forward(self, points: Float[Tensor, "B T 13 2"]) -> Float[Tensor, "B 3 64 64"]:
+    def forward(self, points: Float[Tensor, "B T 13 2"], size: int) -> Float[Tensor, "B 3 64 64"]:
         """RGB in [0, 1]."""
+        _check_reference_size(size)
         vector = points[:, -1].flatten(1)[:, :, None, None]
         picture: Tensor = self.layers(vector)
         return to_unit(picture)
@@ -151,8 +159,9 @@ class DrawingNetwork(nn.Module):
         )
         self.apply(draw_dcgan_weights)
 
-    def forward(self, points: Float[Tensor, "B T 13 2"]) -> Float[Tensor, "B 3 64 64"]:
+    def forward(self, points: Float[Tensor, "B T 13 2"], size: int) -> Float[Tensor, "B 3 64 64"]:
         """RGB in [0, 1]."""
+        _check_reference_size(size)
         picture: Tensor = self.layers(draw_sticks(points[:, -1], REFERENCE_SIZE))
         return to_unit(picture)
 
@@ -170,6 +179,7 @@ class ConditionalNetwork(nn.Module):
     def __init__(self, config: SynthesisConfig) -> None:
         super().__init__()
         self.size, widths = config.image_size, config.widths
+        self.size_multiple = 2 ** (len(widths) - 1)
         self.plate = nn.Parameter(torch.full((3, self.size, self.size), 0.5))
         self.stem = _convolved(config.num_frames * NUM_LIMBS + 2, widths[0])
         self.down = nn.ModuleList(
@@ -181,14 +191,15 @@ class ConditionalNetwork(nn.Module):
             for below, width in zip(widths[:0:-1], widths[-2::-1], strict=True)
         )
         self.head = nn.Conv2d(widths[0], 4, 3, padding=1)
-        centres = (torch.arange(self.size) + 0.5) / self.size * 2 - 1
-        grid = torch.stack(torch.meshgrid(centres, centres, indexing="xy"))
-        self.register_buffer("grid", grid, persistent=False)
 
-    def forward(self, points: Float[Tensor, "B T 13 2"]) -> Float[Tensor, "B 3 S S"]:
+    def forward(self, points: Float[Tensor, "B T 13 2"], size: int) -> Float[Tensor, "B 3 S S"]:
         """RGB in [0, 1]."""
-        maps = limb_maps(points.flatten(0, 1), self.size).unflatten(0, points.shape[:2])
-        grid = self.get_buffer("grid").to(points.dtype).expand(len(points), -1, -1, -1)
+        if size % self.size_multiple:
+            raise ValueError(f"size is {size}; a multiple of {self.size_multiple} is needed")
+        maps = limb_maps(points.flatten(0, 1), size).unflatten(0, points.shape[:2])
+        centres = (torch.arange(size, device=points.device) + 0.5) / size * 2 - 1
+        grid = torch.stack(torch.meshgrid(centres, centres, indexing="xy"))
+        grid = grid.to(points.dtype).expand(len(points), -1, -1, -1)
         features: Tensor = self.stem(torch.cat([maps.flatten(1, 2), grid], 1))
         skips = []
         for block in self.down:
@@ -198,7 +209,15 @@ class ConditionalNetwork(nn.Module):
             larger = F.interpolate(features, scale_factor=2.0, mode="nearest")
             features = block(torch.cat([larger, skips.pop()], 1))
         colours, mask = self.head(features).sigmoid().split((3, 1), 1)
-        return mask * colours + (1 - mask) * self.plate
+        plate = self.plate
+        if size != self.size:
+            plate = F.interpolate(plate[None], (size, size), mode="area")[0]
+        return mask * colours + (1 - mask) * plate
+
+
+def _check_reference_size(size: int) -> None:
+    if size != REFERENCE_SIZE:
+        raise ValueError(f"size is {size}; this network draws {REFERENCE_SIZE} pixels")
 
 
 def draw_dcgan_weights(module: nn.Module) -> None:

@@ -66,12 +66,15 @@ class ClipFrames:
     def __len__(self) -> int:
         return len(self.ends)
 
-    def sample(self, number: int) -> SynthesisBatch:
-        """The pictures that end with frame `ends[number]`."""
+    def sample(self, number: int, size: int | None = None) -> SynthesisBatch:
+        """The pictures that end with frame `ends[number]`, reduced to a size where one is given."""
         end = self.ends[number] + 1
         start = end - self._num_pictures
         pictures = torch.from_numpy(self._pictures[start:end]).permute(0, 3, 1, 2)
-        return SynthesisBatch(self._seen[start:end], pictures.float() / 255)
+        pictures = pictures.float() / 255
+        if size is not None and size != pictures.shape[-1]:
+            pictures = F.interpolate(pictures, (size, size), mode="area")
+        return SynthesisBatch(self._seen[start:end], pictures)
 
 
 class TrainingSamples(Dataset[SynthesisBatch]):
@@ -86,7 +89,7 @@ class TrainingSamples(Dataset[SynthesisBatch]):
         if epoch != self._epoch:
             rng = np.random.default_rng([self.seed, epoch, _ORDER])
             self._epoch, self._order = epoch, rng.permutation(len(self.clip))
-        sample = self.clip.sample(int(self._order[place]))
+        sample = self.clip.sample(int(self._order[place]), key.image_size)
         return varied(sample, self.data, sample_generator(self.seed, key.index))
 
 

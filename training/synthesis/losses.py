@@ -16,9 +16,9 @@ from training.synthesis.recipe import DiscriminatorRecipe, LossRecipe
 from training.synthesis.similarity import ssim
 
 
-def generated(generator: nn.Module, points: Tensor) -> Tensor:
-    """Pictures (B, P, 3, S, S) float32 of the points (B, P, T, 13, 2), in one pass."""
-    pictures: Tensor = generator(points.flatten(0, 1)).float()
+def generated(generator: nn.Module, points: Tensor, size: int) -> Tensor:
+    """Pictures (B, P, 3, S, S) float32 of the points (B, P, T, 13, 2), in one pass; S is `size`."""
+    pictures: Tensor = generator(points.flatten(0, 1), size).float()
     return pictures.unflatten(0, points.shape[:2])
 
 
@@ -53,7 +53,7 @@ class Likeness:
 
     def __call__(self, generator: nn.Module, batch: SynthesisBatch) -> dict[str, Tensor]:
         """Scalars of a generator and a batch."""
-        found = generated(generator, batch.points)
+        found = generated(generator, batch.points, batch.pictures.shape[-1])
         return likeness(found, batch.pictures, self.settings, progress=0.0)
 
 
@@ -71,7 +71,7 @@ class AdversarialLikeness:
 
     def generate(self, generator: nn.Module, batch: SynthesisBatch) -> Tensor:
         """The generator's pictures."""
-        return generated(generator, batch.points)
+        return generated(generator, batch.points, batch.pictures.shape[-1])
 
     def judge_fakes(
         self, discriminator: nn.Module, batch: SynthesisBatch, fakes: Tensor

@@ -1,5 +1,6 @@
 """What an experiment with a generator may set."""
 
+import dataclasses
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -110,7 +111,7 @@ class DiscriminatorRecipe:
 
 @dataclass(frozen=True, kw_only=True)
 class SynthesisRecipe(Experiment):
-    """One experiment. A stage's `image_size` is that of the network."""
+    """One experiment. The last stage's `image_size` is that of the network."""
 
     method: Method
     """The name under which the network is found in the checkpoint."""
@@ -123,8 +124,8 @@ class SynthesisRecipe(Experiment):
         """Refuse an experiment that contradicts itself.
 
         Raises:
-            ValueError: There is no stage, a stage has another size than the network, or the method
-                is not drawn by this network.
+            ValueError: There is no stage, the last one has another size than the network, the
+                network cannot draw an earlier one, or it is not the method's.
         """
         super().__post_init__()
         needed = "drawing" if self.method == "gan" else self.method
@@ -137,12 +138,16 @@ class SynthesisRecipe(Experiment):
                 f"loss.adversarial is {self.loss.adversarial}; gan has a discriminator, vector and "
                 "drawing have none"
             )
+        whole = self.network.image_size
         for number, stage in enumerate(self.stages):
-            if stage.image_size != self.network.image_size:
+            is_last = number == len(self.stages) - 1
+            if stage.image_size != whole and (is_last or self.method != "conditional"):
                 raise ValueError(
-                    f"stages.{number}.image_size is {stage.image_size}; the network draws "
-                    f"{self.network.image_size} pixels"
+                    f"stages.{number}.image_size is {stage.image_size}; the network draws {whole} "
+                    "pixels"
                 )
+            # Refuses sizes that the U-Net cannot halve often enough.
+            dataclasses.replace(self.network, image_size=stage.image_size)
 
     @property
     def is_adversarial(self) -> bool:

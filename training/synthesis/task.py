@@ -48,9 +48,9 @@ class PersonGenerator(nn.Module):
         self.generator = Generator(recipe.network)
         self.register_buffer("stance", torch.zeros(5))
 
-    def forward(self, points: torch.Tensor) -> torch.Tensor:
+    def forward(self, points: torch.Tensor, size: int) -> torch.Tensor:
         """That of the generator."""
-        pictures: torch.Tensor = self.generator(points)
+        pictures: torch.Tensor = self.generator(points, size)
         return pictures
 
 
@@ -109,8 +109,8 @@ def judge_frames(network: nn.Module, batches: Iterable[SynthesisBatch]) -> dict[
     """L1 and SSIM of the last picture of each sample; `score` is SSIM minus L1."""
     sums, count = {"l1": 0.0, "ssim": 0.0}, 0
     for batch in batches:
-        found = generated(network, batch.points[:, -1:])[:, 0]
         truth = batch.pictures[:, -1]
+        found = generated(network, batch.points[:, -1:], truth.shape[-1])[:, 0]
         sums["l1"] += float((found - truth).abs().mean((1, 2, 3)).sum())
         sums["ssim"] += float(ssim(found, truth).sum())
         count += len(truth)

@@ -122,12 +122,26 @@ def test_the_truth_is_judged_perfect(recipe: SynthesisRecipe) -> None:
     truths = iter([batch.pictures[:, -1] for batch in DataLoader(held_out, batch_size=2)])
 
     class Oracle(nn.Module):
-        def forward(self, points: torch.Tensor) -> torch.Tensor:
+        def forward(self, points: torch.Tensor, size: int) -> torch.Tensor:
             return next(truths)
 
     judged = judge_frames(Oracle(), DataLoader(held_out, batch_size=2))
     assert judged["l1"] == 0
     assert judged["score"] == pytest.approx(1, abs=1e-4)
+
+
+def test_small_pictures_can_be_learned_first(recipe: SynthesisRecipe) -> None:
+    stages = (Stage(16, steps=1, batch_size=2), Stage(32, steps=1, batch_size=2))
+    staged = dataclasses.replace(recipe, stages=stages)
+    task, found = begin(staged), batches(staged)
+    assert [batch.pictures.shape[-1] for batch in found] == [16, 32]
+    for batch in found:
+        assert torch.isfinite(task.learn(batch)["loss"])
+    whole = TrainingSamples(prepare(staged).samples.clip, staged.data, staged.seed)  # type: ignore[attr-defined]
+    large = whole[SampleKey(0, 32)].pictures
+    small = whole[SampleKey(0, 16)].pictures
+    blocks = large.unflatten(-1, (16, 2)).unflatten(-3, (16, 2)).mean((-1, -3))
+    torch.testing.assert_close(small, blocks, atol=1e-5, rtol=1e-4)
 
 
 def test_the_plate_starts_from_the_median_frame(recipe: SynthesisRecipe) -> None:
@@ -216,6 +230,7 @@ def test_every_recipe_is_read_and_fits_its_networks(path: Path) -> None:
     [
         ({"method": "vector"}, "vector needs 'vector'"),
         ({"stages": (Stage(64, 1, 1),)}, "the network draws 32 pixels"),
+        ({"stages": (Stage(17, 1, 1), Stage(32, 1, 1))}, "multiple of 2"),
         (
             {"method": "gan", "network": SynthesisConfig("drawing"), "loss": LossRecipe()},
             "gan has a discriminator",
