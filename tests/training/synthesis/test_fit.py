@@ -1,5 +1,4 @@
 import dataclasses
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +15,7 @@ from model.synthesis.skeletons import Skeletons
 from training.__main__ import main
 from training.engine.batches import SampleKey, Stage, StagedBatches, batch_loader
 from training.engine.optimisation import Optimisation
+from training.engine.tasks import SupervisedTask
 from training.recipe import load_recipe
 from training.synthesis.data import ClipFrames, HeldOutSamples, SynthesisBatch, TrainingSamples
 from training.synthesis.discriminator import PatchDiscriminator
@@ -25,11 +25,11 @@ from training.synthesis.recipe import DataRecipe, DiscriminatorRecipe, LossRecip
 from training.synthesis.task import RECIPES, build, judge_frames, prepare
 
 CPU = torch.device("cpu")
-Change = Callable[..., SynthesisRecipe]
 
 
-def begin(recipe: SynthesisRecipe):
-    return prepare(recipe).build_task()
+def begin(recipe: SynthesisRecipe) -> SupervisedTask[SynthesisBatch]:
+    task: SupervisedTask[SynthesisBatch] = prepare(recipe).build_task()
+    return task
 
 
 def batches(recipe: SynthesisRecipe, step: int = 0) -> list[SynthesisBatch]:
