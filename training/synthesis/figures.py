@@ -112,7 +112,7 @@ def read_driver(args: argparse.Namespace) -> Driver:
         landmarks, names = read_landmarks(args.driver)
         chosen = range(0, len(names), args.every)[: args.limit]
         images = [read_photo(args.driver / PICTURES / names[number]) for number in chosen]
-        return _driver(images, landmarks[list(chosen)], args.size, args.rate or 10.0)
+        return _driver(images, landmarks[list(chosen)], args.size, float(args.rate or 10))
     if args.landmarks is not None:
         found = given_landmarks(args.landmarks, args.driver, args.every)
     elif args.model is not None:

@@ -82,7 +82,7 @@ def test_skeletons_lie_on_what_the_frames_show(
     command += ["--out", str(out), "--size", "96", *(["--follow"] if follow else [])]
     assert main(command) == 0
     found, names = read_landmarks(out)
-    assert len(names) == 20  # nobody is in four frames
+    assert len(names) == 21  # nobody is in three frames
     frames = load_frames(out, 96)
     for picture, points in zip(frames.pictures, found, strict=True):
         x, y = (points[MARKED, :2] * 96).astype(int)
