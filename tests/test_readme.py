@@ -268,6 +268,34 @@ def test_a_checkpoint_says_every_part_of_its_training(name: str, repo_root: Path
     assert words.startswith("---\nlicense: ")
 
 
+def test_its_numbers_about_synthesis_are_those_of_the_checkpoint(
+    readme: str, repo_root: Path
+) -> None:
+    header = load_header(repo_root / "checkpoints" / "synthesis.safetensors")
+    card = (repo_root / "checkpoints" / "synthesis.md").read_text()
+    for frames in ("held_out", "poses"):
+        (content,) = header.metrics[frames].values()
+        for method in ("conditional", "nearest of 26"):
+            for name, digits in (("l1", 4), ("ssim", 3), ("flicker", 4)):
+                number = f"{content['methods'][method][name]:.{digits}f}"
+                assert number in readme
+                assert number in card
+
+
+def test_the_committed_performer_is_nearer_to_the_truth_than_the_nearest_frame(
+    repo_root: Path,
+) -> None:
+    header = load_header(repo_root / "checkpoints" / "synthesis.safetensors")
+    assert header.metrics["split"] == "test"
+    for frames in ("held_out", "poses"):
+        (content,) = header.metrics[frames].values()
+        network, nearest = (content["methods"][n] for n in ("conditional", "nearest of 26"))
+        for name in ("l1", "flicker"):
+            assert network[name] < nearest[name]
+        for name in ("psnr", "ssim", "ms_ssim"):
+            assert network[name] > nearest[name]
+
+
 def test_its_numbers_about_clothing_are_those_of_the_checkpoint(
     readme: str, repo_root: Path
 ) -> None:
