@@ -91,7 +91,7 @@ def run(args: argparse.Namespace) -> int:
     path = args.out / "synthesis.safetensors"
     save_person(path, person, header)
     predictor = SynthesisPredictor([person], pick_device(args.device or "auto"), header)
-    measured_on = argparse.Namespace(frames=args.frames, poses=None, split="test")
+    measured_on = argparse.Namespace(frames=args.frames, poses=None, split="test", limit=None)
     report, _ = measure(person, predictor, measured_on)
     tables = tables_of(report)
     write_text(args.out / "report.json", json.dumps(report, indent=2) + "\n")

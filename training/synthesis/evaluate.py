@@ -27,7 +27,7 @@ from model.synthesis.limbs import NUM_POINTS
 from model.synthesis.person import ARCHITECTURE, Person, load_person
 from model.synthesis.predictor import Performance, SynthesisPredictor
 from model.synthesis.skeletons import Skeletons
-from training.arguments import device, output_file, output_folder
+from training.arguments import at_least, device, output_file, output_folder
 from training.engine.atomic import replacing, write_text
 from training.engine.precision import pick_device
 from training.reporting.contact_sheet import Tile, contact_sheet
@@ -67,6 +67,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     add("--frames", type=Path, required=True, metavar="DIR", help="that were learned from")
     add("--poses", type=Path, metavar="DIR", help="frames in poses of somebody else")
     add("--split", choices=("test", "validation"), default="test", help="(%(default)s)")
+    add("--limit", type=at_least(2), metavar="N", help="the first N frames of each set at most")
     add("--out", type=output_folder, metavar="DIR", help="write report.json and a sheet there")
     add("--json", type=output_file, metavar="FILE", help="write the numbers there")
     add(
@@ -127,7 +128,8 @@ def measure(
         if args.poses is not None:
             other = load_frames(args.poses, size)
             sets["poses"] = (other, np.arange(len(other)))
-        for name, (frames, chosen) in sets.items():
+        for name, (frames, every) in sets.items():
+            chosen = every[: args.limit]
             drawn = draw_all(predictor, methods, known, frames, chosen)
             rows = {method: one.scores.means() for method, one in drawn.items()}
             report.setdefault(name, {})[str(size)] = {"frames": len(chosen), "methods": rows}
@@ -228,5 +230,6 @@ def command_of(args: argparse.Namespace) -> str:
     """What to type for the same numbers."""
     words = ["evaluate", "synthesis", "--frames", str(args.frames)]
     words += ["--poses", str(args.poses)] if args.poses else []
+    words += ["--limit", str(args.limit)] if args.limit else []
     words += ["--checkpoint", str(args.checkpoint)]
     return f"python -m training {shlex.join(words)}"

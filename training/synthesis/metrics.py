@@ -12,7 +12,7 @@ import torch
 from model.synthesis.nearest import NearestFrames
 from model.synthesis.skeletons import Skeletons
 from training.synthesis.frames import PersonFrames
-from training.synthesis.similarity import ms_ssim, ssim
+from training.synthesis.similarity import ssim_and_ms_ssim
 
 PER_BATCH = 32
 """Frames that are compared at a time."""
@@ -64,7 +64,7 @@ def score_frames(found: np.ndarray, truth: np.ndarray) -> FrameScores:
         l1 = (one - other).abs().mean((1, 2, 3))
         # Half a grey level is the least error that 8 bits can tell.
         error = (one - other).square().mean((1, 2, 3)).clamp_min((0.5 / 255) ** 2)
-        together = (l1, -10 * error.log10(), ssim(one, other), ms_ssim(one, other))
+        together = (l1, -10 * error.log10(), *ssim_and_ms_ssim(one, other))
         parts.append(torch.stack(together).numpy())
     l1, psnr, similarity, multi_scale = np.concatenate(parts, 1)
     return FrameScores(l1, psnr, similarity, multi_scale, _flicker(found, truth))

@@ -40,15 +40,27 @@ def ms_ssim(found: Tensor, truth: Tensor) -> Tensor:
         found: (B, C, H, W) in [0, 1], sides at least 11.
         truth: Of the same shape.
     """
+    return ssim_and_ms_ssim(found, truth)[1]
+
+
+def ssim_and_ms_ssim(found: Tensor, truth: Tensor) -> tuple[Tensor, Tensor]:
+    """Both, each (B,): they share the finest scale.
+
+    Args:
+        found: (B, C, H, W) in [0, 1], sides at least 11.
+        truth: Of the same shape.
+    """
     num_scales = num_scales_of(min(found.shape[-2:]))
     weights = [weight / sum(SCALE_WEIGHTS[:num_scales]) for weight in SCALE_WEIGHTS[:num_scales]]
-    product = found.new_ones(len(found))
+    product, finest = found.new_ones(len(found)), None
     for scale, weight in enumerate(weights):
         similarity, contrast = _similarities(found, truth)
+        finest = similarity if finest is None else finest
         factor = similarity if scale == num_scales - 1 else contrast
         product = product * factor.clamp_min(0) ** weight
         found, truth = F.avg_pool2d(found, 2), F.avg_pool2d(truth, 2)
-    return product
+    assert finest is not None
+    return finest, product
 
 
 def num_scales_of(side: int) -> int:
