@@ -80,9 +80,8 @@ class AdversarialTask(SupervisedTask[Batch], Generic[Batch]):
         if optimisation.accumulate != 1 or discriminator_optimisation.accumulate != 1:
             raise ValueError("accumulate must be 1 with a discriminator")
         super().__init__(generator, _no_objective, judgement, optimisation, num_steps, device)
-        self.discriminator: nn.Module = discriminator.to(device).to(
-            memory_format=torch.channels_last  # type: ignore[call-overload]
-        )
+        moved = discriminator.to(device)
+        self.discriminator: nn.Module = moved.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.discriminator_optimisation = dataclasses.replace(
             discriminator_optimisation, schedule=optimisation.schedule
         )
