@@ -1,7 +1,8 @@
 """The fields that all recipes have, and the header of a run's checkpoint."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from torch import Tensor
 
@@ -42,29 +43,32 @@ Recipe = TypeVar("Recipe", bound=Experiment)
 Batch = TypeVar("Batch", bound=tuple[Tensor, ...])
 
 
-def run_header(folder: RunFolder, data: str) -> CheckpointHeader:
+def run_header(
+    folder: RunFolder, data: str, step: int, metrics: Mapping[str, Any]
+) -> CheckpointHeader:
     """The header of a run's checkpoint, without architecture and config.
 
     Args:
         folder: Of the run.
         data: The training data in words.
+        step: Of the weights.
+        metrics: Of their validation; empty where there was none.
 
     Raises:
-        InvalidInputError: There was no validation yet.
         CheckpointError: The lineage of the initial checkpoint is damaged.
     """
-    description, best = folder.describe(), folder.load_best()
+    description = folder.describe()
     part = TrainingPart(
         recipe=description["recipe"] | {"command": description["command"]},
         commit=description["commit"],
         data=data,
-        steps=best["step"],
+        steps=step,
     )
     before = description["lineage"]
     return CheckpointHeader(
         architecture="",
         config={},
         lineage=(*(parse_lineage(before, str(folder.description)) if before else ()), part),
-        metrics=best["metrics"],
+        metrics=dict(metrics),
         licence=LICENCE,
     )

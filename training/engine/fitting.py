@@ -95,6 +95,11 @@ class Fitting(Generic[Recipe]):
             "--export", type=output_file, metavar="FILE", help="only write the run's best weights"
         )
         parser.add_argument(
+            "--last",
+            action="store_true",
+            help="with --export: the weights of the last saved step, whatever their score",
+        )
+        parser.add_argument(
             "--input-size",
             type=at_least(MINIMUM_SIDE),
             metavar="PIXELS",
@@ -114,7 +119,7 @@ class Fitting(Generic[Recipe]):
         """Train, continue, prepare or export; the exit status is 128 plus the signal of a stop."""
         logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
         if args.export:
-            self.export(RunFolder.open(args.out), args.export, args.input_size)
+            self.export(RunFolder.open(args.out), args.export, args.input_size, args.last)
             sys.stdout.write(f"wrote {args.export}\n")
             return 0
         if args.resume:
@@ -170,8 +175,10 @@ class Fitting(Generic[Recipe]):
             seed=recipe.seed,
         )
 
-    def export(self, folder: RunFolder, path: Path, input_size: int | None = None) -> None:
-        """Write a run's best weights as a checkpoint that the predictor loads.
+    def export(
+        self, folder: RunFolder, path: Path, input_size: int | None = None, last: bool = False
+    ) -> None:
+        """Write a run's best or last weights as a checkpoint that the predictor loads.
 
         Args:
             folder: Of the run.
@@ -180,16 +187,22 @@ class Fitting(Generic[Recipe]):
                 stage. A somewhat larger one can be better, since people are larger in augmented
                 pictures (Touvron et al., Fixing the train-test resolution discrepancy, NeurIPS
                 2019).
+            last: Those of the last saved step instead of those with the best validation score.
 
         Raises:
-            InvalidInputError: There was no validation yet.
+            InvalidInputError: There was no validation yet; with `last`, no step was saved yet.
         """
         stored = folder.describe()["recipe"]
         recipe = parse_recipe(stored, self.kind, str(folder.description))
         network = self.network(recipe)
-        network.load_state_dict(folder.load_best()["task"]["average"])
+        state = folder.load_last() if last else folder.load_best()
+        if state is None:
+            raise InvalidInputError(f"{folder.path} has no saved step yet")
+        network.load_state_dict(state["task"]["average"])
         side = input_size or recipe.stages[-1].image_size
-        self.save(path, network, side, run_header(folder, self.describe_data(recipe)))
+        metrics = {} if last else state["metrics"]
+        header = run_header(folder, self.describe_data(recipe), state["step"], metrics)
+        self.save(path, network, side, header)
 
     def _announce(self, recipe: Recipe, args: argparse.Namespace) -> None:
         """Say what will be trained, on what data, from which weights, and where the results go."""

@@ -178,6 +178,22 @@ def test_a_run_is_not_overwritten_by_accident(
     assert SilhouettePredictor.from_checkpoint(exported).input_size == 32
 
 
+def test_the_weights_of_the_last_step_can_be_exported_whatever_their_score(
+    fit: list[str], tmp_path: Path
+) -> None:
+    assert main(fit) == 0
+    state = RunFolder.open(tmp_path / "run").load_last()
+    assert state is not None
+    path = tmp_path / "last.safetensors"
+    out = str(tmp_path / "run")
+    assert main(["fit", "silhouette", "--out", out, "--export", str(path), "--last"]) == 0
+    header, tensors = load_checkpoint(path, *ARCHITECTURES)
+    assert header.lineage[-1].steps == state["step"]
+    assert header.metrics == {}
+    name, stored = next(iter(state["task"]["average"].items()))
+    np.testing.assert_allclose(tensors[name].float(), stored, atol=1e-3)
+
+
 def test_an_interrupted_fit_says_how_to_continue(fit: list[str], tmp_path: Path) -> None:
     recipe = Path(fit[3])
     recipe.write_text(recipe.read_text().replace("steps = 2", "steps = 100000", 1))
