@@ -48,7 +48,8 @@ def write_keypoints(folder: Path, asset: SmplAsset) -> None:
 def save_keypoints(folder: Path, weights: np.ndarray) -> None:
     """Write weights (17, V) whose rows sum to one."""
     with replacing(folder / KEYPOINTS_FILE) as temporary:
-        save_file({"keypoint_weights": weights.astype(np.float32)}, temporary)
+        # `save_file` writes the memory of an array as it lies, transposed or not.
+        save_file({"keypoint_weights": np.ascontiguousarray(weights, np.float32)}, temporary)
 
 
 def read_keypoints(folders: Sequence[str]) -> Tensor:
