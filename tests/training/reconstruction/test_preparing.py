@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -10,10 +11,17 @@ from model.silhouette.network import HourglassConfig, StackedHourglass
 from model.silhouette.people import Person
 from model.silhouette.predictor import save_silhouette_checkpoint
 from tests.training.reconstruction.conftest import prepare_arguments, prepare_folder
-from tests.training.reconstruction.people_world import HEADER, SIDE, KnowingNetwork, write_people
+from tests.training.reconstruction.people_world import (
+    HEADER,
+    OF_COCO,
+    SIDE,
+    KnowingNetwork,
+    write_people,
+)
 from training.datasets.shader import iter_subjects, read_pair
 from training.reconstruction import preparing
 from training.reconstruction.preparing import matching
+from training.reconstruction.regressor_file import read_keypoints, save_keypoints
 from training.reconstruction.stored_people import (
     DRESSED,
     MAP,
@@ -109,6 +117,9 @@ def test_the_command_looks_through_a_network_and_refuses_other_settings_later(
 ) -> None:
     people = write_people(tmp_path / "people", tiny_body, num_subjects=1, num_frames=1)
     out = tmp_path / "prepared"
+    out.mkdir()
+    # Those that are there already are kept: Anny's are of another body than this one.
+    save_keypoints(out, tiny_body.smpl.J_regressor.numpy()[OF_COCO])
     words = ("--data", people, "--silhouette", silhouette_path, "--out", out, "--body", body_path)
     assert preparing.run(prepare_arguments(*words, "--side", 48)) == 0
     assert "1 pictures of 1 subjects" in capsys.readouterr().out
@@ -116,6 +127,15 @@ def test_the_command_looks_through_a_network_and_refuses_other_settings_later(
     settings = {**read_settings(out), "side": 40}
     with pytest.raises(InvalidInputError, match="made with another side"):
         claim(out, settings)
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_keypoints_are_read_as_they_were_given(
+    order: Literal["C", "F"], rng: np.random.Generator, tmp_path: Path
+) -> None:
+    weights = np.asarray(rng.random((17, 30)), order=order)
+    save_keypoints(tmp_path, weights)
+    np.testing.assert_allclose(read_keypoints([str(tmp_path)]), weights, rtol=1e-6)
 
 
 def test_a_network_that_looks_for_nobody_is_refused(people_folder: Path, tmp_path: Path) -> None:
