@@ -36,7 +36,6 @@ MAX_VALUES = 10_000
 """Commas, colons and brackets of the JSON: twenty people of 33 keypoints, or of OpenPose's with
 hands and faces."""
 NUMBERS, SWITCHES = ("height_m", "weight_kg"), ("refine", "same_person")
-REPEATED = ("image", "keypoints")
 OPTIONS = tuple(name for name in ReconstructionRequest.model_fields if name != "image")
 NUMBER = re.compile(r"-?\d{1,9}(\.\d{1,20})?([eE][+-]?\d{1,2})?")
 _SWITCH = {"true": True, "false": False}

@@ -65,9 +65,6 @@ def measured_people(
 ) -> list[tuple[MeasuredInterval, ...]]:
     """Of each person all `MEASUREMENTS` with their intervals.
 
-    Clothes are as loose as on the mean of the photos, and of a person that much is hidden that no
-    photo shows.
-
     Args:
         tape: Of the body asset.
         parameters: Of the intervals.
@@ -76,21 +73,41 @@ def measured_people(
         confidence: The maps over the crops.
     """
     values = tape.measure(np.stack([shape.gaussian.mean for shape in shapes]))
+    abouts = circumstances(tape, shapes, views, confidence)
+    return [
+        measured_intervals(row, parameters, about)
+        for row, about in zip(values, abouts, strict=True)
+    ]
+
+
+def circumstances(
+    tape: ShapeTape,
+    shapes: Sequence[PersonShape],
+    views: Sequence[PersonView],
+    confidence: Float[Tensor, "P 1 S S"],
+) -> list[Circumstances]:
+    """What the intervals of each person depend on.
+
+    Clothes are as loose as on the mean of the photos, and of a person that much is hidden that no
+    photo shows.
+
+    Args:
+        tape: Of the body asset.
+        shapes: Of the people.
+        views: All photos.
+        confidence: The maps over the crops.
+    """
     doubts = [looseness(one) for one in confidence[:, 0].cpu().numpy()]
     hidden = [1 - share_seen(view.keypoints) for view in views]
     return [
-        measured_intervals(
-            row,
-            parameters,
-            Circumstances(
-                tape.deviations(shape.gaussian),
-                float(np.mean([doubts[photo] for photo in shape.photos])),
-                min(hidden[photo] for photo in shape.photos),
-                shape.height_m is not None,
-                shape.weight_kg is not None,
-            ),
+        Circumstances(
+            tape.deviations(shape.gaussian),
+            float(np.mean([doubts[photo] for photo in shape.photos])),
+            min(hidden[photo] for photo in shape.photos),
+            shape.height_m is not None,
+            shape.weight_kg is not None,
         )
-        for row, shape in zip(values, shapes, strict=True)
+        for shape in shapes
     ]
 
 

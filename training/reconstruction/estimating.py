@@ -19,7 +19,7 @@ from model.checkpoint import CheckpointHeader, load_header
 from model.errors import CheckpointError
 from model.reconstruction.checkpoint import Regressor, load_regressor
 from model.reconstruction.decode import decode, y_up_to_camera
-from model.reconstruction.inputs import preprocess
+from model.reconstruction.inputs import PersonView, preprocess
 from model.reconstruction.network import (
     LAYERS,
     NUM_KEYPOINTS,
@@ -28,7 +28,7 @@ from model.reconstruction.network import (
     ReconstructionConfig,
     ReconstructionNetwork,
 )
-from model.reconstruction.observations import cameras_of
+from model.reconstruction.observations import Observed, observe
 from model.reconstruction.predictor import BODY_FILE, ReconstructionPredictor
 from training.reconstruction.data import view_of
 from training.reconstruction.stored_people import StoredPerson
@@ -81,19 +81,25 @@ class Estimator:
 
     def estimate(self, people: Sequence[StoredPerson]) -> list[Estimate]:
         """Each person from their picture alone."""
-        views = [view_of(person, self.config) for person in people]
-        prepared = [preprocess(view, self.config, self.input_size) for view in views]
-        inputs = NetworkInput.joined([part for part, _ in prepared])
-        cameras = cameras_of(views, [crop for _, crop in prepared], self.config, self.device)
-        with torch.inference_mode():
-            estimates: Estimates = self.network(*(part.to(self.device) for part in inputs))
-            bodies = decode(self.body.smpl, estimates, cameras)
+        estimates, observed = self.look([view_of(person, self.config) for person in people])
+        with torch.no_grad():
+            bodies = decode(self.body.smpl, estimates, observed.cameras)
             vertices, joints = (
                 y_up_to_camera(part).float().cpu().numpy()
                 for part in (bodies.vertices, bodies.joints)
             )
         betas, spread = (part.double().cpu().numpy() for part in estimates[:2])
         return [Estimate(*parts) for parts in zip(betas, spread, vertices, joints, strict=True)]
+
+    def look(self, views: Sequence[PersonView]) -> tuple[Estimates, Observed]:
+        """What the network says of some people, and what is seen of them."""
+        prepared = [preprocess(view, self.config, self.input_size) for view in views]
+        inputs = NetworkInput.joined([part for part, _ in prepared])
+        crops = [crop for _, crop in prepared]
+        observed = observe(views, crops, inputs.keypoints, self.config, self.device)
+        with torch.no_grad():
+            estimates: Estimates = self.network(*(part.to(self.device) for part in inputs))
+        return estimates, observed
 
     @staticmethod
     def rebuilt(header: CheckpointHeader) -> nn.Module:

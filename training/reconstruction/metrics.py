@@ -8,14 +8,12 @@ that fits best (Procrustes analysis). All in millimetres.
 J joints, V vertices, M measurements.
 """
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from model.body.measurements import MEASUREMENTS
 from model.body.metrics import mean_error_mm, pve_t_sc_mm
-from training.reporting.partial_results import Floats
 
 GIRTHS = ("bust_girth", "waist_girth", "hip_girth")
 """Measurements whose errors are reported one by one."""
@@ -115,17 +113,3 @@ def similarity_aligned(points: np.ndarray, target: np.ndarray) -> np.ndarray:
     scale = (sizes * signs).sum() / spread if spread else 1.0
     aligned: np.ndarray = scale * ours @ rotation.T + goal
     return aligned
-
-
-class Interval(NamedTuple):
-    """Predicted intervals of one body's measurements, in the order of `MEASUREMENTS`."""
-
-    low: Floats
-    high: Floats
-
-
-def covered(interval: Interval, measured: Sequence[float]) -> np.ndarray:
-    """(M,) bool: whether each measurement lies in its interval."""
-    values = np.asarray(measured)
-    inside: np.ndarray = (interval.low <= values) & (values <= interval.high)
-    return inside

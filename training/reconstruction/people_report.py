@@ -69,7 +69,11 @@ class PeopleReport:
         people = [one.key.rpartition("/")[0] for one in scored]
         numbers = {person: place for place, person in enumerate(dict.fromkeys(people))}
         of_picture = np.array([numbers[person] for person in people])
-        rows = self._rows(scores, of_picture)
+        _, first = np.unique(of_picture, return_index=True)
+        betas = np.stack([scores[place].true_betas for place in first])
+        truths = [t_pose(self._body, own) for own in betas]
+        rows = self._rows(scores, of_picture, betas, truths)
+        measured = np.stack([truths[number].measured for number in of_picture])
         looseness = np.array([score.looseness for score in scores])
         bmi = np.array([score.bmi for score in scores])
         return {
@@ -81,22 +85,23 @@ class PeopleReport:
             "photos_fused": float(np.mean(np.bincount(of_picture))),
             "by_looseness": _bins(rows, people, looseness, LOOSENESS, "right"),
             "by_build": _bins(rows, people, bmi, BUILDS, "left"),
-            "intervals": self._coverage(scores, looseness),
+            "intervals": _coverage(scores, measured, looseness),
         }
 
     def _rows(
-        self, scores: Sequence[PersonScore], of_picture: np.ndarray
+        self,
+        scores: Sequence[PersonScore],
+        of_picture: np.ndarray,
+        betas: np.ndarray,
+        truths: Sequence[TPose],
     ) -> dict[str, list[Guess]]:
         """The errors of every picture by who made them."""
         rows: dict[str, list[Guess]] = {
             name: [getattr(score, field) for score in scores] for name, field in WAYS.items()
         }
-        _, first = np.unique(of_picture, return_index=True)
-        truths = [t_pose(self._body, scores[place].true_betas) for place in first]
         together = self._fused(scores, of_picture, truths)
         rows[FUSED] = [Guess(together[number]) for number in of_picture]
         if len(truths) > 3:
-            betas = np.stack([scores[place].true_betas for place in first])
             guess = guesses(self._body, betas, np.stack([truth.measured for truth in truths]))
             of_person = [
                 {name: shape_errors(body, truth) for name, body in guess(number).items()}
@@ -120,30 +125,6 @@ class PeopleReport:
             ]
             betas = fused(shapes, self._correlation).mean
             found.append(shape_errors(t_pose(self._body, betas), truth))
-        return found
-
-    def _coverage(
-        self, scores: Sequence[PersonScore], looseness: np.ndarray
-    ) -> dict[str, dict[str, Any]]:
-        """Coverage and mean width of the intervals, by what is known, over all and by looseness."""
-        found: dict[str, dict[str, Any]] = {}
-        truths: dict[tuple[float, ...], np.ndarray] = {}
-        for score in scores:
-            key = tuple(score.true_betas.tolist())
-            if key not in truths:
-                truths[key] = t_pose(self._body, score.true_betas).measured
-        measured = np.stack([truths[tuple(score.true_betas.tolist())] for score in scores])
-        for name, field in INTERVALS.items():
-            intervals: list[Intervals] = [getattr(score, field) for score in scores]
-            if not len(intervals[0].low):
-                continue
-            low, high = (
-                np.stack([getattr(one, end) for one in intervals]) for end in ("low", "high")
-            )
-            inside = (low <= measured) & (measured <= high)
-            found[name] = {"all": _covered(inside, high - low)}
-            for group, chosen in _groups(looseness, LOOSENESS, "right").items():
-                found[name][group] = _covered(inside[chosen], (high - low)[chosen])
         return found
 
 
@@ -197,6 +178,23 @@ def _groups(values: np.ndarray, bounds: Mapping[str, float], side: Any) -> dict[
     places = np.searchsorted([*bounds.values()], values, side)
     masks = {name: places == place for place, name in enumerate(bounds)}
     return {name: mask for name, mask in masks.items() if mask.any()}
+
+
+def _coverage(
+    scores: Sequence[PersonScore], measured: np.ndarray, looseness: np.ndarray
+) -> dict[str, dict[str, Any]]:
+    """Coverage and mean width of the intervals, by what is known, over all and by looseness."""
+    found: dict[str, dict[str, Any]] = {}
+    for name, field in INTERVALS.items():
+        intervals: list[Intervals] = [getattr(score, field) for score in scores]
+        if not len(intervals[0].low):
+            continue
+        low, high = (np.stack([getattr(one, end) for one in intervals]) for end in ("low", "high"))
+        inside = (low <= measured) & (measured <= high)
+        found[name] = {"all": _covered(inside, high - low)}
+        for group, chosen in _groups(looseness, LOOSENESS, "right").items():
+            found[name][group] = _covered(inside[chosen], (high - low)[chosen])
+    return found
 
 
 def _covered(inside: np.ndarray, width: np.ndarray) -> dict[str, Any]:

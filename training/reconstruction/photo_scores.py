@@ -57,7 +57,6 @@ class StreetLooks:
     """Looks at photos; at the first ones with several heights too."""
 
     whole_way: WholeWay
-    num_heights: int = NUM_HEIGHTS
     first: frozenset[int] = frozenset()
     """Numbers of the photos on which heights are tried."""
 

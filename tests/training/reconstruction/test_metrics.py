@@ -5,9 +5,7 @@ from scipy.spatial.transform import Rotation
 from model.body.measurements import MEASUREMENTS
 from training.reconstruction.metrics import (
     NAMES,
-    Interval,
     TPose,
-    covered,
     mpjpe_mm,
     pa_mpjpe_mm,
     pose_errors,
@@ -76,8 +74,3 @@ def test_shape_errors_are_of_the_mesh_and_of_each_girth(rng: np.random.Generator
     assert found.waist == pytest.approx(30)
     assert found.height == pytest.approx(20)
     assert (found.bust, found.hip) == (0, 0)
-
-
-def test_an_interval_holds_its_ends() -> None:
-    interval = Interval(np.array([1.0, 2.0, 3.0]), np.array([2.0, 3.0, 4.0]))
-    assert covered(interval, [1.0, 3.0, 4.1]).tolist() == [True, True, False]
