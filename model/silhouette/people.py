@@ -17,10 +17,11 @@ from scipy.special import expit
 from model.skeletons import COCO_17_NAMES
 
 NUM_KEYPOINTS = len(COCO_17_NAMES)
-LEAST_SCORE = 0.3
-"""Score of the weakest peak of the centre map that is taken for a person."""
-GATE_SCORE = 0.2
-"""Score of the weakest peak near which the confidence map is kept. It is 0 elsewhere."""
+CANDIDATE_SCORE = 0.15
+"""Score of the weakest peak of the centre map near which the confidence map is kept, and which is
+looked at again. The map is 0 away from all of them."""
+LEAST_SCORE = 0.25
+"""Score of the most doubtful person who is listed."""
 GATE_MARGIN = 0.2
 """Share of the longer side of a box up to which the map outside is kept."""
 MOST_PEOPLE = 20
@@ -66,7 +67,7 @@ class Person:
 
 
 def find_people(
-    maps: Float[np.ndarray, "C h w"], stride: int, least_score: float = LEAST_SCORE
+    maps: Float[np.ndarray, "C h w"], stride: int, least_score: float = CANDIDATE_SCORE
 ) -> list[Person]:
     """People of one picture, those of highest score first, in pixels of the network's input.
 
@@ -89,12 +90,24 @@ def find_people(
         centre = column + 0.5, row + 0.5
         sides = [centre[0] - left, centre[1] - top, centre[0] + right, centre[1] + bottom]
         box = np.array(sides, np.float32)
-        if any(box_iou(box * stride, person.box) > SAME_PERSON_IOU for person in people):
+        if _is_among(box * stride, people):
             continue
         keypoints = _keypoints_in(heat, box)
         keypoints[:, :2] *= stride
         people.append(Person(box * stride, float(scores[row, column]), keypoints))
     return people
+
+
+def distinct(people: Sequence[Person]) -> list[Person]:
+    """Each person once, those of highest score first.
+
+    The second look may box one person twice.
+    """
+    kept: list[Person] = []
+    for person in sorted(people, key=lambda person: -person.score):
+        if not _is_among(person.box, kept):
+            kept.append(person)
+    return kept
 
 
 def near(
@@ -122,6 +135,10 @@ def box_iou(one: Float[np.ndarray, "4"], other: Float[np.ndarray, "4"]) -> float
     shared = float(np.prod(sides.clip(0)))
     areas = [float(np.prod((box[2:] - box[:2]).clip(0))) for box in (one, other)]
     return shared / max(sum(areas) - shared, 1e-9)
+
+
+def _is_among(box: Float[np.ndarray, "4"], people: Sequence[Person]) -> bool:
+    return any(box_iou(box, person.box) > SAME_PERSON_IOU for person in people)
 
 
 def _keypoints_in(

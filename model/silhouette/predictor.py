@@ -29,9 +29,9 @@ from model.silhouette.inference import (
 from model.silhouette.lite import PEOPLE_STRIDE, LiteConfig
 from model.silhouette.people import (
     GATE_MARGIN,
-    GATE_SCORE,
     LEAST_SCORE,
     Person,
+    distinct,
     find_people,
     near,
 )
@@ -106,11 +106,11 @@ class SilhouettePredictor(
         first = super().run_batch(prepared)
         if not self.finds_people:
             return first
-        people = people_of(first.arrived(), first.letterboxes, GATE_SCORE)
+        people = people_of(first.arrived(), first.letterboxes)
         crops = [
             crop
             for index, (found, letterbox) in enumerate(zip(people, first.letterboxes, strict=True))
-            for crop in crops_of(_listed(found), letterbox.source, index)
+            for crop in crops_of(found, letterbox.source, index)
         ]
         most = len(prepared.images)
         second = [
@@ -140,12 +140,13 @@ class SilhouettePredictor(
                     offset = (float(crop.left), float(crop.top))
                     moved = [person.moved((1.0, 1.0), offset) for person in people]
                     known[crop.person] = seen_again(known[crop.person], moved)
-            for confidence, people in zip(maps, people_in, strict=True):
+            candidates = [distinct(people) for people in people_in]
+            for confidence, people in zip(maps, candidates, strict=True):
                 size = (confidence.shape[0], confidence.shape[1])
                 confidence *= near(people, size, GATE_MARGIN)
             return [
-                SilhouetteConfidence(confidence, tuple(_listed(people)))
-                for confidence, people in zip(maps, people_in, strict=True)
+                SilhouetteConfidence(confidence, tuple(p for p in people if p.score >= LEAST_SCORE))
+                for confidence, people in zip(maps, candidates, strict=True)
             ]
 
 
@@ -154,38 +155,30 @@ class TwoPasses(MapsOnTheWay):
     """Maps of whole pictures, and of crops of the people who are small in them."""
 
     people: list[list[Person]]
-    """Of each picture, in its pixels, those of highest score first; the last ones are too doubtful
-    to be listed or looked at again."""
+    """Of each picture, in its pixels, those of highest score first, the doubtful ones too."""
     crops: list[Crop]
     second: list[MapsOnTheWay]
     """Of the crops, in order."""
 
 
 def people_of(
-    joined: Float[Tensor, "B C h w"],
-    letterboxes: Sequence[Letterbox],
-    least_score: float = LEAST_SCORE,
+    joined: Float[Tensor, "B C h w"], letterboxes: Sequence[Letterbox]
 ) -> list[list[Person]]:
-    """The people of each picture, in its pixels.
+    """The people of each picture, in its pixels, the doubtful ones too.
 
     Args:
         joined: The confidence and the maps of people in one tensor.
         letterboxes: How each picture lies in the network's input.
-        least_score: Weaker peaks are no people.
     """
     _, maps = split_maps(joined)
     assert maps is not None
     return [
         [
             person.moved(*letterbox.back()).inside(*letterbox.source)
-            for person in find_people(layers, PEOPLE_STRIDE, least_score)
+            for person in find_people(layers, PEOPLE_STRIDE)
         ]
         for layers, letterbox in zip(maps.numpy(), letterboxes, strict=True)
     ]
-
-
-def _listed(people: Sequence[Person]) -> list[Person]:
-    return [person for person in people if person.score >= LEAST_SCORE]
 
 
 def _inverted(raw: MapsOnTheWay) -> list[Float32[np.ndarray, "H W"]]:

@@ -1,7 +1,7 @@
 """The interface of the training loop to a task, and the task of supervised training."""
 
 import dataclasses
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -57,6 +57,7 @@ class SupervisedTask(Generic[Batch]):
         optimisation: Optimisation,
         num_steps: int,
         device: torch.device,
+        frozen: Sequence[nn.Module] = (),
     ) -> None:
         """Create the task.
 
@@ -69,6 +70,7 @@ class SupervisedTask(Generic[Batch]):
             optimisation: Settings.
             num_steps: Of the whole run, for the learning rate.
             device: To compute on.
+            frozen: Parts of the network that do not learn; their batch norms keep their statistics.
         """
         # Convolutions are up to 1.5 times as fast with the channels last in memory.
         self.network: nn.Module = network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -77,6 +79,7 @@ class SupervisedTask(Generic[Batch]):
             self.network = nn.SyncBatchNorm.convert_sync_batchnorm(self.network)
         self.shared = share(self.network, device)
         self.optimisers = make_optimisers(self.network, optimisation)
+        self.frozen = frozen
         self.objective = objective
         self.judgement = judgement
         self.optimisation = optimisation
@@ -98,6 +101,8 @@ class SupervisedTask(Generic[Batch]):
             # Only the first process has validated.
             rate *= from_first(self.plateau.scale)
         self.network.train()
+        for part in self.frozen:
+            part.eval()
         for optimiser in self.optimisers.values():
             for group in optimiser.param_groups:
                 group["lr"] = rate

@@ -34,6 +34,9 @@ class SilhouetteRecipe(Experiment):
     people_weight: float = 0.1
     """Weight of the losses of keypoints and of boxes, each, where the network has a head for
     people."""
+    learned: Literal["all", "people"] = "all"
+    """What learns: the whole network, or its head for people alone; the confidence map then stays
+    that of `initial`."""
     weights: Literal["none", "package"] = "none"
     """Initial weights where there is no `initial`: drawn from the seed; or, for `lite`, an encoder
     trained on ImageNet from an installed package."""
@@ -48,6 +51,8 @@ class SilhouetteRecipe(Experiment):
         super().__post_init__()
         if not self.people_weight >= 0:
             raise ValueError(f"people_weight is {self.people_weight}; 0 or more is needed")
+        if self.learned == "people" and not (self.lite and self.lite.head_width and self.initial):
+            raise ValueError("learned = 'people' needs a network with that head, and `initial`")
         if self.weights != "none" and self.lite is None:
             raise ValueError(f"weights = {self.weights!r} exist for `lite` networks only")
         if self.weights != "none" and self.initial is not None:

@@ -81,8 +81,13 @@ def build(recipe: SilhouetteRecipe) -> SupervisedTask[SilhouetteBatch]:
         network.unet.encoder.load_state_dict(load_package_weights(network.config.variant))
     elif recipe.initial is not None:
         start_from(network, Path(recipe.initial))
+    frozen = ()
+    if recipe.learned == "people":
+        assert isinstance(network, LiteSilhouette)
+        frozen = (network.unet.requires_grad_(False),)
     return SupervisedTask(
         network=network,
+        frozen=frozen,
         objective=objective,
         judgement=judge_maps,
         optimisation=recipe.optimisation,

@@ -9,7 +9,7 @@ from torch import nn
 
 from model.silhouette.crops import LARGE, crops_of, seen_again
 from model.silhouette.lite import PEOPLE_STRIDE, LiteConfig, LiteSilhouette
-from model.silhouette.people import GATE_SCORE, LEAST_SCORE
+from model.silhouette.people import CANDIDATE_SCORE, LEAST_SCORE
 from model.silhouette.predictor import SilhouettePredictor
 from tests.model.silhouette.test_people import person
 
@@ -101,7 +101,7 @@ def test_a_picture_of_nobody_has_no_people_and_a_zero_map(
     assert results[0].confidence.max() == 0
 
 
-@pytest.mark.parametrize("score", [0.9, (LEAST_SCORE + GATE_SCORE) / 2, 0.9 * GATE_SCORE])
+@pytest.mark.parametrize("score", [0.9, (LEAST_SCORE + CANDIDATE_SCORE) / 2, 0.9 * CANDIDATE_SCORE])
 def test_the_map_is_zero_away_from_people_and_everywhere_where_nobody_is(
     score: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -113,7 +113,7 @@ def test_the_map_is_zero_away_from_people_and_everywhere_where_nobody_is(
     assert result.people is not None
     assert len(result.people) == (score >= LEAST_SCORE)
     found = result.confidence > 0.5
-    assert found[8:48, 20:36].all() == found.any() == (score >= GATE_SCORE)
+    assert found[8:48, 20:36].all() == found.any() == (score >= CANDIDATE_SCORE)
     assert result.confidence[56:, 56:].max() == 0
 
 

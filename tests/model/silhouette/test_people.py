@@ -1,11 +1,13 @@
 """Boxes and keypoints out of maps, against people whose truth was drawn."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from model.silhouette.lite import PEOPLE_STRIDE
-from model.silhouette.people import NUM_KEYPOINTS, Person, box_iou, find_people
+from model.silhouette.people import NUM_KEYPOINTS, Person, box_iou, distinct, find_people
 from training.scenes.people_maps import people_maps
 
 SIDE = 256
@@ -48,6 +50,12 @@ def test_two_peaks_of_one_box_are_one_person() -> None:
     left, top, right, bottom = np.exp(maps[NUM_KEYPOINTS + 1 :, row, column])
     maps[NUM_KEYPOINTS + 1 :, row - 3, column] = np.log([left, top - 3, right, bottom + 3])
     assert len(find_people(maps, PEOPLE_STRIDE)) == 1
+
+
+def test_a_person_who_was_boxed_twice_is_listed_once_by_the_surer_look() -> None:
+    doubtful = replace(person(22, 30, 90, 215), score=0.3)
+    sure, neighbour = replace(doubtful, score=0.9), replace(person(60, 30, 130, 220), score=0.5)
+    assert distinct([doubtful, neighbour, sure]) == [sure, neighbour]
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from PIL import Image
 
 from model.checkpoint import CheckpointHeader, TrainingPart, load_checkpoint
 from model.errors import InvalidInputError
-from model.silhouette.lite import LiteConfig
+from model.silhouette.lite import LiteConfig, LiteSilhouette
 from model.silhouette.network import HourglassConfig, StackedHourglass
 from model.silhouette.predictor import (
     ARCHITECTURES,
@@ -324,6 +324,30 @@ def test_the_maps_of_the_body_and_of_people_overfit_one_batch(recipe: Silhouette
         assert last < 0.3 * first, name
     parts = sum(float(learned[0][name]) for name in ("map", "heat", "boxes"))
     assert float(learned[0]["loss"]) == pytest.approx(parts, rel=1e-5)
+
+
+def test_where_the_head_for_people_learns_alone_the_rest_of_the_network_stays(
+    recipe: SilhouetteRecipe, tmp_path: Path
+) -> None:
+    config, path = LiteConfig(0, (16, 16, 16, 8), head_width=8), tmp_path / "start.safetensors"
+    header = CheckpointHeader("", {}, (TrainingPart({}, "abc", "nothing", 0),), {}, "Apache-2.0")
+    save_silhouette_checkpoint(path, LiteSilhouette(config), 32, header)
+    settings = SilhouetteRecipe(
+        stages=(Stage(32, steps=3, batch_size=2),),
+        lite=config,
+        learned="people",
+        initial=str(path),
+        device="cpu",
+    )
+    task = build(settings)
+    before = {name: tensor.clone() for name, tensor in task.network.state_dict().items()}
+    for _ in range(3):
+        task.learn(SilhouetteBatch(*(layer[:2] for layer in batches(recipe)[0])))
+    changed = {n for n, tensor in task.network.state_dict().items() if (tensor != before[n]).any()}
+    assert changed
+    assert all(name.startswith("people.") for name in changed)
+    with pytest.raises(ValueError, match="initial"):
+        dataclasses.replace(settings, initial=None)
 
 
 @pytest.mark.parametrize("mask", ["dressed", "naked"])
