@@ -25,6 +25,7 @@ from model.checkpoint import load_checkpoint, load_header
 from model.clothing.predictor import ARCHITECTURE as CLOTHING
 from model.silhouette.predictor import ARCHITECTURES
 from training.__main__ import build_parser
+from training.reconstruction.people_report import ALONE, KNOWN
 
 PAGES = (
     "README.md",
@@ -259,7 +260,7 @@ def test_its_numbers_are_those_of_the_checkpoint(readme: str, repo_root: Path) -
         assert number in (repo_root / "checkpoints" / "silhouette.md").read_text()
 
 
-@pytest.mark.parametrize("name", ["silhouette", "clothing", "body_neutral"])
+@pytest.mark.parametrize("name", ["silhouette", "clothing", "body_neutral", "reconstruction"])
 def test_a_checkpoint_says_every_part_of_its_training(name: str, repo_root: Path) -> None:
     header = load_header(repo_root / "checkpoints" / f"{name}.safetensors")
     assert all(part.data and part.recipe["command"] for part in header.lineage)
@@ -278,6 +279,23 @@ def test_its_numbers_about_clothing_are_those_of_the_checkpoint(
             number = f"{header.metrics[scheme]['network'][name]:.3f}"
             assert number in readme
             assert number in card
+
+
+def test_its_numbers_about_reconstruction_are_those_of_the_checkpoint(
+    readme: str, repo_root: Path
+) -> None:
+    measured = load_header(repo_root / "checkpoints" / "reconstruction.safetensors").metrics
+    card = (repo_root / "checkpoints" / "reconstruction.md").read_text()
+    assert measured["split"] == "test"
+    for name in (ALONE, KNOWN, "mean body", "height and weight"):
+        row = measured["people"][name]
+        for error in ("pve_t_sc", "pve_t", "chest", "waist", "hip"):
+            number = f"{row['mean'][error]:.1f} ± {row['standard_error'][error]:.1f}"
+            assert number in readme
+            assert number in card
+    coverage = f"{measured['intervals'][ALONE]['all']['coverage']:.3f}"
+    assert coverage in readme
+    assert coverage in card
 
 
 def test_the_committed_clothing_checkpoint_meets_its_issues_accuracies(repo_root: Path) -> None:

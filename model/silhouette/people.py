@@ -17,13 +17,11 @@ from scipy.special import expit
 from model.skeletons import COCO_17_NAMES
 
 NUM_KEYPOINTS = len(COCO_17_NAMES)
-CANDIDATE_SCORE = 0.15
-"""Score of the weakest peak of the centre map near which the confidence map is kept, and which is
-looked at again. The map is 0 away from all of them."""
-LEAST_SCORE = 0.25
+CANDIDATE_SCORE = 0.1
+"""Score of the weakest peak of the centre map that is looked at again. The confidence map of a
+picture without any is 0."""
+LEAST_SCORE = 0.15
 """Score of the most doubtful person who is listed."""
-GATE_MARGIN = 0.2
-"""Share of the longer side of a box up to which the map outside is kept."""
 MOST_PEOPLE = 20
 """The people of highest score are kept."""
 SAME_PERSON_IOU = 0.6

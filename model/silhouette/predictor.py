@@ -28,7 +28,6 @@ from model.silhouette.inference import (
 )
 from model.silhouette.lite import PEOPLE_STRIDE, LiteConfig
 from model.silhouette.people import (
-    GATE_MARGIN,
     LEAST_SCORE,
     Person,
     distinct,
@@ -56,8 +55,11 @@ class SilhouetteConfidence:
     """Those of highest score first; None if the network does not look for them."""
 
     def near_people(self) -> Bool[np.ndarray, "H W"]:
-        """Pixels in or near the box of a person; all where the network does not look for people."""
-        if self.people is None:
+        """Pixels in or near the box of a person.
+
+        All where the network does not look for people, or only doubts that somebody is there.
+        """
+        if self.people is None or (not self.people and self.confidence.any()):
             return np.ones(self.confidence.shape, bool)
         return near(self.people, (self.confidence.shape[0], self.confidence.shape[1]))
 
@@ -124,7 +126,7 @@ class SilhouettePredictor(
         return TwoPasses(first.maps, first.letterboxes, first.sent, people, crops, second)
 
     def finish_batch(self, raw: MapsOnTheWay) -> list[SilhouetteConfidence]:
-        """The maps at the sizes of their pictures, 0 away from people, who are in their pixels."""
+        """The maps at the sizes of their pictures, 0 where nobody is, and people in pixels."""
         with torch.inference_mode():
             maps = _inverted(raw)
             if not isinstance(raw, TwoPasses):
@@ -140,13 +142,13 @@ class SilhouettePredictor(
                     offset = (float(crop.left), float(crop.top))
                     moved = [person.moved((1.0, 1.0), offset) for person in people]
                     known[crop.person] = seen_again(known[crop.person], moved)
-            candidates = [distinct(people) for people in people_in]
-            for confidence, people in zip(maps, candidates, strict=True):
-                size = (confidence.shape[0], confidence.shape[1])
-                confidence *= near(people, size, GATE_MARGIN)
+            for confidence, people in zip(maps, people_in, strict=True):
+                confidence *= bool(people)
             return [
-                SilhouetteConfidence(confidence, tuple(p for p in people if p.score >= LEAST_SCORE))
-                for confidence, people in zip(maps, candidates, strict=True)
+                SilhouetteConfidence(
+                    confidence, tuple(p for p in distinct(people) if p.score >= LEAST_SCORE)
+                )
+                for confidence, people in zip(maps, people_in, strict=True)
             ]
 
 

@@ -81,7 +81,7 @@ def build(recipe: SilhouetteRecipe) -> SupervisedTask[SilhouetteBatch]:
         network.unet.encoder.load_state_dict(load_package_weights(network.config.variant))
     elif recipe.initial is not None:
         start_from(network, Path(recipe.initial))
-    frozen = ()
+    frozen: tuple[nn.Module, ...] = ()
     if recipe.learned == "people":
         assert isinstance(network, LiteSilhouette)
         frozen = (network.unet.requires_grad_(False),)
