@@ -38,6 +38,7 @@ from app.routes import (
     health,
     measurements,
     models,
+    page,
     reconstruction,
     silhouette,
 )
@@ -50,7 +51,7 @@ ROUTES = [
     route
     for module in (
         *(silhouette, body, measurements, clothing, reconstruction),
-        *(models, health, documentation),
+        *(models, health, documentation, page),
     )
     for route in module.router.routes
 ]

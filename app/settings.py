@@ -148,7 +148,7 @@ class Settings(BaseSettings):
         default=(),
         description="API keys, separated by commas; `sha256:` and the hex digest of a key stands "
         "for the key. If empty, authentication is off. Sent as `X-API-Key: KEY` or "
-        "`Authorization: Bearer KEY`. /health/*, /docs and /openapi.json need no key.",
+        "`Authorization: Bearer KEY`. /health/*, /, /docs and /openapi.json need no key.",
     )
     api_keys_file: Path | None = Field(
         default=None,

@@ -10,8 +10,8 @@ from app.middleware.paths import HEALTH_PREFIXES, route_path
 from app.schemas.problems import UNAUTHORIZED
 
 API_KEY_HEADER = "X-API-Key"
-_PUBLIC_PREFIXES = (*HEALTH_PREFIXES, "/docs/", "/problems/")
-_PUBLIC_PATHS = {"/docs", "/openapi.json", "/problems"}
+_PUBLIC_PREFIXES = (*HEALTH_PREFIXES, "/docs/", "/problems/", "/page/")
+_PUBLIC_PATHS = {"/", "/docs", "/openapi.json", "/problems"}
 KEY_STATE = "api_key_digest"
 """Where a request's state holds the digest of its key."""
 
@@ -19,8 +19,8 @@ KEY_STATE = "api_key_digest"
 def api_keys(keys: KeyRing) -> HeadCheck:
     """A check that a request has a known key.
 
-    Health checks and documentation need none: supervisors, and browsers that follow a link, send
-    none.
+    Health checks, the page and documentation need none: supervisors, and browsers that follow a
+    link, send none.
     """
 
     async def check(scope: Scope) -> None:
