@@ -28,7 +28,7 @@ export class BodyPanel {
   constructor({ onshape, onsettle, compare }) {
     Object.assign(this, { onshape, onsettle, compare });
     byId("no-webgl").hidden = this.#stage.isAvailable;
-    byId("body-canvas").hidden = byId("body-tools").hidden = !this.#stage.isAvailable;
+    byId("body-canvas").hidden = byId("body-tools").hidden = byId("reset-view").hidden = !this.#stage.isAvailable;
     onChoice(byId("pose"), (pose) => this.#stage.setPosed(pose === "posed"));
     onChoice(byId("colours"), (colours) => this.#setColours(colours));
     byId("wireframe").addEventListener("change", (event) => this.#stage.setWireframe(event.target.checked));
@@ -127,6 +127,7 @@ export class BodyPanel {
     const reference = this.#body && this.#reference();
     const list = byId("distances");
     byId("colour-distance").hidden = !reference;
+    byId("colours").hidden = !reference && !this.#trust;
     list.hidden = !reference;
     if (!reference) {
       if (this.#colours === "distance") this.#setColours("plain");

@@ -7,15 +7,17 @@ import {
 import { OrbitControls } from "three/addons/controls/OrbitControls.js";
 import { fitToCanvas, onDemand, rendererFor } from "./webgl.js";
 
-const START = new Vector3(0.9, 1.25, 3.3);
+const START = new Vector3(0.95, 1.25, 3.45);
 const MIDDLE = new Vector3(0, 0.87, 0);
+const VIEW_DEG = 32;
+const LEAST_ASPECT = 0.82;
 const TURN = MathUtils.degToRad(10);
 
 export class BodyStage {
   #canvas;
   #renderer;
   #scene = new Scene();
-  #camera = new PerspectiveCamera(32, 1, 0.1, 30);
+  #camera = new PerspectiveCamera(VIEW_DEG, 1, 0.1, 30);
   #controls;
   #grid = null;
   #view = null;
@@ -128,6 +130,9 @@ export class BodyStage {
   #drawNow() {
     if (!this.isAvailable || !fitToCanvas(this.#renderer)) return;
     this.#camera.aspect = this.#canvas.clientWidth / this.#canvas.clientHeight;
+    // A narrow view shows as much from left to right as one of these proportions.
+    const widening = Math.max(1, LEAST_ASPECT / this.#camera.aspect);
+    this.#camera.fov = 2 * MathUtils.radToDeg(Math.atan(widening * Math.tan(MathUtils.degToRad(VIEW_DEG / 2))));
     this.#camera.updateProjectionMatrix();
     this.#renderer.render(this.#scene, this.#camera);
     this.frames += 1;

@@ -7,7 +7,7 @@ import { jsonCommand, photoCommand, save } from "./downloads.js";
  *
  * @param {object} shown
  * @param {Service} shown.service
- * @param {{file: File, options: object, answer: object, glb: Blob}|null} shown.photo
+ * @param {{file: File, options: object}} shown.photo
  * @param {Set<string>} shown.loaded - Capabilities that answered for the photo, and `mesh`.
  * @param {() => object} shown.parameters - Betas and pose of the body on the screen.
  * @param {() => string} shown.csv

@@ -51,6 +51,10 @@ export class Layers {
     apply();
   }
 
+  has(name) {
+    return this.#rows.has(name);
+  }
+
   /** Whether a layer is switched on. */
   isShown(name) {
     return this.#rows.get(name)?.box.checked ?? false;

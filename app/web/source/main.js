@@ -17,7 +17,6 @@ import { showTimings } from "./timing.js";
 
 /** The asset that reconstructions have; the operator may serve another at /mesh. */
 const BODY_FILE = "body_neutral.safetensors";
-const BODY = "Body";
 
 const service = new Service();
 const progress = new Progress();
@@ -32,7 +31,7 @@ const body = new BodyPanel({
 });
 const measurements = new MeasurementsPanel({
   measure: async (betas) => (await quietly(service.json("measurements", { betas })))?.measurements,
-  again: () => estimateAgain(measurements.known),
+  again: () => estimateAgain(),
 });
 
 let capabilities = new Map();
@@ -68,7 +67,7 @@ async function connect() {
   const missing = [...capabilities.values()].filter(({ loaded }) => !loaded);
   byId("absent").replaceChildren(...missing.map(({ reason }) => make("li", {}, reason)));
   const devices = [...new Set([...capabilities.values()].map(deviceOf).filter(Boolean))].join(", ");
-  byId("server").textContent = devices;
+  byId("server").textContent = devices ? `Runs on ${devices}` : "";
   byId("device").textContent = devices ? `Computed on ${devices}` : "";
   byId("average-line").hidden = !has("body");
 }
@@ -84,25 +83,51 @@ function has(name) {
 /** Whether /mesh and /measurements speak of the body on the screen. */
 function canShape() {
   const file = capabilities.get("body")?.checkpoint?.file ?? BODY_FILE;
-  return has("body") && (!photo?.answer || file === BODY_FILE);
+  return has("body") && (!photo?.people.length || file === BODY_FILE);
 }
 
 async function takePhoto(file) {
   restart();
-  photo = { file, url: URL.createObjectURL(file), options: {}, size: null, answer: null };
+  const current = { file, url: URL.createObjectURL(file), people: [], chosen: 0, known: {}, size: null };
+  photo = current;
   byId("photo-name").textContent = file.name || "Photo";
   stage.setPhoto(photo.url, file.name);
   showResults(true);
-  const steps = [
+  const maps = [
     ...(has("silhouette") ? [{ name: "Confidence map", run: showConfidence }] : []),
     ...(has("clothing") ? [{ name: "Garments", run: showGarments }] : []),
-    ...(has("reconstruction") ? [{ name: BODY, run: showPerson }] : []),
   ];
-  const current = photo;
-  const errors = await progress.run(steps);
+  // The server computes the map once for everything that is asked for together.
+  let errors = await progress.run(has("reconstruction") ? [{ name: "Body, map and garments", run: showAll }] : maps);
+  if (photo !== current) return;
+  if (has("reconstruction") && errors.some(isAboutBodies)) errors = [...errors, ...(await progress.run(maps))];
   if (photo !== current) return;
   showProblems(errors);
-  if (!photo.answer && has("body")) await showAverage();
+  if (shown.size && !photo.people.length && has("body")) showProblems([...errors, ...(await runAverage())]);
+}
+
+/** Whether a photo without a body may still have maps. */
+function isAboutBodies({ code, status }) {
+  return code === "no-person" || status === 503;
+}
+
+async function showAll(signal) {
+  const current = photo;
+  const include = ["confidence", ...(has("clothing") ? ["clothing"] : [])].join(",");
+  const options = { people: "all", include };
+  const answer = await service.photo("reconstruct", current.file, { label: "Photo", options, signal });
+  const { width, height, clothing } = answer;
+  const map = await greyPixels(answer.confidence_png_base64);
+  const ids = clothing && (await greyPixels(clothing.map_png_base64));
+  if (photo !== current) return;
+  stage.setConfidence(map);
+  add("silhouette");
+  if (clothing) {
+    stage.setGarments(clothing, ids);
+    add("clothing");
+  }
+  Object.assign(photo, { size: { width, height }, people: answer.people });
+  await showPerson(0, signal);
 }
 
 async function showConfidence(signal) {
@@ -110,11 +135,8 @@ async function showConfidence(signal) {
   const answer = await service.photo("confidence", current.file, { label: "Confidence map", signal });
   const map = await greyPixels(answer.map_png_base64);
   if (photo !== current) return;
-  photo.size = { width: answer.width, height: answer.height };
-  photo.people = answer.people ?? [];
   stage.setConfidence(map);
-  if (photo.people.length && !photo.answer) stage.setKeypoints(photo.people, photo.size, false);
-  offerPeople();
+  if (answer.people?.length) stage.setKeypoints(answer.people, answer);
   add("silhouette");
 }
 
@@ -127,40 +149,47 @@ async function showGarments(signal) {
   add("clothing");
 }
 
-/** The body: its numbers and its rigged mesh. */
-async function showPerson(signal) {
+/** One of the people in the photo: numbers, and the rigged mesh. */
+async function showPerson(index, signal) {
   const current = photo;
-  const { options } = current;
-  const [answer, glb] = await Promise.all([
-    service.photo("reconstruct", current.file, { label: "Body", options, signal }),
-    service.photo("reconstruct", current.file, { label: "Rigged mesh", options, signal, format: "glb" }),
-  ]);
-  const rigged = await readBody(glb);
+  const person = photo.people[index];
+  const rigged = await readBody(await riggedMesh(person, index, signal));
   if (photo !== current) return;
-  const [person] = answer.people;
-  photo.answer = answer;
-  photo.person = person;
+  photo.chosen = index;
   body.setBody(rigged, person);
   measurements.setEstimate(person.measurements);
-  const size = { width: answer.width, height: answer.height };
   if (photoMesh.isAvailable) {
-    photoMesh.setBody(rigged, person, size);
+    photoMesh.setBody(rigged, person, photo.size);
     stage.setMesh(byId("layer-mesh"), () => photoMesh.update());
   } else {
     await showMeshPicture(signal);
   }
-  stage.setKeypoints([person], size, false);
+  stage.setKeypoints([person], photo.size);
   offerPeople();
   add("reconstruction", "measurements", ...(canShape() ? ["mesh"] : []));
 }
 
+function riggedMesh(person, index, signal) {
+  const request = { label: "Rigged mesh", signal, format: "glb" };
+  if (canShape()) return service.json("mesh?rig=true", parametersOf(person, person.betas.mean), request);
+  return service.photo("reconstruct", photo.file, { ...request, options: optionsOf(index) });
+}
+
 /** Without WebGL the server draws the mesh. */
 async function showMeshPicture(signal) {
-  const { file, options } = photo;
   const picture = byId("layer-mesh-picture");
-  picture.src = URL.createObjectURL(await service.photo("reconstruct", file, { options, signal, format: "png" }));
+  const options = optionsOf(photo.chosen);
+  const drawn = await service.photo("reconstruct", photo.file, { options, signal, format: "png" });
+  picture.src = URL.createObjectURL(drawn);
   picture.alt = "The mesh over the photo";
-  stage.setMesh(picture, () => {});
+  stage.setMesh(picture);
+}
+
+/** What /reconstruct needs to give one person; the first is the largest, which it takes itself. */
+function optionsOf(index) {
+  if (index === 0) return photo.known;
+  const keypoints = photo.people[index].keypoints.map(({ x, y, score }) => [x, y, score]);
+  return { ...photo.known, keypoints: JSON.stringify(keypoints) };
 }
 
 /** The body without a photo: people move the sliders. */
@@ -168,50 +197,54 @@ async function startWithoutPhoto() {
   restart();
   byId("photo-name").textContent = "Without a photo";
   showResults(false);
-  showProblems(await progress.run([{ name: "Average body", run: showAverage }]));
+  showProblems(await runAverage());
+}
+
+function runAverage() {
+  return progress.run([{ name: "Average body", run: showAverage }]);
 }
 
 async function showAverage(signal) {
   const current = photo;
-  const betas = { betas: [0] };
-  const glb = await service.json("mesh?rig=true", betas, { label: "Average body", signal, format: "glb" });
-  const rigged = await readBody(glb);
+  const request = { label: "Average body", signal, format: "glb" };
+  const rigged = await readBody(await service.json("mesh?rig=true", { betas: [0] }, request));
   if (photo !== current) return;
   body.setBody(rigged, null);
   await measurements.setBody(rigged.betas);
   add("mesh", "measurements");
 }
 
-async function estimateAgain(known, keypoints = photo?.options.keypoints) {
-  if (!photo) return;
-  photo.options = { ...known, ...(keypoints ? { keypoints } : {}) };
-  showProblems(await progress.run([{ name: BODY, run: showPerson }]));
+/** Estimate the chosen person again, with what is known of them. */
+async function estimateAgain() {
+  const current = photo;
+  current.known = measurements.known;
+  const run = async (signal) => {
+    const options = optionsOf(current.chosen);
+    const answer = await service.photo("reconstruct", current.file, { label: "Again", options, signal });
+    if (photo !== current) return;
+    current.people = current.people.with(current.chosen, answer.people[0]);
+    await showPerson(current.chosen, signal);
+  };
+  showProblems(await progress.run([{ name: "Body", run }]));
 }
 
 /** With several people in the photo: whose body it is. */
 function offerPeople() {
   const group = byId("people");
-  const { people = [], person } = photo;
-  group.hidden = people.length < 2 || !has("reconstruction");
-  if (group.hidden) return;
-  const chosen = person ? nearest(people, person.box) : 0;
+  group.hidden = photo.people.length < 2;
   group.replaceChildren(
-    ...people.map((one, index) => {
+    ...photo.people.map((_, index) => {
       const input = make("input", { type: "radio", name: "person", value: index });
-      input.checked = index === chosen;
-      input.addEventListener("change", () => {
+      input.checked = index === photo.chosen;
+      input.addEventListener("change", async () => {
+        // What was known is of another person.
         measurements.forget();
-        const keypoints = one.keypoints.map(({ x, y, score }) => [x, y, score]);
-        estimateAgain({}, JSON.stringify(keypoints));
+        photo.known = {};
+        showProblems(await progress.run([{ name: "Body", run: (signal) => showPerson(index, signal) }]));
       });
       return make("label", {}, input, make("span", {}, `Person ${index + 1}`));
     }),
   );
-}
-
-function nearest(people, box) {
-  const distance = (one) => one.box.reduce((sum, side, index) => sum + Math.abs(side - box[index]), 0);
-  return people.map(distance).reduce((best, value, index, all) => (value < all[best] ? index : best), 0);
 }
 
 function followShape(betas) {
@@ -221,9 +254,12 @@ function followShape(betas) {
 
 /** Betas and pose of the body on the screen, as /mesh takes them. */
 function parameters() {
-  const { person } = photo ?? {};
+  return parametersOf(photo?.people[photo.chosen], body.betas);
+}
+
+function parametersOf(person, betas) {
   const pose = person ? { body_pose: person.body_pose, global_orient: person.global_orient } : {};
-  return { betas: body.betas.map((beta) => Number(beta.toFixed(4))), ...pose };
+  return { betas: betas.map((beta) => Number(beta.toFixed(4))), ...pose };
 }
 
 function add(...names) {
@@ -233,7 +269,8 @@ function add(...names) {
 
 function showFiles() {
   const csv = () => measurements.csv();
-  const groups = filesOf({ service, photo, loaded: shown, parameters, csv });
+  const options = photo?.people.length ? optionsOf(photo.chosen) : {};
+  const groups = filesOf({ service, photo: { ...photo, options }, loaded: shown, parameters, csv });
   byId("downloads-card").hidden = !groups.length;
   const showCommand = (text) => (byId("command").textContent = text);
   showDownloads(byId("downloads"), groups.map(withErrors), showCommand);

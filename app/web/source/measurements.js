@@ -4,17 +4,23 @@ import { make } from "./dom.js";
 import { textIn, unitIn } from "./units.js";
 
 const NAMES = { bmi: "BMI", mass: "Weight" };
+const SIZES = ["height", "mass", "bmi", "volume"];
+const GROUPS = {
+  Size: (name) => SIZES.includes(name),
+  Girths: (name) => name.endsWith("_girth"),
+  Lengths: (name) => !SIZES.includes(name) && !name.endsWith("_girth"),
+};
 
 export class Measurements {
-  #body;
+  #table;
   #axis;
   #system = "metric";
   #estimate = {};
   #current = null;
 
-  /** Elements: the table's body, and the scale in its head. */
-  constructor(body, axis) {
-    this.#body = body;
+  /** Elements: the table, and the scale in its head. */
+  constructor(table, axis) {
+    this.#table = table;
     this.#axis = axis;
   }
 
@@ -49,12 +55,16 @@ export class Measurements {
     this.#axis.replaceChildren(
       ...[`−${limit} %`, "0", `+${limit} %`].map((text) => make("span", {}, text)),
     );
-    this.#body.closest("table").classList.toggle("changed", this.#current !== null);
-    this.#body.replaceChildren(
-      ...Object.entries(this.#estimate).map(([name, estimate]) =>
-        this.#row(name, estimate, this.#current?.[name], limit),
-      ),
-    );
+    this.#table.classList.toggle("changed", this.#current !== null);
+    for (const body of this.#table.querySelectorAll("tbody")) body.remove();
+    const rows = Object.entries(this.#estimate);
+    for (const [group, belongs] of Object.entries(GROUPS)) {
+      const among = rows.filter(([name]) => belongs(name));
+      if (!among.length) continue;
+      const head = make("tr", { class: "group" }, make("th", { scope: "rowgroup", colspan: 6 }, group));
+      const lines = among.map(([name, estimate]) => this.#row(name, estimate, this.#current?.[name], limit));
+      this.#table.append(make("tbody", {}, head, ...lines));
+    }
   }
 
   /** How many percent the bars reach to each side: what the widest needs, in steps of ten. */

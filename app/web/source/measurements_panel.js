@@ -7,7 +7,7 @@ import { unitIn } from "./units.js";
 const FIELDS = { height: ["height_m", "metre"], weight: ["weight_kg", "kilogram"] };
 
 export class MeasurementsPanel {
-  #table = new Measurements(byId("measurement-rows"), byId("axis"));
+  #table = new Measurements(byId("measurements"), byId("axis"));
   #system = "metric";
   /** Of a measurement that has been asked for; an answer to an older question is dropped. */
   #question = 0;

@@ -83,7 +83,8 @@ export class PhotoStage {
   }
 
   /** Show keypoints of people, in pixels of a photo of this size. */
-  setKeypoints(people, size, shown) {
+  setKeypoints(people, size) {
+    const shown = this.#layers.isShown(KEYPOINTS);
     this.#layers.remove(KEYPOINTS);
     const svg = byId("layer-keypoints");
     drawKeypoints(svg, people, size);
@@ -97,15 +98,13 @@ export class PhotoStage {
 
   /** Show the mesh: a canvas, or a picture where there is no WebGL. */
   setMesh(element, onchange) {
+    // A person may have chosen the layers for the body before.
+    const isFirst = !this.#layers.has(MESH);
+    const shown = isFirst || this.#layers.isShown(MESH);
     this.#layers.remove(MESH);
-    this.#layers.add(MESH, element, { shown: true, opacity: 0.85, onchange });
+    this.#layers.add(MESH, element, { shown, opacity: 0.85, onchange });
     // Two full layers over each other hide both.
-    if (this.#confidence) this.#layers.show(CONFIDENCE, false);
-  }
-
-  removeMesh() {
-    this.#layers.remove(MESH);
-    this.#layers.remove(KEYPOINTS);
+    if (isFirst && this.#confidence) this.#layers.show(CONFIDENCE, false);
   }
 
   #point(event) {

@@ -38,7 +38,7 @@ export class ShapeSliders {
     const id = `beta-${beta}`;
     const range = make("input", { type: "range", id, min: -MOST, max: MOST, step: 0.05 });
     const output = make("output", { for: id });
-    const band = make("span", { class: "band", "aria-hidden": "true" });
+    const band = make("span", { class: "band" });
     if (deviation !== undefined) {
       const [low, high] = [estimate - deviation, estimate + deviation].map(share);
       band.style.left = `${low}%`;
@@ -55,7 +55,7 @@ export class ShapeSliders {
     const item = make(
       "li", {},
       make("label", { for: id }, `Beta ${beta}`),
-      make("span", { class: "track" }, band, range),
+      make("span", { class: "track" }, make("span", { class: "scale", "aria-hidden": "true" }, band), range),
       output,
     );
     return { item, range, output };
