@@ -51,11 +51,6 @@ export class BodyPanel {
     return this.#sliders.betas.every((beta, index) => beta === this.#estimate[index]);
   }
 
-  /** How often the body was drawn. */
-  get frames() {
-    return this.#stage.frames;
-  }
-
   /** Show a body; `person` is that of /reconstruct, or null for the average body. */
   setBody(body, person) {
     this.#body = body;

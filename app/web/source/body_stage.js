@@ -24,8 +24,6 @@ export class BodyStage {
   #isPosed = true;
   #material = new MeshStandardMaterial({ color: 0xb4bfca, roughness: 0.72, metalness: 0 });
   #draw = onDemand(() => this.#drawNow());
-  /** How often it was drawn, for measurements of speed. */
-  frames = 0;
 
   constructor(canvas) {
     this.#canvas = canvas;
@@ -135,6 +133,5 @@ export class BodyStage {
     this.#camera.fov = 2 * MathUtils.radToDeg(Math.atan(widening * Math.tan(MathUtils.degToRad(VIEW_DEG / 2))));
     this.#camera.updateProjectionMatrix();
     this.#renderer.render(this.#scene, this.#camera);
-    this.frames += 1;
   }
 }

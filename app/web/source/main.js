@@ -51,6 +51,8 @@ service.onTiming = (timing) => {
   byId("time-card").hidden = false;
 };
 await connect();
+// For programs that drive the page.
+document.body.dataset.ready = "";
 
 /** Ask the server what it can do. */
 async function connect() {
