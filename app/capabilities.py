@@ -233,11 +233,11 @@ class Predictors:
                 reason=row.absence if loaded is None else None,
                 endpoints=list(row.endpoints),
                 device=None if loaded is None else devices,
+                precision=getattr(loaded, "precision", None),
                 input=None if loaded is None else row.input(loaded),
                 checkpoint=Card.of(self._files[row.slug], getattr(loaded, "header", None)),
             )
-            for row in CAPABILITIES
-            for loaded in [self.get(row)]
+            for row, loaded in ((row, self.get(row)) for row in CAPABILITIES)
         ]
 
     @property

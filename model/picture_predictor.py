@@ -87,11 +87,18 @@ class PicturePredictor(abc.ABC, Generic[NetworkT, ServedT, ResultT]):
             if quantized is None
             else OpenVinoNetwork(MappedModel(quantized.model), torch.float32)
         )
+        self._is_quantized = quantized is not None
         return_freed_memory()
         self.config: Any = network.config
         """Of the network, as its architecture defines it."""
         self.input_size = input_size
         self.header = header
+
+    @property
+    def precision(self) -> str:
+        """What the network computes in: a name of `PRECISIONS`."""
+        dtype: torch.dtype = getattr(self.network, "dtype", torch.float32)
+        return "int8" if self._is_quantized else str(dtype).removeprefix("torch.")
 
     def _in_dtype(
         self, network: NetworkT, input_size: int, dtype: torch.dtype | None

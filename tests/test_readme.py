@@ -40,7 +40,7 @@ PAGES = (
 )
 MAX_README_LINES = 200
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-NOT_RUN = {"pip", "make", "docker", "python -c", ".venv/bin/pytest"}
+NOT_RUN = {"pip", "npm", "make", "docker", "python -c", ".venv/bin/pytest"}
 """Commands that would install something or start containers, or that are the tests themselves;
 reproduce.md prints a header by `python -c`."""
 LAUNCHERS = (

@@ -111,6 +111,10 @@ class CapabilityState(Sent):
     )
     endpoints: list[str]
     device: str | None = None
+    precision: str | None = Field(
+        default=None,
+        description="What its network computes in: float32, bfloat16, float16 or int8.",
+    )
     input: str | None = Field(default=None, description="What one item is.")
     checkpoint: Card | None = None
 
@@ -126,6 +130,7 @@ class Capabilities(Sent):
                     "loaded": True,
                     "endpoints": ["/confidence", "/confidence/weighted-image"],
                     "device": "cuda:0",
+                    "precision": "float16",
                     "input": "a picture, seen at 256x256 pixels",
                     "checkpoint": {
                         "file": "silhouette.safetensors",

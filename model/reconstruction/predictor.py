@@ -88,6 +88,7 @@ class ReconstructionPredictor:
         self.header = regressor.header
         self.config = config
         self.input_size = regressor.input_size
+        self.precision = "float32"
         folded = fold_batch_norms(copy.deepcopy(regressor.network).eval()).requires_grad_(False)
         self._network = folded.to(self.device).to(memory_format=torch.channels_last)
         self._regressor = regressor

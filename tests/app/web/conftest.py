@@ -67,6 +67,12 @@ class Visit:
         """What was told, without what is known to be harmless."""
         return [text for text in self.told if not any(noise in text for noise in EXPECTED_NOISE)]
 
+    def drawn(self) -> None:
+        """Wait until the page has drawn what it was asked to."""
+        self.page.evaluate(
+            "() => new Promise((go) => requestAnimationFrame(() => requestAnimationFrame(go)))"
+        )
+
     def give(self, data: bytes, name: str = "photo.png", media_type: str = "image/png") -> None:
         """Choose a file."""
         file = {"name": name, "mimeType": media_type, "buffer": data}
@@ -103,9 +109,7 @@ def visit(browser: Any) -> Iterator[Callable[..., Visit]]:
     """Open the page of a server: `visit(client)`; afterwards it must not have done wrong."""
     visits: list[Visit] = []
 
-    def open_page(
-        client: httpx.Client, *, init_script: str = "", **context: Any
-    ) -> Visit:
+    def open_page(client: httpx.Client, *, init_script: str = "", **context: Any) -> Visit:
         options = {"viewport": {"width": 1200, "height": 800}, **context}
         page = browser.new_context(**options).new_page()
         page.set_default_timeout(PATIENCE_MS)

@@ -108,10 +108,10 @@ def test_the_keyboard_reads_the_photo_and_turns_the_body(visit: Open, seeing: ht
     for _ in range(4):
         page.keyboard.press("ArrowRight")
     page.keyboard.press("+")
-    page.wait_for_timeout(300)
+    shown.drawn()
     assert difference(before, picture_of(canvas)) > 0.02
     page.keyboard.press("0")
-    page.wait_for_timeout(300)
+    shown.drawn()
     assert difference(before, picture_of(canvas)) < 0.01
 
 
@@ -126,7 +126,7 @@ def test_dragging_turns_the_body(visit: Open, seeing: httpx.Client) -> None:
     shown.page.mouse.down()
     shown.page.mouse.move(middle[0] + 120, middle[1], steps=4)
     shown.page.mouse.up()
-    shown.page.wait_for_timeout(300)
+    shown.drawn()
     assert difference(before, picture_of(canvas)) > 0.02
 
 
@@ -135,7 +135,7 @@ def test_a_slider_changes_the_body_and_its_measurements(visit: Open, seeing: htt
     shown.photo()
     page, canvas = shown.page, shown.page.locator("#body-canvas")
     page.check("[name=pose][value=t-pose]")
-    page.wait_for_timeout(300)
+    shown.drawn()
     before = picture_of(canvas)
     page.locator("#beta-0").fill("3")
     height = page.locator("#measurements tbody tr:has(th:text-is('Height'))")
@@ -147,7 +147,7 @@ def test_a_slider_changes_the_body_and_its_measurements(visit: Open, seeing: htt
     )
     page.click("#shape-estimate")
     expect(height.locator("td.current")).to_be_hidden()
-    page.wait_for_timeout(300)
+    shown.drawn()
     assert difference(before, picture_of(canvas)) < 0.001
 
 
@@ -156,10 +156,10 @@ def test_the_mesh_lies_where_the_server_draws_it(visit: Open, seeing: httpx.Clie
     shown.photo()
     page, stage = shown.page, shown.page.locator("#photo-stage")
     page.locator("[aria-label='Opacity of Mesh']").fill("100")
-    page.wait_for_timeout(300)
+    shown.drawn()
     with_mesh = picture_of(stage)
     page.uncheck("#layers .layer:has-text('Mesh') input[type=checkbox]")
-    page.wait_for_timeout(300)
+    shown.drawn()
     here = np.abs(with_mesh - picture_of(stage)).max(axis=-1) > 24
     data = png(SIZES["whole"])
     drawn = seeing.post("/reconstruct?format=png", files={"image": data}).content
@@ -282,9 +282,8 @@ def test_a_key_is_asked_for_and_kept_nowhere(
     command = page.locator("#command")
     expect(command).to_contain_text('-H "X-API-Key: $HABITUS_API_KEY"')
     expect(command).not_to_contain_text("right")
-    assert page.evaluate("[localStorage.length, sessionStorage.length, document.cookie]") == [
-        *(0, 0, ""),
-    ]
+    kept = page.evaluate("[localStorage.length, sessionStorage.length, document.cookie]")
+    assert kept == [0, 0, ""]
 
 
 def test_without_webgl_the_page_says_so_and_shows_the_servers_drawing(
@@ -321,7 +320,7 @@ def test_trust_colours_the_body_where_the_server_judges_it(
     canvas = shown.page.locator("#body-canvas")
     before = picture_of(canvas)
     shown.page.check("[name=colours][value=trust]")
-    shown.page.wait_for_timeout(300)
+    shown.drawn()
     expect(shown.page.locator("#body-legend")).to_contain_text("0.42")
     assert difference(before, picture_of(canvas)) > 0.02
 
