@@ -2,7 +2,7 @@
 
 import gzip
 import mimetypes
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 
 from fastapi import APIRouter
@@ -64,11 +64,11 @@ def _answer(request: Request, name: str, headers: dict[str, str]) -> Response:
     return Response(_gzipped(name), headers=headers, media_type=media_type)
 
 
-@lru_cache(maxsize=None)
+@cache
 def _content(name: str) -> bytes:
     return (_FOLDER / name).read_bytes()
 
 
-@lru_cache(maxsize=None)
+@cache
 def _gzipped(name: str) -> bytes:
     return gzip.compress(_content(name), mtime=0)

@@ -1,5 +1,6 @@
 """A real browser that shows the page of a real server."""
 
+import io
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -8,8 +9,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
+import numpy as np
 import pytest
 from fastapi import FastAPI
+from PIL import Image
 
 from app.capabilities import Predictors
 from app.main import create_app
@@ -87,6 +90,27 @@ class Visit:
         """Choose a photo, and wait for its results."""
         self.give(png(SIZES[case]))
         self.finished()
+
+
+def expect(found: Any) -> Any:
+    """A claim about an element, which may take a while to come true."""
+    return playwright.expect(found)
+
+
+def picture_of(element: Any) -> np.ndarray:
+    """An element as it is seen."""
+    image = Image.open(io.BytesIO(element.screenshot())).convert("RGB")
+    return np.asarray(image).astype(int)
+
+
+def difference(one: np.ndarray, other: np.ndarray) -> float:
+    """Share of the pixels that differ clearly."""
+    return float((np.abs(one - other).max(axis=-1) > 24).mean())
+
+
+def number(text: str) -> float:
+    """The number that a text begins with."""
+    return float(text.replace("\N{MINUS SIGN}", "-").split()[0])
 
 
 @pytest.fixture(scope="session")
