@@ -22,10 +22,6 @@ from model.clothing.predictor import ClothingPredictor
 from model.reconstruction.predictor import ReconstructionPredictor
 from tests.app.routes.test_reconstruction import SIZES, Finder, people_of, png
 
-playwright = pytest.importorskip(
-    "playwright.sync_api", reason="playwright is not installed: pip install -e '.[test]'"
-)
-
 FLAGS = (
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
     *("--disable-background-networking", "--disable-component-update"),
@@ -94,7 +90,9 @@ class Visit:
 
 def expect(found: Any) -> Any:
     """A claim about an element, which may take a while to come true."""
-    return playwright.expect(found)
+    from playwright.sync_api import expect as claim
+
+    return claim(found)
 
 
 def picture_of(element: Any) -> np.ndarray:
@@ -115,6 +113,9 @@ def number(text: str) -> float:
 
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Any]:
+    playwright = pytest.importorskip(
+        "playwright.sync_api", reason="playwright is not installed: pip install -e '.[test]'"
+    )
     chromium = shutil.which("chromium")
     if chromium is None:
         pytest.skip("chromium is not installed: apt-get install chromium")
