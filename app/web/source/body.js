@@ -34,6 +34,7 @@ export class Body {
     // The page adds the targets up itself: then normals and distances are those of the shape, and
     // a graphics processor without textures for targets can show it.
     this.geometry.morphAttributes = {};
+    this.geometry.computeVertexNormals();
   }
 
   get numVertices() {
@@ -112,7 +113,7 @@ export class BodyView {
     this.#lowest = null;
   }
 
-  /** Height of the lowest point, for a body that stands on the ground. */
+  /** Height of the lowest point above the root, for a body that stands on the ground. */
   lowest() {
     const point = new Vector3();
     const heightOf = (vertex) => this.mesh.getVertexPosition(vertex, point).y;

@@ -56,7 +56,7 @@ export class BodyStage {
   /** The body's surface has changed. */
   update() {
     if (!this.#view) return;
-    this.#view.root.position.y -= this.#view.lowest();
+    this.#view.root.position.y = -this.#view.lowest();
     this.#view.root.updateMatrixWorld(true);
     this.#draw();
   }

@@ -182,6 +182,7 @@ async function showMeshPicture(signal) {
   const picture = byId("layer-mesh-picture");
   const options = optionsOf(photo.chosen);
   const drawn = await service.photo("reconstruct", photo.file, { options, signal, format: "png" });
+  picture.onload = () => URL.revokeObjectURL(picture.src);
   picture.src = URL.createObjectURL(drawn);
   picture.alt = "The mesh over the photo";
   stage.setMesh(picture);
