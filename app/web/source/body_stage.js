@@ -10,7 +10,9 @@ import { fitToCanvas, onDemand, rendererFor } from "./webgl.js";
 const START = new Vector3(0.95, 1.25, 3.45);
 const MIDDLE = new Vector3(0, 0.87, 0);
 const VIEW_DEG = 32;
-const LEAST_ASPECT = 0.82;
+const LEAST_ASPECT = 0.62;
+/** How much further away the camera starts from a T-pose, whose arms are as wide as the body is high. */
+const T_POSE_DISTANCE = 1.3;
 const TURN = MathUtils.degToRad(10);
 
 export class BodyStage {
@@ -22,6 +24,8 @@ export class BodyStage {
   #grid = null;
   #view = null;
   #isPosed = true;
+  /** Whether a person has turned or moved the view, which then stays. */
+  #isTurned = false;
   #material = new MeshStandardMaterial({ color: 0xb4bfca, roughness: 0.72, metalness: 0 });
   #draw = onDemand(() => this.#drawNow());
 
@@ -35,6 +39,7 @@ export class BodyStage {
     this.#controls = new OrbitControls(this.#camera, canvas);
     Object.assign(this.#controls, { minDistance: 0.6, maxDistance: 8, zoomToCursor: false });
     this.#controls.addEventListener("change", this.#draw);
+    this.#controls.addEventListener("start", () => (this.#isTurned = true));
     canvas.addEventListener("keydown", (event) => this.#onKey(event));
     new ResizeObserver(this.#draw).observe(canvas);
     this.resetView();
@@ -64,6 +69,7 @@ export class BodyStage {
   setPosed(isPosed) {
     this.#isPosed = isPosed;
     this.#view?.setPosed(isPosed);
+    if (!this.#isTurned) this.resetView();
     this.update();
   }
 
@@ -97,9 +103,12 @@ export class BodyStage {
   }
 
   resetView() {
-    this.#camera.position.copy(START);
-    this.#controls?.target.copy(MIDDLE);
-    this.#controls?.update();
+    if (!this.isAvailable) return;
+    this.#isTurned = false;
+    const scale = this.#isPosed ? 1 : T_POSE_DISTANCE;
+    this.#camera.position.copy(START).sub(MIDDLE).multiplyScalar(scale).add(MIDDLE);
+    this.#controls.target.copy(MIDDLE);
+    this.#controls.update();
     this.#draw();
   }
 
@@ -115,6 +124,7 @@ export class BodyStage {
   }
 
   #orbit(theta, phi, scale) {
+    this.#isTurned = true;
     const { target, minDistance, maxDistance } = this.#controls;
     const place = new Spherical().setFromVector3(this.#camera.position.clone().sub(target));
     place.theta += theta;

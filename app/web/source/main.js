@@ -68,14 +68,15 @@ async function connect() {
   showProblems([]);
   const missing = [...capabilities.values()].filter(({ loaded }) => !loaded);
   byId("absent").replaceChildren(...missing.map(({ reason }) => make("li", {}, reason)));
-  const devices = [...new Set([...capabilities.values()].map(deviceOf).filter(Boolean))].join(", ");
+  const [devices, formats] = ["device", "precision"].map(namesOf);
   byId("server").textContent = devices ? `Runs on ${devices}` : "";
-  byId("device").textContent = devices ? `Computed on ${devices}` : "";
+  byId("device").textContent = [devices, formats].filter(Boolean).join(" in ");
   byId("average-line").hidden = !has("body");
 }
 
-function deviceOf({ device, precision }) {
-  return device && (precision ? `${device}, ${precision}` : device);
+/** The devices, or the number formats, of all capabilities together. */
+function namesOf(field) {
+  return [...new Set([...capabilities.values()].map((state) => state[field]).filter(Boolean))].join(" and ");
 }
 
 function has(name) {

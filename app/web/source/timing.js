@@ -21,10 +21,11 @@ export function stagesOf(header) {
 
 /** Fill a list with one bar for each request, all on one scale. */
 export function showTimings(list, legend, timings) {
+  const seen = new Set(["transfer", ...timings.flatMap(({ stages }) => stages.map(({ name }) => name))]);
   const longest = Math.max(...timings.map((timing) => timing.total));
   list.replaceChildren(...timings.map((timing) => row(timing, longest)));
   legend.replaceChildren(
-    ...Object.entries(STAGES).map(([name, text]) =>
+    ...Object.entries(STAGES).filter(([name]) => seen.has(name)).map(([name, text]) =>
       make("li", {}, make("span", { class: `swatch stage-${name}`, "aria-hidden": "true" }), text),
     ),
   );
