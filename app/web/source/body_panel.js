@@ -61,7 +61,7 @@ export class BodyPanel {
       ? "Standard deviations from the average body. The shaded band is one standard deviation of the estimate."
       : "Standard deviations from the average body.";
     byId("body-title").textContent = person ? "Body" : "Average body";
-    byId("pose").hidden = !person;
+    byId("pose").hidden = !person || !this.#stage.isAvailable;
     byId("colour-trust").hidden = !this.#trust;
     byId("warnings").replaceChildren(...(person?.warnings ?? []).map(({ detail }) => make("li", {}, sentence(detail))));
     const reference = byId("reference");

@@ -12,12 +12,30 @@ export function onTheme(button, changed) {
   };
   button.addEventListener("click", () => {
     const next = THEMES[(THEMES.indexOf(document.documentElement.dataset.theme) + 1) % THEMES.length];
-    localStorage.setItem(KEY, next);
+    keep(next);
     apply(next);
   });
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", changed);
-  const kept = localStorage.getItem(KEY);
-  apply(THEMES.includes(kept) ? kept : "system");
+  apply(kept());
+}
+
+// A browser that keeps nothing for pages throws an error.
+
+function keep(theme) {
+  try {
+    localStorage.setItem(KEY, theme);
+  } catch {
+    // It lasts as long as the page then.
+  }
+}
+
+function kept() {
+  try {
+    const theme = localStorage.getItem(KEY);
+    return THEMES.includes(theme) ? theme : "system";
+  } catch {
+    return "system";
+  }
 }
 
 /** The value of a colour of the style sheet now. */
