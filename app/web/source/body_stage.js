@@ -1,7 +1,7 @@
 // The 3D view of the body: orbit, zoom, ground and colours.
 
 import {
-  Color, DirectionalLight, GridHelper, HemisphereLight, MathUtils, MeshStandardMaterial, PerspectiveCamera, Scene,
+  Color, DirectionalLight, GridHelper, HemisphereLight, MathUtils, MeshLambertMaterial, PerspectiveCamera, Scene,
   Spherical, Vector3,
 } from "three";
 import { OrbitControls } from "three/addons/controls/OrbitControls.js";
@@ -13,6 +13,7 @@ const VIEW_DEG = 32;
 const LEAST_ASPECT = 0.62;
 /** How much further away the camera starts from a T-pose, whose arms are as wide as the body is high. */
 const T_POSE_DISTANCE = 1.3;
+const PLAIN = 0xb4bfca;
 const TURN = MathUtils.degToRad(10);
 
 export class BodyStage {
@@ -26,7 +27,7 @@ export class BodyStage {
   #isPosed = true;
   /** Whether a person has turned or moved the view, which then stays. */
   #isTurned = false;
-  #material = new MeshStandardMaterial({ color: 0xb4bfca, roughness: 0.72, metalness: 0 });
+  #material = new MeshLambertMaterial({ color: PLAIN });
   #draw = onDemand(() => this.#drawNow());
 
   constructor(canvas) {
@@ -81,7 +82,7 @@ export class BodyStage {
   /** Whether vertices have the colours that the body was given. */
   setColoured(isOn) {
     this.#material.vertexColors = isOn;
-    this.#material.color.set(isOn ? 0xffffff : 0xb4bfca);
+    this.#material.color.set(isOn ? 0xffffff : PLAIN);
     this.#material.needsUpdate = true;
     this.#draw();
   }

@@ -1,6 +1,6 @@
 // The mesh over the photo, seen by the camera that the server estimated.
 
-import { DirectionalLight, HemisphereLight, MeshStandardMaterial, PerspectiveCamera, Scene } from "three";
+import { DirectionalLight, HemisphereLight, MeshLambertMaterial, PerspectiveCamera, Scene } from "three";
 import { fitToCanvas, onDemand, rendererFor } from "./webgl.js";
 
 const NEAR = 0.05;
@@ -10,7 +10,7 @@ export class PhotoMesh {
   #renderer;
   #scene = new Scene();
   #camera = new PerspectiveCamera();
-  #material = new MeshStandardMaterial({ color: 0x9fc3e6, roughness: 0.8, metalness: 0 });
+  #material = new MeshLambertMaterial({ color: 0x9fc3e6 });
   #view = null;
   #draw = onDemand(() => {
     if (this.#view && this.isAvailable && fitToCanvas(this.#renderer)) {

@@ -4,10 +4,13 @@ import { SRGBColorSpace, WebGLRenderer } from "three";
 
 /** A renderer for a canvas, with a clear background; null where the browser has no WebGL 2. */
 export function rendererFor(canvas) {
+  // Smooth edges take a graphics processor; in software they take most of the time of a frame.
+  const context =
+    canvas.getContext("webgl2", { antialias: true, failIfMajorPerformanceCaveat: true }) ??
+    canvas.getContext("webgl2", { antialias: false });
   // three.js would log an error.
-  const context = canvas.getContext("webgl2", { alpha: true, antialias: true, premultipliedAlpha: true });
   if (!context) return null;
-  const renderer = new WebGLRenderer({ canvas, context, alpha: true, antialias: true });
+  const renderer = new WebGLRenderer({ canvas, context });
   renderer.outputColorSpace = SRGBColorSpace;
   renderer.setClearColor(0x000000, 0);
   return renderer;
