@@ -2,7 +2,7 @@
 
 import { GLTFLoader } from "three/addons/loaders/GLTFLoader.js";
 import { clone } from "three/addons/utils/SkeletonUtils.js";
-import { BufferAttribute, Color, SRGBColorSpace, Vector3 } from "three";
+import { BufferAttribute, BufferGeometry, Color, Matrix4, Mesh, SRGBColorSpace } from "three";
 
 const NO_POSE = [0, 0, 0, 1];
 
@@ -31,10 +31,10 @@ export class Body {
     this.#perTarget = perTarget;
     const morphs = this.geometry.morphAttributes.position;
     this.#targets = betas.map((_, beta) => morphs[targetNames.indexOf(`beta_${beta}_plus`)]?.array);
-    // The page adds the targets up itself: then normals and distances are those of the shape, and
-    // a graphics processor without textures for targets can show it.
+    // The page adds the targets up itself: then normals and distances are those of the shape.
     this.geometry.morphAttributes = {};
-    this.geometry.computeVertexNormals();
+    /** Of the vertices, in all views. */
+    this.colours = new BufferAttribute(new Float32Array(this.#rest.length).fill(1), 3);
   }
 
   get numVertices() {
@@ -52,23 +52,19 @@ export class Body {
     return into;
   }
 
-  /** Show another shape in all views. */
+  /** Take another shape; views follow when they are updated. */
   setBetas(betas) {
-    const position = this.geometry.attributes.position;
-    this.vertices(betas, position.array);
-    position.needsUpdate = true;
-    this.geometry.computeVertexNormals();
+    this.vertices(betas, this.geometry.attributes.position.array);
   }
 
   /** Give each vertex a colour: three bytes each in sRGB. */
   setColours(bytes) {
-    const colours = new Float32Array(bytes.length);
     const colour = new Color();
     for (let at = 0; at < bytes.length; at += 3) {
       colour.setRGB(bytes[at] / 255, bytes[at + 1] / 255, bytes[at + 2] / 255, SRGBColorSpace);
-      colour.toArray(colours, at);
+      colour.toArray(this.colours.array, at);
     }
-    this.geometry.setAttribute("color", new BufferAttribute(colours, 3));
+    this.colours.needsUpdate = true;
   }
 
   /** A value for each vertex: those of the joints, weighted as the joints move it. */
@@ -84,47 +80,94 @@ export class Body {
     });
   }
 
-  /** A copy that has a skeleton of its own and shares the surface. */
+  /** A copy with a skeleton of its own, which follows the shape. */
   view(material) {
-    return new BodyView(clone(this.#scene), material);
+    return new BodyView(this, clone(this.#scene), material);
   }
 }
 
-/** A body in one scene. */
+/** A body in one scene, in a pose. */
 export class BodyView {
-  #bones;
+  #body;
+  #skeleton;
   #poses;
-  #lowest = null;
+  #isPosed = true;
+  #matrices = [];
 
-  constructor(root, material) {
-    this.root = root;
-    this.mesh = skinnedMesh(root);
-    this.mesh.material = material;
-    // The box of the rest pose says nothing of where limbs are.
-    this.mesh.frustumCulled = false;
-    this.#bones = this.mesh.skeleton.bones;
-    this.#poses = this.#bones.map((bone) => bone.quaternion.toArray());
+  constructor(body, root, material) {
+    this.#body = body;
+    const { skeleton } = skinnedMesh(root);
+    this.#skeleton = skeleton;
+    this.#poses = skeleton.bones.map((bone) => bone.quaternion.toArray());
+    const { index, attributes } = body.geometry;
+    this.geometry = new BufferGeometry();
+    this.geometry.setIndex(index);
+    this.geometry.setAttribute("position", attributes.position.clone());
+    this.geometry.setAttribute("color", body.colours);
+    /** To be put into a scene. */
+    this.root = new Mesh(this.geometry, material);
+    // The surface moves: a box of one pose says nothing of the next.
+    this.root.frustumCulled = false;
   }
 
   /** The pose of the file, or the T-pose. */
   setPosed(isPosed) {
-    this.#bones.forEach((bone, index) => bone.quaternion.fromArray(isPosed ? this.#poses[index] : NO_POSE));
-    this.root.updateMatrixWorld(true);
-    this.#lowest = null;
+    this.#isPosed = isPosed;
+    const { bones, boneInverses } = this.#skeleton;
+    bones.forEach((bone, index) => bone.quaternion.fromArray(isPosed ? this.#poses[index] : NO_POSE));
+    // The pelvis comes first, and has no parent that moves it.
+    bones[0].updateMatrixWorld(true);
+    const product = new Matrix4();
+    this.#matrices = bones.map((bone, index) => product.multiplyMatrices(bone.matrixWorld, boneInverses[index]).toArray());
+    this.update();
+  }
+
+  /**
+   * Follow the body's shape.
+   *
+   * Skinning is done here: in software, graphics take ten times as long for it as this loop.
+   */
+  update() {
+    const rest = this.#body.geometry.attributes.position.array;
+    const { position } = this.geometry.attributes;
+    if (this.#isPosed) this.#skin(rest, position.array);
+    else position.array.set(rest);
+    position.needsUpdate = true;
+    this.geometry.computeVertexNormals();
+  }
+
+  #skin(rest, into) {
+    const { skinIndex, skinWeight } = this.#body.geometry.attributes;
+    const [joints, weights] = [skinIndex.array, skinWeight.array];
+    for (let vertex = 0; vertex < rest.length / 3; vertex++) {
+      const [x, y, z] = [rest[3 * vertex], rest[3 * vertex + 1], rest[3 * vertex + 2]];
+      let [a, b, c] = [0, 0, 0];
+      for (let part = 4 * vertex; part < 4 * vertex + 4; part++) {
+        const weight = weights[part];
+        if (weight === 0) continue;
+        // Column by column.
+        const m = this.#matrices[joints[part]];
+        a += weight * (m[0] * x + m[4] * y + m[8] * z + m[12]);
+        b += weight * (m[1] * x + m[5] * y + m[9] * z + m[13]);
+        c += weight * (m[2] * x + m[6] * y + m[10] * z + m[14]);
+      }
+      into[3 * vertex] = a;
+      into[3 * vertex + 1] = b;
+      into[3 * vertex + 2] = c;
+    }
   }
 
   /** Height of the lowest point above the root, for a body that stands on the ground. */
   lowest() {
-    const point = new Vector3();
-    const heightOf = (vertex) => this.mesh.getVertexPosition(vertex, point).y;
-    if (!this.#lowest) {
-      const count = this.mesh.geometry.attributes.position.count;
-      const heights = Float32Array.from({ length: count }, (_, vertex) => heightOf(vertex));
-      // Sliders move the body many times a second: afterwards only what was low is looked at.
-      const order = Uint32Array.from(heights.keys()).sort((a, b) => heights[a] - heights[b]);
-      this.#lowest = order.slice(0, 400);
-    }
-    return this.#lowest.reduce((low, vertex) => Math.min(low, heightOf(vertex)), Infinity);
+    const { array } = this.geometry.attributes.position;
+    let low = Infinity;
+    for (let at = 1; at < array.length; at += 3) low = Math.min(low, array[at]);
+    return low;
+  }
+
+  /** Free what the graphics hold. */
+  dispose() {
+    this.geometry.dispose();
   }
 }
 

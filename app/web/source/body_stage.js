@@ -53,17 +53,24 @@ export class BodyStage {
   /** Show a body in the place of the one before; the camera stays. */
   setBody(body) {
     if (!this.isAvailable) return;
-    if (this.#view) this.#scene.remove(this.#view.root);
+    if (this.#view) {
+      this.#scene.remove(this.#view.root);
+      this.#view.dispose();
+    }
     this.#view = body.view(this.#material);
     this.#scene.add(this.#view.root);
     this.setPosed(this.#isPosed);
   }
 
-  /** The body's surface has changed. */
+  /** The body's shape has changed. */
   update() {
-    if (!this.#view) return;
-    this.#view.root.position.y = -this.#view.lowest();
-    this.#view.root.updateMatrixWorld(true);
+    this.#view?.update();
+    this.#stand();
+  }
+
+  /** Put the body on the ground. */
+  #stand() {
+    if (this.#view) this.#view.root.position.y = -this.#view.lowest();
     this.#draw();
   }
 
@@ -71,7 +78,7 @@ export class BodyStage {
     this.#isPosed = isPosed;
     this.#view?.setPosed(isPosed);
     if (!this.#isTurned) this.resetView();
-    this.update();
+    this.#stand();
   }
 
   setWireframe(isOn) {

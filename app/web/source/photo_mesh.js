@@ -12,10 +12,13 @@ export class PhotoMesh {
   #camera = new PerspectiveCamera();
   #material = new MeshLambertMaterial({ color: 0x9fc3e6 });
   #view = null;
+  #isOld = false;
   #draw = onDemand(() => {
-    if (this.#view && this.isAvailable && fitToCanvas(this.#renderer)) {
-      this.#renderer.render(this.#scene, this.#camera);
-    }
+    if (!this.#view || !this.isAvailable || !fitToCanvas(this.#renderer)) return;
+    // A layer that is switched off need not follow the sliders.
+    if (this.#isOld) this.#view.update();
+    this.#isOld = false;
+    this.#renderer.render(this.#scene, this.#camera);
   });
 
   constructor(canvas) {
@@ -55,13 +58,17 @@ export class PhotoMesh {
     this.#draw();
   }
 
-  /** The body's surface has changed. */
+  /** The body's shape has changed, or the layer was switched on. */
   update() {
+    this.#isOld = true;
     this.#draw();
   }
 
   clear() {
-    if (this.#view) this.#scene.remove(this.#view.root);
+    if (this.#view) {
+      this.#scene.remove(this.#view.root);
+      this.#view.dispose();
+    }
     this.#view = null;
   }
 }
