@@ -111,7 +111,7 @@ class PicturePredictor(abc.ABC, Generic[NetworkT, ServedT, ResultT]):
     @classmethod
     def from_checkpoint(
         cls: type[PredictorT],
-        path: Path,
+        path: str | Path,
         device: torch.device | str = "cpu",
         precision: str = "auto",
     ) -> PredictorT:
@@ -127,6 +127,7 @@ class PicturePredictor(abc.ABC, Generic[NetworkT, ServedT, ResultT]):
             CheckpointError: The file is damaged or holds something else.
             InvalidInputError: The device does not compute in that precision.
         """
+        path = Path(path)
         network, input_size, header = cls.load_network(path)
         quantized = chosen_int8(path, header.sha256, torch.device(device), precision)
         dtype = PRECISIONS[precision]

@@ -70,14 +70,16 @@ class BodyPredictor:
         self.header = header
 
     @classmethod
-    def from_checkpoint(cls, path: Path, device: torch.device | str = "cpu") -> "BodyPredictor":
+    def from_checkpoint(
+        cls, path: str | Path, device: torch.device | str = "cpu"
+    ) -> "BodyPredictor":
         """Load a body asset.
 
         Raises:
             FileNotFoundError: There is no such file.
             CheckpointError: The file is damaged or holds something else.
         """
-        header, asset = load_asset(path)
+        header, asset = load_asset(Path(path))
         return cls(Smpl(asset), device, header)
 
     @property
