@@ -1,1 +1,1 @@
-"""HTTP only: bytes to arrays to bytes."""
+"""Bytes to arrays to bytes: the HTTP service, its client, and the command `habitus`."""

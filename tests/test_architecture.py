@@ -90,7 +90,7 @@ def test_no_file_is_a_drawer_for_odds_and_ends(tracked: list[Path]) -> None:
 
 def test_the_top_of_the_service_has_few_entries(tracked: list[Path]) -> None:
     entries = {path.parts[1] for path in tracked if path.parts[0] == "app"} - {"__init__.py"}
-    assert len(entries) <= 14, sorted(entries)
+    assert len(entries) <= 16, sorted(entries)
 
 
 def test_files_hold_one_idea(tracked: list[Path], repo_root: Path) -> None:

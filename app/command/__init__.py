@@ -1,0 +1,1 @@
+"""The installed command `habitus`, and what it makes of photos without HTTP."""

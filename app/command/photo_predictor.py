@@ -1,0 +1,119 @@
+"""The bytes of a photo in, a row of a table out, by every capability that is loaded.
+
+The service's engine forms the batches, so photos are predicted as fast as requests are.
+"""
+
+import asyncio
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import anyio
+from anyio import to_thread
+
+from app.capabilities import CLOTHING, SILHOUETTE, Capability, Predictors
+from app.command.columns import Cell, Part, clothing_part, silhouette_part
+from app.engine.batch_runner import DeviceFaultError, DeviceMemoryError
+from app.engine.engine import Engine
+from app.settings import ConfigurationError, Settings
+from app.telemetry.metrics import Metrics
+from model.clothing.predictor import ClothingSegmentation
+from model.errors import HabitusError
+from model.picture_file.reader import decode_picture
+from model.processors import count_processors
+from model.silhouette.predictor import SilhouetteConfidence
+
+_log = logging.getLogger(__name__)
+PHOTO_CAPABILITIES: tuple[Capability[Any], ...] = (SILHOUETTE, CLOTHING)
+"""Those that look at photos."""
+
+
+def checkpoints_of(predictors: Predictors) -> dict[str, str]:
+    """The digest of each loaded checkpoint that photos are predicted by, by slug.
+
+    Raises:
+        ConfigurationError: There is none.
+    """
+    loaded = {row.slug: predictors.get(row) for row in PHOTO_CAPABILITIES}
+    found = {slug: one.header.sha256 for slug, one in loaded.items() if one is not None}
+    if not found:
+        raise ConfigurationError(" ".join(row.absence for row in PHOTO_CAPABILITIES))
+    return found
+
+
+@dataclass(frozen=True)
+class PhotoRow:
+    """What became of a photo."""
+
+    error: str | None
+    """Why there is nothing else; None if all went well."""
+    columns: dict[str, Cell] = field(default_factory=dict)
+    pngs: dict[str, bytes] = field(default_factory=dict)
+
+
+class PhotoPredictor:
+    """The predictors and the engine that runs them."""
+
+    def __init__(self, predictors: Predictors, settings: Settings) -> None:
+        devices = predictors.devices()
+        self._predictors = predictors
+        self._max_pixels = settings.max_pixels
+        self._threads = anyio.CapacityLimiter(count_processors())
+        """Decode and encode pictures."""
+        self._engine = Engine(Metrics(), devices, max_batch=settings.max_batch)
+        batches = [max(device.limits.values(), default=settings.max_batch) for device in devices]
+        self.num_in_flight = 3 * sum(batches)
+        """As many photos at once keep the devices busy: a batch is decoded, one is predicted, and
+        one is encoded."""
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """The devices' threads run while the block does."""
+        self._engine.start()
+        try:
+            yield
+        finally:
+            self._engine.close()
+
+    async def predict(self, data: bytes) -> PhotoRow:
+        """The row of a photo. A photo that cannot be used has a row that says why.
+
+        Args:
+            data: The picture file.
+
+        Raises:
+            DeviceFaultError: A device is lost; only a new process helps.
+        """
+        try:
+            return await self._predict(data)
+        except DeviceFaultError:
+            raise
+        except (HabitusError, DeviceMemoryError) as error:
+            return PhotoRow(str(error))
+        except Exception as error:  # noqa: BLE001  (one photo of many does not end the run)
+            _log.exception("a photo failed")
+            return PhotoRow(f"{type(error).__name__}: {error}")
+
+    async def _predict(self, data: bytes) -> PhotoRow:
+        image = await to_thread.run_sync(
+            decode_picture, data, self._max_pixels, limiter=self._threads
+        )
+        height, width, _ = image.shape
+        silhouette, clothing = map(self._predictors.get, (SILHOUETTE, CLOTHING))
+        chosen = [one for one in (silhouette, clothing) if one is not None]
+        results = await asyncio.gather(*(self._engine.submit(one, image) for one in chosen))
+        found = dict(zip(chosen, results, strict=True))
+
+        def parts() -> list[Part]:
+            seen: SilhouetteConfidence | None = found.get(silhouette)
+            worn: ClothingSegmentation | None = found.get(clothing)
+            made = [] if seen is None else [silhouette_part(seen)]
+            return made if worn is None else [*made, clothing_part(worn, seen)]
+
+        row = PhotoRow(None, {"height": height, "width": width})
+        for part in await to_thread.run_sync(parts, limiter=self._threads):
+            row.columns.update(part.columns)
+            row.pngs.update(part.pngs)
+        return row
