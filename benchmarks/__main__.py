@@ -12,6 +12,7 @@ from benchmarks import (
     loop,
     measurements,
     memory,
+    photo_folder,
     predictor,
     synthetic,
 )
@@ -25,6 +26,7 @@ QUICK = {
     "loop": loop.run,
     "measurements": measurements.run,
     "memory": memory.run,
+    "photo_folder": photo_folder.run,
     "predictor": predictor.run,
     "synthetic": synthetic.run,
 }

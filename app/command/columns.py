@@ -21,6 +21,19 @@ Cell = str | int | float | list[Any] | None
 """Of a table. A list becomes JSON in a CSV file and stays a list in a Parquet file."""
 CONFIDENCE, CLOTHING = "confidence", "clothing"
 """Names of the pictures."""
+PHOTO_COLUMNS: dict[str, Any] = {"error": str, "height": int, "width": int}
+"""Of every photo. The types are those of `Cell`; any value may be None."""
+SILHOUETTE_COLUMNS: dict[str, Any] = {
+    "mean_confidence": float,
+    "body_fraction": float,
+    "num_people": int,
+    "person_score": float,
+    "person_box": list[float],
+    "person_keypoints": list[list[float]],
+}
+CLOTHING_COLUMNS: dict[str, Any] = {
+    f"clothing_{name.replace(' ', '_')}": float for name in GROUPED.labels[1:]
+}
 
 
 @dataclass(frozen=True)
@@ -34,24 +47,26 @@ class Part:
 
 def silhouette_part(found: SilhouetteConfidence) -> Part:
     """The map, the number of people, and the person with the largest box."""
-    columns: dict[str, Cell] = {
-        "mean_confidence": round(float(found.confidence.mean()), 5),
-        "body_fraction": round(float((found.confidence > BODY_THRESHOLD).mean()), 5),
-        "num_people": None if found.people is None else len(found.people),
-        **_person_columns(found.of_largest().people if found.people else None),
-    }
+    values: list[Cell] = [
+        round(float(found.confidence.mean()), 5),
+        round(float((found.confidence > BODY_THRESHOLD).mean()), 5),
+        None if found.people is None else len(found.people),
+        *_largest(found.of_largest().people if found.people else None),
+    ]
+    columns = dict(zip(SILHOUETTE_COLUMNS, values, strict=True))
     return Part(columns, {CONFIDENCE: unit_png(found.confidence)})
 
 
-def _person_columns(people: tuple[Person, ...] | None) -> dict[str, Cell]:
+def _largest(people: tuple[Person, ...] | None) -> tuple[Cell, Cell, Cell]:
+    """Score, box and keypoints."""
     if not people:
-        return {"person_score": None, "person_box": None, "person_keypoints": None}
+        return None, None, None
     [person] = people
-    return {
-        "person_score": round(person.score, 4),
-        "person_box": np.round(person.box.astype(float), 1).tolist(),
-        "person_keypoints": np.round(person.keypoints.astype(float), 3).tolist(),
-    }
+    return (
+        round(person.score, 4),
+        np.round(person.box.astype(float), 1).tolist(),
+        np.round(person.keypoints.astype(float), 3).tolist(),
+    )
 
 
 def clothing_part(found: ClothingSegmentation, seen: SilhouetteConfidence | None) -> Part:
@@ -62,9 +77,6 @@ def clothing_part(found: ClothingSegmentation, seen: SilhouetteConfidence | None
         seen: Where it was looked for people, nothing is labelled away from them.
     """
     ids = found.grouped if seen is None else found.within(seen.near_people()).grouped
-    counts = np.bincount(ids.ravel(), minlength=len(GROUPED))
-    shares = {
-        f"clothing_{name.replace(' ', '_')}": round(count / ids.size, 5)
-        for name, count in zip(GROUPED.labels[1:], counts[1:].tolist(), strict=True)
-    }
-    return Part(shares, {CLOTHING: encode_png(ids)})
+    counts = np.bincount(ids.ravel(), minlength=len(GROUPED))[1:]
+    shares = [round(count / ids.size, 5) for count in counts.tolist()]
+    return Part(dict(zip(CLOTHING_COLUMNS, shares, strict=True)), {CLOTHING: encode_png(ids)})

@@ -5,15 +5,16 @@ The service's engine forms the batches, so photos are predicted as fast as reque
 
 import asyncio
 import logging
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import anyio
 from anyio import to_thread
 
 from app.capabilities import CLOTHING, SILHOUETTE, Capability, Predictors
+from app.command import columns
 from app.command.columns import Cell, Part, clothing_part, silhouette_part
 from app.engine.batch_runner import DeviceFaultError, DeviceMemoryError
 from app.engine.engine import Engine
@@ -26,6 +27,7 @@ from model.processors import count_processors
 from model.silhouette.predictor import SilhouetteConfidence
 
 _log = logging.getLogger(__name__)
+_Item = TypeVar("_Item")
 PHOTO_CAPABILITIES: tuple[Capability[Any], ...] = (SILHOUETTE, CLOTHING)
 """Those that look at photos."""
 
@@ -64,9 +66,21 @@ class PhotoPredictor:
         """Decode and encode pictures."""
         self._engine = Engine(Metrics(), devices, max_batch=settings.max_batch)
         batches = [max(device.limits.values(), default=settings.max_batch) for device in devices]
-        self.num_in_flight = 3 * sum(batches)
+        self._num_in_flight = 3 * sum(batches)
         """As many photos at once keep the devices busy: a batch is decoded, one is predicted, and
         one is encoded."""
+
+        has = {row: predictors.get(row) is not None for row in PHOTO_CAPABILITIES}
+        self.columns: dict[str, Any] = {
+            **columns.PHOTO_COLUMNS,
+            **(columns.SILHOUETTE_COLUMNS if has[SILHOUETTE] else {}),
+            **(columns.CLOTHING_COLUMNS if has[CLOTHING] else {}),
+        }
+        """The type of each column of a row."""
+        self.png_names = [
+            *([columns.CONFIDENCE] if has[SILHOUETTE] else []),
+            *([columns.CLOTHING] if has[CLOTHING] else []),
+        ]
 
     @contextmanager
     def running(self) -> Iterator[None]:
@@ -76,6 +90,18 @@ class PhotoPredictor:
             yield
         finally:
             self._engine.close()
+
+    async def for_each(
+        self, items: Iterable[_Item], work: Callable[[_Item], Awaitable[None]]
+    ) -> None:
+        """Call `work` for each item, for as many at once as keep the devices busy."""
+        waiting = iter(items)
+
+        async def work_on() -> None:
+            for item in waiting:
+                await work(item)
+
+        await asyncio.gather(*(work_on() for _ in range(self._num_in_flight)))
 
     async def predict(self, data: bytes) -> PhotoRow:
         """The row of a photo. A photo that cannot be used has a row that says why.

@@ -56,11 +56,12 @@ def _run(options: argparse.Namespace, settings: Settings) -> None:
     torch.set_num_threads(settings.cpu_threads)
     predictors = Predictors.load(settings)
     made_with = checkpoints_of(predictors)
-    with ResultsFolder(options.out, {**made_with, "precision": settings.precision}) as results:
+    predictor = PhotoPredictor(predictors, settings)
+    made_with["precision"] = settings.precision
+    with ResultsFolder(options.out, made_with, list(predictor.columns)) as results:
         todo = [photo for photo in photos if not results.has(photo, options.retry_failed)]
         if len(todo) < len(photos):
             _say(f"{len(photos) - len(todo)} of {len(photos)} photos are done already")
-        predictor = PhotoPredictor(predictors, settings)
         with predictor.running():
             asyncio.run(predict_all(predictor, todo, results))
     failed = f"; {results.num_failed} failed, and their rows say why" if results.num_failed else ""
@@ -76,17 +77,15 @@ async def predict_all(
         DeviceFaultError: A device is lost.
         StorageError: The disk is full or read-only.
     """
-    waiting = iter(photos)
     with tqdm(total=len(photos), unit="photo", disable=None, file=sys.stderr) as progress:
 
-        async def work() -> None:
-            for photo in waiting:
-                row = await _row(predictor, photo)
-                await to_thread.run_sync(results.write_pngs, photo, row.pngs)
-                results.add(photo, row)
-                progress.update()
+        async def work(photo: PhotoFile) -> None:
+            row = await _row(predictor, photo)
+            await to_thread.run_sync(results.write_pngs, photo, row.pngs)
+            results.add(photo, row)
+            progress.update()
 
-        await asyncio.gather(*(work() for _ in range(predictor.num_in_flight)))
+        await predictor.for_each(photos, work)
 
 
 async def _row(predictor: PhotoPredictor, photo: PhotoFile) -> PhotoRow:

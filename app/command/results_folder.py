@@ -12,7 +12,7 @@ has none is predicted again.
 import csv
 import io
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
@@ -31,16 +31,18 @@ _Line = dict[str, Any]
 class ResultsFolder:
     """One run at a time writes into it: use it as a context."""
 
-    def __init__(self, folder: Path, made_with: Mapping[str, str]) -> None:
+    def __init__(self, folder: Path, made_with: Mapping[str, str], columns: Sequence[str]) -> None:
         """Nothing is read or written yet.
 
         Args:
             folder: Made where it is missing.
             made_with: What must be the same for results to be in one table.
+            columns: Of the table, after the photo's name.
         """
         self.folder = folder
         self.csv_path = folder / "results.csv"
         self._made_with = dict(made_with)
+        self._columns = ["photo", *columns]
         self._rows_path = folder / "rows.jsonl"
         self._lines: dict[str, _Line] = {}
         self._file: IO[str] | None = None
@@ -162,12 +164,12 @@ class ResultsFolder:
                 yield json.loads(line)
 
     def _write_table(self) -> None:
-        rows = [{"photo": name, **line["row"]} for name, line in sorted(self._lines.items())]
-        columns = list(dict.fromkeys(name for row in rows for name in row))
         text = io.StringIO()
-        table = csv.DictWriter(text, columns, lineterminator="\n")
+        table = csv.DictWriter(text, self._columns, lineterminator="\n")
         table.writeheader()
-        table.writerows({name: _cell(value) for name, value in row.items()} for row in rows)
+        for name, line in sorted(self._lines.items()):
+            cells = {column: _cell(value) for column, value in line["row"].items()}
+            table.writerow({"photo": name, **cells})
         with replacing(self.csv_path) as temporary:
             # Names of files need not be UTF-8.
             temporary.write_text(text.getvalue(), "utf-8", "surrogateescape")
