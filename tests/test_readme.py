@@ -20,6 +20,7 @@ import httpx
 import pytest
 from PIL import Image
 
+import app.command.__main__ as habitus
 import benchmarks.__main__ as bench
 from model.checkpoint import load_checkpoint, load_header
 from model.clothing.predictor import ARCHITECTURE as CLOTHING
@@ -177,8 +178,14 @@ def assert_matches(printed: Any, found: Any, where: str) -> None:
         assert printed == found, where
 
 
-def test_every_python_block_runs(blocks: list[Block], repo_root: Path, folder: Path) -> None:
-    texts = [block.text for block in blocks if block.language == "python"]
+def test_every_python_block_runs(
+    blocks: list[Block], port: int, repo_root: Path, folder: Path
+) -> None:
+    texts = [
+        block.text.replace("localhost:8000", f"127.0.0.1:{port}")
+        for block in blocks
+        if block.language == "python"
+    ]
     assert len(texts) >= 4
     if importlib.util.find_spec("onnxruntime") is None:
         texts = [text for text in texts if "onnxruntime" not in text]
@@ -207,6 +214,9 @@ def test_every_other_command_is_one_that_its_program_takes(
             checked += 1
             if words[:3] == ["python", "-m", "benchmarks"]:
                 bench.build_parser().parse_args(words[3:])
+                continue
+            if words[0] == "habitus":
+                habitus.build_parser().parse_args(words[1:])
                 continue
             launcher = next((known for known in LAUNCHERS if words[: len(known)] == known), None)
             assert launcher is not None, f"{block.page}: {words}"
