@@ -196,7 +196,9 @@ def opened(uri: str) -> Any:
 
 
 def _variables() -> dict[str, str]:
-    return {name: value for name, value in os.environ.items() if name.startswith(PREFIX)}
+    ours = {name: value for name, value in os.environ.items() if name.startswith(PREFIX)}
+    # As in app.__main__: OpenMP's threads must not spin while they wait.
+    return {"OMP_WAIT_POLICY": "PASSIVE", **ours}
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """The command `habitus`: `habitus serve` and `habitus predict`; also `python -m app.command`."""
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
@@ -27,6 +28,8 @@ def run(arguments: list[str]) -> int:
             discard_unwritable_output()
     if more:
         parser.error(f"unrecognized arguments: {' '.join(more)}")
+    # As in app.__main__: OpenMP's threads must not spin while they wait.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     from app.command.predict import predict
 
     return predict(options)

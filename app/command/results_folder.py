@@ -19,7 +19,7 @@ from typing import IO, Any
 
 from filelock import FileLock, Timeout
 
-from app.command.columns import Cell
+from app.command.columns import CLOTHING, CONFIDENCE, Cell
 from app.command.photo_folder import PhotoFile
 from app.command.photo_predictor import PhotoRow
 from app.settings import ConfigurationError
@@ -65,8 +65,7 @@ class ResultsFolder:
             ) from None
         try:
             self._check_made_with()
-            for leftover in self.folder.glob("*/**/.*.png"):
-                leftover.unlink()
+            self._remove_leftovers()
             self._lines = {line["photo"]: line for line in self._read_lines()}
             # Without a line that was cut when a run was killed.
             with replacing(self._rows_path) as temporary:
@@ -154,14 +153,24 @@ class ResultsFolder:
                 "another folder"
             )
 
+    def _remove_leftovers(self) -> None:
+        """Remove half pictures of a run that was killed, in our own folders only."""
+        if self._rows_path.exists():
+            for kind in (CONFIDENCE, CLOTHING):
+                for leftover in (self.folder / kind).rglob(".*.png"):
+                    leftover.unlink()
+
     def _read_lines(self) -> Iterator[_Line]:
         try:
-            lines = self._rows_path.read_bytes().splitlines(keepends=True)
+            lines = self._rows_path.read_bytes().splitlines()
         except FileNotFoundError:
             return
         for line in lines:
-            if line.endswith(b"\n"):
-                yield json.loads(line)
+            try:
+                found: _Line = json.loads(line)
+            except ValueError:  # cut when a run was killed: the photo is predicted again
+                continue
+            yield found
 
     def _write_table(self) -> None:
         text = io.StringIO()
