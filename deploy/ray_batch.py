@@ -19,7 +19,6 @@ import argparse
 import asyncio
 import os
 import sys
-from contextlib import ExitStack
 from pathlib import PurePosixPath
 from typing import Any, get_args, get_origin
 from urllib.parse import urlsplit
@@ -131,7 +130,7 @@ class Worker:
         predictors = Predictors.load(settings)
         self._made_with = " ".join(f"{k}:{v}" for k, v in checkpoints_of(predictors).items())
         self._predictor = PhotoPredictor(predictors, settings)
-        ExitStack().enter_context(self._predictor.running())
+        self._predictor.start()  # they end with the process
         self._schema = pa.schema(
             [
                 ("path", pa.string()),

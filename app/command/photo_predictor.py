@@ -18,6 +18,7 @@ from app.command import columns
 from app.command.columns import Cell, Part, clothing_part, silhouette_part
 from app.engine.batch_runner import DeviceFaultError, DeviceMemoryError
 from app.engine.engine import Engine
+from app.engine.queue import EngineClosedError
 from app.settings import ConfigurationError, Settings
 from app.telemetry.metrics import Metrics
 from model.clothing.predictor import ClothingSegmentation
@@ -82,10 +83,14 @@ class PhotoPredictor:
             *([columns.CLOTHING] if has[CLOTHING] else []),
         ]
 
+    def start(self) -> None:
+        """Start the devices' threads."""
+        self._engine.start()
+
     @contextmanager
     def running(self) -> Iterator[None]:
         """The devices' threads run while the block does."""
-        self._engine.start()
+        self.start()
         try:
             yield
         finally:
@@ -111,10 +116,11 @@ class PhotoPredictor:
 
         Raises:
             DeviceFaultError: A device is lost; only a new process helps.
+            EngineClosedError: The devices' threads do not run.
         """
         try:
             return await self._predict(data)
-        except DeviceFaultError:
+        except (DeviceFaultError, EngineClosedError):
             raise
         except (HabitusError, DeviceMemoryError) as error:
             return PhotoRow(str(error))
