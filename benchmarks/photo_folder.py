@@ -22,7 +22,7 @@ from app.command.photo_folder import list_photos
 from app.command.photo_predictor import PhotoPredictor
 from app.command.predict import predict_all
 from app.command.results_folder import ResultsFolder
-from app.engine.devices import lower_priority
+from app.engine.devices import Predictor, lower_priority
 from app.settings import Settings
 from model.picture_file.reader import decode_picture
 
@@ -75,7 +75,7 @@ def _photos() -> list[bytes]:
 def _alone(predictors: Predictors, files: Sequence[bytes]) -> tuple[float, float]:
     """Seconds by the clock and of processor time."""
     images = [decode_picture(data) for data in files]
-    used = [predictors.need(SILHOUETTE), predictors.need(CLOTHING)]
+    used: list[Predictor] = [predictors.need(SILHOUETTE), predictors.need(CLOTHING)]
     started = time.perf_counter(), time.process_time()
     for image in images:
         for one in used:

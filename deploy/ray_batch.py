@@ -165,7 +165,9 @@ class Worker:
         async def work(number: int) -> None:
             photo = photos[number]
             try:
-                data = photo.get("bytes") or await to_thread.run_sync(_content, photo["path"])
+                data: bytes = photo.get("bytes") or await to_thread.run_sync(
+                    _content, photo["path"]
+                )
             except (OSError, pa.ArrowException) as error:
                 rows[number] = PhotoRow(f"the file cannot be read: {error}")
             else:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from os import PathLike
 from pathlib import Path
-from typing import Any, Generic, Never, TypeVar
+from typing import Any, Generic, Never, Protocol, TypeVar
 
 from app.client.wire_types import (
     BodyMeasurements,
@@ -29,7 +29,17 @@ from app.client.wire_types import (
 Json_co = TypeVar("Json_co", covariant=True)
 Picture = str | PathLike[str] | bytes
 """The name of a picture file, or what is in one."""
-Vector = Sequence[float]
+
+
+class Listable(Protocol):
+    """An array of numpy, PyTorch, ..."""
+
+    def tolist(self) -> Any:
+        """As nested lists."""
+
+
+Vector = Sequence[float] | Listable
+Matrix = Sequence[Vector] | Listable
 
 
 @dataclass(frozen=True)
@@ -67,7 +77,7 @@ def segment_clothing(
 def make_mesh(
     betas: Vector,
     *,
-    body_pose: Sequence[Vector] | None = None,
+    body_pose: Matrix | None = None,
     global_orient: Vector | None = None,
     transl: Vector | None = None,
     faces: bool = True,
@@ -96,7 +106,7 @@ def compare_meshes(predicted: MeshSource, ground_truth: MeshSource) -> Call[Mesh
 
 
 def measure_body(
-    betas: Vector | None = None, *, vertices: Sequence[Vector] | None = None
+    betas: Vector | None = None, *, vertices: Matrix | None = None
 ) -> Call[BodyMeasurements]:
     """What a tape and scales say of a body: either its betas or its vertices in T-pose."""
     return _of_json("/measurements", {"betas": betas, "vertices": vertices})
@@ -147,7 +157,6 @@ def _of_json(
 
 
 def _listed(array: Any) -> Any:
-    """Arrays of numpy, PyTorch, ... in JSON."""
     try:
         return array.tolist()
     except AttributeError:

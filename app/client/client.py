@@ -3,7 +3,7 @@
 import asyncio
 import functools
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
@@ -26,7 +26,7 @@ def _sync(
     build: Callable[_Given, Call[_Json]],
 ) -> Callable[Concatenate["Client", _Given], Answer[_Json]]:
     @functools.wraps(build)
-    def method(client: "Client", *args: _Given.args, **kwargs: _Given.kwargs) -> Answer[_Json]:
+    def method(client: "Client", /, *args: _Given.args, **kwargs: _Given.kwargs) -> Answer[_Json]:
         return client.send(build(*args, **kwargs))
 
     return method
@@ -34,10 +34,10 @@ def _sync(
 
 def _async(
     build: Callable[_Given, Call[_Json]],
-) -> Callable[Concatenate["AsyncClient", _Given], Awaitable[Answer[_Json]]]:
+) -> Callable[Concatenate["AsyncClient", _Given], Coroutine[Any, Any, Answer[_Json]]]:
     @functools.wraps(build)
     async def method(
-        client: "AsyncClient", *args: _Given.args, **kwargs: _Given.kwargs
+        client: "AsyncClient", /, *args: _Given.args, **kwargs: _Given.kwargs
     ) -> Answer[_Json]:
         return await client.send(build(*args, **kwargs))
 

@@ -11,7 +11,9 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import anyio
+import numpy as np
 from anyio import to_thread
+from jaxtyping import UInt8
 
 from app.capabilities import CLOTHING, SILHOUETTE, Capability, Predictors
 from app.command import columns
@@ -133,14 +135,11 @@ class PhotoPredictor:
             decode_picture, data, self._max_pixels, limiter=self._threads
         )
         height, width, _ = image.shape
-        silhouette, clothing = map(self._predictors.get, (SILHOUETTE, CLOTHING))
-        chosen = [one for one in (silhouette, clothing) if one is not None]
-        results = await asyncio.gather(*(self._engine.submit(one, image) for one in chosen))
-        found = dict(zip(chosen, results, strict=True))
+        seen: SilhouetteConfidence | None
+        worn: ClothingSegmentation | None
+        seen, worn = await asyncio.gather(self._of(SILHOUETTE, image), self._of(CLOTHING, image))
 
         def parts() -> list[Part]:
-            seen: SilhouetteConfidence | None = found.get(silhouette)
-            worn: ClothingSegmentation | None = found.get(clothing)
             made = [] if seen is None else [silhouette_part(seen)]
             return made if worn is None else [*made, clothing_part(worn, seen)]
 
@@ -149,3 +148,8 @@ class PhotoPredictor:
             row.columns.update(part.columns)
             row.pngs.update(part.pngs)
         return row
+
+    async def _of(self, capability: Capability[Any], image: UInt8[np.ndarray, "H W 3"]) -> Any:
+        """The capability's result; None where it is not loaded."""
+        predictor = self._predictors.get(capability)
+        return None if predictor is None else await self._engine.submit(predictor, image)

@@ -127,9 +127,9 @@ def test_a_killed_worker_costs_no_row_and_a_second_start_continues(job: Job) -> 
     bad = job.photos / "0" / "bad.jpg"
     bad.write_text("no picture")
     job.start()
-    while len(job.workers()) < 2 or not job.files():
+    while not job.files() or len(job.workers()) < 2:
         job.check_running()
-        time.sleep(0.01)
+        time.sleep(0.1)
     os.kill(job.workers()[0], signal.SIGKILL)
     assert len(job.files()) < NUM_PHOTOS // ROWS_PER_FILE
     job.end()

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,10 +14,10 @@ from model.silhouette.network import HourglassConfig, StackedHourglass
 from model.silhouette.predictor import SilhouettePredictor, save_silhouette_checkpoint
 
 HEADER = CheckpointHeader("", {}, (TrainingPart({}, "abc", "nothing", 0),), {}, "Apache-2.0")
-KINDS = {
-    "silhouette": SilhouettePredictor,
-    "clothing": ClothingPredictor,
-    "body_neutral": BodyPredictor,
+KINDS: dict[str, Callable[[str | Path], Any]] = {
+    "silhouette": SilhouettePredictor.from_checkpoint,
+    "clothing": ClothingPredictor.from_checkpoint,
+    "body_neutral": BodyPredictor.from_checkpoint,
 }
 
 
@@ -38,7 +39,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory, repo_root: Path) -> Path:
 def test_a_checkpoint_is_named_as_text_or_as_a_path(
     name: str, named_as: Callable[[Path], str | Path], folder: Path
 ) -> None:
-    predictor = KINDS[name].from_checkpoint(named_as(folder / f"{name}.safetensors"))
+    predictor = KINDS[name](named_as(folder / f"{name}.safetensors"))
     assert predictor.header is not None
 
 
@@ -48,4 +49,4 @@ def test_a_missing_checkpoint_is_named_in_the_error(
     name: str, named_as: Callable[[Path], str | Path], tmp_path: Path
 ) -> None:
     with pytest.raises(FileNotFoundError, match=r"nothing\.safetensors"):
-        KINDS[name].from_checkpoint(named_as(tmp_path / "nothing.safetensors"))
+        KINDS[name](named_as(tmp_path / "nothing.safetensors"))

@@ -20,10 +20,13 @@ PROBLEM = {
 }
 
 
+Answered = tuple[int, dict[str, str]]
+
+
 class Service:
     """Answers in turn; the last one again and again."""
 
-    def __init__(self, *answers: tuple[int, dict[str, str]]) -> None:
+    def __init__(self, *answers: Answered) -> None:
         self._answers = list(answers)
         self.times: list[float] = []
 
@@ -53,7 +56,8 @@ def ask_async(service: Service, retries: Retries) -> dict[str, object]:
 
 Ask = Callable[[Service, Retries], dict[str, object]]
 both = pytest.mark.parametrize("ask", [ask, ask_async])
-BUSY, GOOD = (503, {"Retry-After": "1"}), (200, {})
+BUSY: Answered = (503, {"Retry-After": "1"})
+GOOD: Answered = (200, {})
 
 
 @both
@@ -86,7 +90,7 @@ def test_a_date_is_a_time_too(ask: Ask) -> None:
     ids=["tries are used up", "no time", "not a time", "too long", "a fault of ours", "a bug"],
 )
 def test_otherwise_it_gives_up_and_says_what_the_service_said(
-    ask: Ask, answer: tuple[int, dict[str, str]], retries: Retries, num_tries: int
+    ask: Ask, answer: Answered, retries: Retries, num_tries: int
 ) -> None:
     service = Service(answer)
     with pytest.raises(ProblemError, match="Unusable input: betas is empty") as refused:

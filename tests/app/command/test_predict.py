@@ -132,10 +132,10 @@ def test_a_run_that_is_stopped_is_continued_to_the_same_results(
     source, out, unbroken = tmp_path / "many", tmp_path / "stopped", tmp_path / "unbroken"
     for number in range(100):
         write_photo(source / f"{number:03}.png", number)
-    command = [sys.executable, "-m", "app.command", "predict", source, "--out", out]
+    command = [sys.executable, "-m", "app.command", "predict", str(source), "--out", str(out)]
     journal = out / "rows.jsonl"
     with subprocess.Popen(
-        [*command, "--checkpoints", checkpoints, "--device", "cpu"], cwd=repo_root
+        [*command, "--checkpoints", str(checkpoints), "--device", "cpu"], cwd=repo_root
     ) as process:
         while not (journal.exists() and journal.read_bytes().count(b"\n") >= 5):
             assert process.poll() is None
