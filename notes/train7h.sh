@@ -1,0 +1,2 @@
+cd "$(git rev-parse --show-toplevel)"
+bash runs/tools/train.sh runs/people-8 --initial runs/p7-0.3.safetensors --data data/people --ccp ../shared/data/ccp --labels data/labels --set seed=28 learned=people people_weight=1.0 optimisation.learning_rate=2e-3 optimisation.warmup_steps=20 optimisation.average_decay=0.98 routine.judge_every=5000 routine.save_every=50 'stages=[{image_size=256, steps=400, batch_size=16}]'
