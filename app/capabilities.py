@@ -1,7 +1,6 @@
 """What this server can do: one row a capability. Only this file and the routes name predictors."""
 
 import logging
-import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -13,12 +12,15 @@ import torch
 
 from app.codecs.faces import Topology
 from app.codecs.rigged_mesh import Rig
+from app.engine.checkpoint_files import is_there
 from app.engine.devices import Device, Predictor, count_workers, resolve_devices, synchronize
 from app.schemas.common import CapabilityState, Card
 from app.settings import ConfigurationError, Settings
 from model.body.predictor import BodyParameters, BodyPredictor
-from model.checkpoint import CheckpointHeader
 from model.clothing.predictor import ClothingPredictor
+from model.mesh_confidence.observer import MeshObserver
+from model.mesh_confidence.predictor import EXAMPLE, MeshConfidencePredictor
+from model.reconstruction.predictor import ReconstructionPredictor
 from model.silhouette.predictor import SilhouettePredictor
 
 _log = logging.getLogger(__name__)
@@ -107,7 +109,27 @@ CLOTHING = Capability(
     endpoints=("/clothing",),
     build="python -m training fit clothing",
 )
-CAPABILITIES: tuple[Capability[Any], ...] = (SILHOUETTE, BODY, CLOTHING)
+RECONSTRUCTION = Capability(
+    slug="reconstruction",
+    checkpoint="reconstruction.safetensors",
+    load=ReconstructionPredictor.from_checkpoint,
+    example=lambda predictor: predictor.example(),
+    input=lambda predictor: f"people in photos, each seen at {predictor.input_size} pixels",
+    endpoints=("/reconstruct",),
+    build="python -m training fit reconstruction",
+)
+MESH_CONFIDENCE = Capability(
+    slug="mesh_confidence",
+    checkpoint="mesh_confidence.safetensors",
+    load=lambda path, device, _: MeshConfidencePredictor.from_checkpoint(path, device),
+    example=lambda _: EXAMPLE,
+    input=lambda _: "joints of a mesh and detected keypoints, or a picture",
+    endpoints=("/mesh/confidence",),
+    build="python -m training fit mesh_confidence",
+    fills_cpu=False,
+)
+_WITHOUT_OTHERS: tuple[Capability[Any], ...] = (SILHOUETTE, BODY, CLOTHING)
+CAPABILITIES = (*_WITHOUT_OTHERS, RECONSTRUCTION, MESH_CONFIDENCE)
 
 
 class Predictors:
@@ -183,13 +205,24 @@ class Predictors:
         Raises:
             CapabilityMissingError: The body asset is not loaded.
         """
-        body = self.need(BODY)
-        return Topology(body.faces, len(body.part_labels), body.joint_names)
+        return Topology.of(self.need(BODY))
 
     @cached_property
     def rig(self) -> Rig:
         """What all rigged bodies share; raises as `topology`."""
         return Rig.of(self.need(BODY), self.topology)
+
+    @cached_property
+    def reconstruction_rig(self) -> Rig:
+        """Likewise of the reconstruction's own asset, which HABITUS_BODY_ASSET does not change."""
+        body = self.need(RECONSTRUCTION).body
+        return Rig.of(body, Topology.of(body))
+
+    @cached_property
+    def mesh_observer(self) -> MeshObserver:
+        """Makes what reconstructed bodies are judged by; raises as `reconstruction_rig`."""
+        reconstruction = self.need(RECONSTRUCTION)
+        return MeshObserver(reconstruction.body, reconstruction.keypoint_weights)
 
     def devices(self) -> list[Device]:
         """The devices and what is on each.
@@ -220,7 +253,7 @@ class Predictors:
                 endpoints=list(row.endpoints),
                 device=None if loaded is None else devices,
                 input=None if loaded is None else row.input(loaded),
-                checkpoint=_card(self._files[row.slug], getattr(loaded, "header", None)),
+                checkpoint=Card.of(self._files[row.slug], getattr(loaded, "header", None)),
             )
             for row in CAPABILITIES
             for loaded in [self.get(row)]
@@ -235,29 +268,3 @@ class Predictors:
         if self._device.type != "cpu":
             return {}
         return {loaded: cpu_threads for row, loaded in self._loaded.items() if row.fills_cpu}
-
-
-def _card(file: str, header: CheckpointHeader | None) -> Card | None:
-    if header is None:
-        return None
-    shown = {name: getattr(header, name) for name in Card.model_fields if name != "file"}
-    return Card(file=file, **shown)
-
-
-def is_there(path: Path) -> bool:
-    """Whether a readable file or a folder is there. An unreadable file is not a missing one.
-
-    Raises:
-        ConfigurationError: It, or a folder on the way, cannot be read.
-    """
-    try:
-        if not path.is_dir():
-            path.open("rb").close()
-    except FileNotFoundError:
-        return False
-    except OSError as error:
-        user = os.geteuid() if hasattr(os, "geteuid") else "of this process"
-        raise ConfigurationError(
-            f"{path} cannot be read by the user {user}: {error.strerror}"
-        ) from error
-    return True

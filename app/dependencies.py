@@ -16,6 +16,7 @@ from starlette.requests import Request
 from app.capabilities import Predictors
 from app.codecs.media_types import FORM, JSON, format_names, negotiate
 from app.codecs.npy import MAX_VERTICES, decode_vertices
+from app.codecs.photo_set import listed, receive_photos
 from app.codecs.request_body import (
     BodyRule,
     check_media_type,
@@ -29,6 +30,13 @@ from app.openapi import problem_responses
 from app.schemas.body import MeshPair, MeshRequest
 from app.schemas.measurements import MeasurementsRequest
 from app.schemas.problems import UNUSABLE
+from app.schemas.reconstruction import (
+    HeightM,
+    IncludeQuery,
+    PeopleChoice,
+    ReconstructionRequest,
+    WeightKg,
+)
 from app.settings import Settings
 from app.telemetry.metrics import Metrics
 from app.telemetry.request_timing import timed_stage
@@ -74,6 +82,14 @@ async def _service(request: Request) -> Service:
     return service
 
 
+@dataclass(frozen=True)
+class Photos:
+    """Decoded photos, and what is asked about the people in them."""
+
+    images: tuple[UInt8[np.ndarray, "_ _ 3"], ...]
+    options: ReconstructionRequest
+
+
 ServiceDep = Annotated[Service, Depends(_service)]
 
 
@@ -85,20 +101,53 @@ async def _engine(service: ServiceDep) -> Engine:
     return service.engine
 
 
-async def _image(request: Request, service: ServiceDep) -> UInt8[np.ndarray, "H W 3"]:
+async def received_image(request: Request, service: ServiceDep) -> UInt8[np.ndarray, "H W 3"]:
+    """The picture of a request that holds one; raises as `receive_picture` and `decoded`."""
     picture = await receive_picture(request, service.settings.max_body_bytes)
+    return (await decoded(request, service, lambda: [picture()]))[0]
+
+
+async def decoded(
+    request: Request, service: Service, pictures: Callable[[], list[bytes]]
+) -> list[UInt8[np.ndarray, "H W 3"]]:
+    """Pictures as pixels; raises as `decode_picture`."""
     memory: Claim = request.scope["state"][MEMORY_STATE]
     max_pixels = service.settings.max_pixels
 
-    def decode() -> UInt8[np.ndarray, "H W 3"]:
-        data = picture()
+    def decode(data: bytes) -> UInt8[np.ndarray, "H W 3"]:
         height, width = picture_size(data)
         check_size(height, width)
         memory.add_picture(min(height * width, max_pixels))  # decoding refuses a larger one
         return decode_picture(data, max_pixels)
 
     with timed_stage("decode"):
-        return await to_thread.run_sync(decode, limiter=service.decoding)
+        return await to_thread.run_sync(
+            lambda: [decode(data) for data in pictures()], limiter=service.decoding
+        )
+
+
+async def _photos(
+    request: Request,
+    service: ServiceDep,
+    height_m: Annotated[HeightM | SkipJsonSchema[None], Query()] = None,
+    weight_kg: Annotated[WeightKg | SkipJsonSchema[None], Query()] = None,
+    refine: Annotated[bool | SkipJsonSchema[None], Query()] = None,
+    people: Annotated[PeopleChoice | SkipJsonSchema[None], Query()] = None,
+    same_person: Annotated[bool | SkipJsonSchema[None], Query()] = None,
+    include: IncludeQuery = None,
+) -> Photos:
+    """Options stand in the body or in the query."""
+    query = {
+        "height_m": height_m,
+        "weight_kg": weight_kg,
+        "refine": refine,
+        "people": people,
+        "same_person": same_person,
+        "include": None if include is None else listed(include),
+    }
+    sent = await receive_photos(request, service.settings.max_body_bytes, query)
+    images = await decoded(request, service, sent.pictures)
+    return Photos(tuple(images), sent.options)
 
 
 async def _mesh_request(request: Request) -> MeshRequest:
@@ -202,7 +251,8 @@ def strict_router(tag: str) -> APIRouter:
 
 PredictorsDep = Annotated[Predictors, Depends(_predictors)]
 EngineDep = Annotated[Engine, Depends(_engine)]
-ImageDep = Annotated[UInt8[np.ndarray, "H W 3"], Depends(_image)]
+ImageDep = Annotated[UInt8[np.ndarray, "H W 3"], Depends(received_image)]
 MeshRequestDep = Annotated[MeshRequest, Depends(_mesh_request)]
 MeasuredBodyDep = Annotated[MeshContents, Depends(_measured_body)]
+PhotosDep = Annotated[Photos, Depends(_photos)]
 MeshPairDep = Annotated[tuple[MeshContents, MeshContents], Depends(_mesh_pair)]

@@ -16,7 +16,13 @@ from app.engine.batch_runner import DeviceFaultError, DeviceMemoryError
 from app.engine.queue import EngineClosedError, QueueFullError
 from app.schemas import problems
 from app.schemas.problems import Kind
-from model.errors import AssetError, InvalidInputError, PictureTooLargeError, UnsupportedFormatError
+from model.errors import (
+    AssetError,
+    InvalidInputError,
+    NoPersonError,
+    PictureTooLargeError,
+    UnsupportedFormatError,
+)
 
 MEDIA_TYPE = "application/problem+json"
 MAX_ERRORS = 10
@@ -43,6 +49,7 @@ _KINDS: dict[type[Exception], Kind] = {
     PictureTooLargeError: problems.TOO_LARGE,
     UnsupportedMediaTypeError: problems.UNSUPPORTED_TYPE,
     UnsupportedFormatError: problems.UNSUPPORTED,
+    NoPersonError: problems.NO_PERSON,
     InvalidInputError: problems.UNUSABLE,
     CapabilityMissingError: problems.MISSING,
     AssetError: problems.MISSING,  # of an asset that loads and cannot be measured
@@ -101,6 +108,8 @@ def document(
         "detail": detail,
         "instance": request_id,
     }
+    if kind.code is not None:
+        members["code"] = kind.code
     if errors:
         members["errors"] = list(errors)
     # orjson refuses text that is not Unicode, which clients may have sent.
@@ -176,9 +185,11 @@ _EXPLANATIONS = {
     "model_type": "is {found}; a JSON object is needed",
     "list_type": "is {found}; a list is needed",
     "float_type": "is {found}; a number is needed",
+    "string_pattern_mismatch": "is {found}; text like {pattern} is needed",
     "finite_number": "is {found}; a finite number is needed",
     "string_type": "is {found}; text is needed",
     "bool_parsing": "is {found}; true or false is needed",
+    "float_parsing": "is {found}; a number is needed",
     "literal_error": "is {found}; {expected} is needed",
     "less_than_equal": "is {found}; at most {le:g} is allowed",
     "greater_than_equal": "is {found}; at least {ge:g} is needed",

@@ -109,8 +109,9 @@ def _add_problems(responses: dict[int | str, dict[str, Any]], *kinds: Kind) -> N
             }
 
 
+PICTURE_FILE = "A JPEG, PNG, WebP, BMP, TIFF, GIF or AVIF picture."
 _PICTURE_BODY = request_body(
-    form_content({"image": "@photo.jpg"}, "A JPEG, PNG, WebP, BMP, TIFF, GIF or AVIF picture."),
+    form_content({"image": "@photo.jpg"}, PICTURE_FILE),
     json_content(PictureInJson),
     binary_content(IMAGE, "the picture file itself; its content tells its format"),
 )
@@ -124,6 +125,48 @@ def picture_operation(description: str, *contents: Mapping[str, Any]) -> dict[st
         "response_class": Response,
         "responses": {200: {"description": description, "content": content}},
         "openapi_extra": _PICTURE_BODY,
+    }
+
+
+def photos_operation(
+    schema: type[BaseModel],
+    fields: Mapping[str, Any],
+    description: str,
+    *contents: Mapping[str, Any],
+    refusals: tuple[Kind, ...] = (),
+) -> dict[str, Any]:
+    """As `picture_operation`, of an endpoint that takes several pictures, and options beside them.
+
+    Args:
+        schema: Of the JSON.
+        fields: Schemas of the form's texts.
+        description: Of the answer.
+        contents: Of the answer.
+        refusals: Problems that other endpoints do not have.
+    """
+    content = {media_type: shown for part in contents for media_type, shown in part.items()}
+    pictures = {
+        "type": "array",
+        "minItems": 1,
+        "items": {**_BINARY, "description": "A picture, of any format that is read."},
+    }
+    form = {
+        "type": "object",
+        "required": ["image"],
+        "properties": {"image": pictures, **fields},
+        "additionalProperties": False,
+    }
+    return {
+        "response_class": Response,
+        "responses": {
+            200: {"description": description, "content": content},
+            **problem_responses(*refusals),
+        },
+        "openapi_extra": request_body(
+            {FORM: {"schema": form, "example": {"image": ["@photo.jpg"]}}},
+            json_content(schema),
+            binary_content(IMAGE, "the picture file itself; options stand in the query"),
+        ),
     }
 
 

@@ -2,6 +2,7 @@
 
 HabitusError
 ├── InvalidInputError       a picture, number or mesh that cannot be used
+│   └── NoPersonError       a picture that shows nobody
 ├── UnsupportedFormatError  a file of a format that is not read
 ├── PictureTooLargeError    a picture of more pixels than are read
 ├── CheckpointError         a checkpoint file that is damaged or of another kind
@@ -16,6 +17,10 @@ class HabitusError(Exception):
 
 class InvalidInputError(HabitusError):
     """A picture, number or mesh that cannot be used."""
+
+
+class NoPersonError(InvalidInputError):
+    """A picture that shows nobody."""
 
 
 class CheckpointError(HabitusError):

@@ -128,15 +128,11 @@ class InvertedResidual(nn.Module):
 class LiteEncoder(nn.Module):
     """EfficientNet-Lite without its head."""
 
-    def __init__(self, variant: int = 0) -> None:
-        """Draw the weights.
-
-        Args:
-            variant: 0 to 4, of EfficientNet-Lite0 to -Lite4.
-        """
+    def __init__(self, variant: int = 0, channels: int = 3) -> None:
+        """Draw the weights of EfficientNet-Lite0 to -Lite4, for an input of so many channels."""
         super().__init__()
         width_factor, depth_factor = VARIANTS[variant]
-        self.stem = convolution(3, STEM_WIDTH, 3, 2)
+        self.stem = convolution(channels, STEM_WIDTH, 3, 2)
         self.stages = nn.ModuleList()
         self.widths: list[int] = []
         width = STEM_WIDTH
@@ -152,7 +148,7 @@ class LiteEncoder(nn.Module):
             self.stages.append(nn.Sequential(*blocks))
             self.widths.append(width)
 
-    def forward(self, images: Float[Tensor, "B 3 H W"]) -> list[Tensor]:
+    def forward(self, images: Float[Tensor, "B C H W"]) -> list[Tensor]:
         """The features at strides 2, 4, 8, 16, 32.
 
         Args:

@@ -1,4 +1,4 @@
-"""Joints, by name and by parent."""
+"""Joints, by name and by parent, and from one skeleton to another."""
 
 SMPL_24_JOINT_NAMES = (
     "pelvis",
@@ -103,3 +103,84 @@ Source: Lin et al., Microsoft COCO: Common Objects in Context, ECCV 2014; cocoda
 
 COCO_17_MIRRORED = (0, 2, 1, 4, 3, 6, 5, 8, 7, 10, 9, 12, 11, 14, 13, 16, 15)
 """Index of the keypoint that each one becomes in a mirror image."""
+
+OPENPOSE_18_NAMES = (
+    "nose",
+    "neck",
+    "right_shoulder",
+    "right_elbow",
+    "right_wrist",
+    "left_shoulder",
+    "left_elbow",
+    "left_wrist",
+    "right_hip",
+    "right_knee",
+    "right_ankle",
+    "left_hip",
+    "left_knee",
+    "left_ankle",
+    "right_eye",
+    "left_eye",
+    "right_ear",
+    "left_ear",
+)
+"""The keypoints of OpenPose's COCO model, in its order.
+
+Source: Cao et al., OpenPose, TPAMI 2019; OpenPose's documentation of its output.
+"""
+
+OPENPOSE_25_NAMES = (
+    *OPENPOSE_18_NAMES[:8],
+    "middle_hip",
+    *OPENPOSE_18_NAMES[8:],
+    "left_big_toe",
+    "left_small_toe",
+    "left_heel",
+    "right_big_toe",
+    "right_small_toe",
+    "right_heel",
+)
+"""The keypoints of OpenPose's BODY_25 model, in its order. Source: as for the 18."""
+
+SKELETONS = {
+    len(names): names
+    for names in (COCO_17_NAMES, OPENPOSE_18_NAMES, OPENPOSE_25_NAMES, MEDIAPIPE_33_NAMES)
+}
+"""The skeletons of keypoints, by their number of keypoints."""
+
+
+def places_in(source: tuple[str, ...], wanted: tuple[str, ...]) -> tuple[int, ...]:
+    """For each wanted keypoint its place in another skeleton; -1 where that has none of the name.
+
+    Args:
+        source: The skeleton that there is.
+        wanted: The skeleton that it is turned into.
+    """
+    places = {name: place for place, name in enumerate(source)}
+    return tuple(places.get(name, -1) for name in wanted)
+
+
+LSP_14_NAMES = (
+    "right_ankle",
+    "right_knee",
+    "right_hip",
+    "left_hip",
+    "left_knee",
+    "left_ankle",
+    "right_wrist",
+    "right_elbow",
+    "right_shoulder",
+    "left_shoulder",
+    "left_elbow",
+    "left_wrist",
+    "neck",
+    "head",
+)
+"""The joints of Leeds Sports Pose, in its order. Left is the person's own left.
+
+Source: Johnson, Everingham, Clustered Pose and Nonlinear Appearance Models for Human Pose
+Estimation, BMVC 2010.
+"""
+
+LSP_14_MIRRORED = (5, 4, 3, 2, 1, 0, 11, 10, 9, 8, 7, 6, 12, 13)
+"""Index of the joint that each one becomes in a mirror image."""

@@ -10,13 +10,20 @@ from hypothesis import HealthCheck, settings
 from PIL import Image
 
 from model.body.asset import SmplAsset
+from model.body.measurements import MEASUREMENTS
 from model.body.predictor import BodyPredictor
 from model.body.smpl import Smpl
 from model.clothing.network import ClothingConfig, ClothingNetwork
 from model.clothing.predictor import ClothingPredictor
+from model.mesh_confidence.network import MeshConfidenceConfig, TrustEnsemble
+from model.mesh_confidence.predictor import MeshConfidencePredictor
+from model.reconstruction.checkpoint import Regressor
+from model.reconstruction.intervals import IntervalParameters
+from model.reconstruction.network import SMALL, ReconstructionConfig, ReconstructionNetwork
+from model.reconstruction.predictor import ReconstructionPredictor
 from model.silhouette.network import HourglassConfig, StackedHourglass
 from model.silhouette.predictor import SilhouettePredictor
-from model.skeletons import SMPL_24_JOINT_NAMES, SMPL_24_PARENTS
+from model.skeletons import COCO_17_NAMES, SMPL_24_JOINT_NAMES, SMPL_24_PARENTS
 
 # pytest-xdist runs as many processes as there are cores; what they start inherits the variable.
 torch.set_num_threads(int(os.environ.setdefault("OMP_NUM_THREADS", "1")))
@@ -129,6 +136,52 @@ def tiny_body() -> BodyPredictor:
         faces=torch.tensor(faces, dtype=torch.int64),
     )
     return BodyPredictor(Smpl(asset))
+
+
+@pytest.fixture(scope="session")
+def tiny_regressor(tiny_body: BodyPredictor) -> Regressor:
+    """A drawn network whose answers differ from person to person, and plausible intervals."""
+    torch.manual_seed(1)
+    config = ReconstructionConfig(
+        variant=SMALL, widths=(4, 8), grid=2, cell_width=8, hidden_width=16
+    )
+    network = ReconstructionNetwork(config).eval()
+    with torch.no_grad():
+        network.results.weight.normal_(0, 0.05)
+        # Deviations of about a third of a beta.
+        network.results.bias[config.num_betas : 2 * config.num_betas] = -1.5
+    # Keypoints are the vertices that are nearest to the joints of their names.
+    template = tiny_body.smpl.v_template
+    joints = dict(
+        zip(SMPL_24_JOINT_NAMES, tiny_body.smpl.joint_template.view(3, -1).T, strict=True)
+    )
+    weights = torch.zeros(len(COCO_17_NAMES), len(template))
+    for row, name in zip(weights, COCO_17_NAMES, strict=True):
+        row[(template - joints.get(name, joints["head"])).norm(dim=1).argmin()] = 1
+    num_measurements = len(MEASUREMENTS)
+    bounds = np.tile(np.array([0.001, 1.6, 0.0, 0.0]), (4, num_measurements, 1))
+    intervals = IntervalParameters(
+        np.array([0.2, 0.5]), bounds, bounds, np.full((4, 3, num_measurements), 0.1)
+    )
+    return Regressor(network, 64, "", weights, intervals, 0.5)
+
+
+@pytest.fixture(scope="session")
+def tiny_reconstruction(
+    tiny_regressor: Regressor, tiny_body: BodyPredictor
+) -> ReconstructionPredictor:
+    """Of the mannequin."""
+    return ReconstructionPredictor(tiny_regressor, tiny_body)
+
+
+@pytest.fixture(scope="session")
+def tiny_mesh_confidence() -> MeshConfidencePredictor:
+    """Random weights, enlarged until judgements differ."""
+    torch.manual_seed(0)
+    network = TrustEnsemble(MeshConfidenceConfig(members=2, width=8))
+    with torch.no_grad():
+        network.weights[-1].mul_(5)
+    return MeshConfidencePredictor(network)
 
 
 @pytest.fixture(scope="session")

@@ -28,6 +28,8 @@ LEARNED = (
 CAPABILITIES = {
     "silhouette": LEARNED,
     "clothing": LEARNED,
+    "mesh_confidence": LEARNED,
+    "reconstruction": LEARNED,
     # The body is computed, not learned: it has no network and nothing to train.
     "body": (
         "model/{}/predictor.py",

@@ -11,9 +11,10 @@ from training.body.capability import CAPABILITY as BODY
 from training.capability import Command, Leaf
 from training.clothing.capability import CAPABILITY as CLOTHING
 from training.engine.process_settings import flush_denormals, keep_freed_memory
+from training.mesh_confidence.capability import CAPABILITY as MESH_CONFIDENCE
 from training.silhouette.capability import CAPABILITY as SILHOUETTE
 
-CAPABILITIES = (SILHOUETTE, CLOTHING, BODY)
+CAPABILITIES = (SILHOUETTE, CLOTHING, BODY, MESH_CONFIDENCE)
 SHARED: dict[str, dict[str, Command]] = {
     "assets": {
         "smpl": Command("training.assets.smpl", "convert a licensed SMPL pickle"),
@@ -27,6 +28,12 @@ SHARED: dict[str, dict[str, Command]] = {
     },
     "evaluate": {
         "photos": Command("training.silhouette.measure_photos", "measure maps on everyday photos"),
+        "mesh-outputs": Command(
+            "training.mesh_confidence.mesh_outputs", "judge the meshes of any regressor"
+        ),
+        "sensitivity": Command(
+            "training.mesh_confidence.sensitivity", "hide parts of pictures, measure estimates"
+        ),
     },
     "figures": {
         "run": Command("training.reporting.curves", "curves of a run"),

@@ -12,6 +12,7 @@ from jaxtyping import Float32, Int32
 from scipy.sparse import csr_array
 
 from app.codecs import encoding
+from model.body.predictor import BodyPredictor
 
 _UP = np.array([0, 1, 0], np.float32)
 
@@ -24,6 +25,11 @@ class Topology:
     """Counter-clockwise seen from outside."""
     num_vertices: int
     joint_names: tuple[str, ...]
+
+    @classmethod
+    def of(cls, body: BodyPredictor) -> "Topology":
+        """Of a body asset."""
+        return cls(body.faces, len(body.part_labels), body.joint_names)
 
     @cached_property
     def faces_json(self) -> bytes:

@@ -1,13 +1,15 @@
-"""Untrusted .npy bytes to checked vertices.
+"""Untrusted .npy bytes to checked arrays.
 
 V vertices.
 """
 
 import io
+import math
 import tokenize
+from collections.abc import Callable
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 from numpy.lib import format as npy_format
 
 from model.errors import InvalidInputError, UnsupportedFormatError
@@ -20,8 +22,34 @@ vertices takes seconds."""
 def decode_vertices(data: bytes, name: str) -> Float[np.ndarray, "V 3"]:
     """The (V, 3) array in a .npy file.
 
+    Raises:
+        UnsupportedFormatError: Not a .npy file.
+        InvalidInputError: Another shape or type, or a damaged file.
+    """
+
+    def fits(shape: tuple[int, ...]) -> bool:
+        if len(shape) != 2 or shape[1] != 3:
+            return False
+        if not 1 <= shape[0] <= MAX_VERTICES:
+            raise InvalidInputError(f"{name} has {shape[0]} vertices; 1 to {MAX_VERTICES} are read")
+        return True
+
+    return decode_array(data, name, fits, "(V, 3)").astype(np.float64)
+
+
+def decode_array(
+    data: bytes, name: str, fits: Callable[[tuple[int, ...]], bool], wanted: str
+) -> Shaped[np.ndarray, "..."]:
+    """The array of real numbers in a .npy file.
+
     Nothing in it is executed, and nothing is allocated before the header's shape is compared with
     the number of bytes.
+
+    Args:
+        data: The file.
+        name: Of the array, for messages.
+        fits: Whether a shape is allowed.
+        wanted: Describes those that are, for messages.
 
     Raises:
         UnsupportedFormatError: Not a .npy file.
@@ -45,17 +73,14 @@ def decode_vertices(data: bytes, name: str) -> Float[np.ndarray, "V 3"]:
         raise InvalidInputError(
             f"{name} has an unreadable .npy header; numpy.save writes one that is read"
         ) from error
-    if dtype.kind not in "fiu" or len(shape) != 2 or shape[1] != 3:
+    if dtype.kind not in "fiu" or not fits(shape):
         raise InvalidInputError(
             f"{name} holds {dtype} of the shape {shape}; "
-            "real numbers of the shape (V, 3) are needed"
+            f"real numbers of the shape {wanted} are needed"
         )
-    if not 1 <= shape[0] <= MAX_VERTICES:
-        raise InvalidInputError(f"{name} has {shape[0]} vertices; 1 to {MAX_VERTICES} are read")
+    num_bytes = math.prod(shape) * dtype.itemsize
     body = data[stream.tell() :]
-    if len(body) != shape[0] * 3 * dtype.itemsize:
-        raise InvalidInputError(
-            f"{name} holds {len(body)} bytes; its header says {shape[0] * 3 * dtype.itemsize}"
-        )
+    if len(body) != num_bytes:
+        raise InvalidInputError(f"{name} holds {len(body)} bytes; its header says {num_bytes}")
     flat = np.frombuffer(body, dtype)
-    return flat.reshape(shape, order="F" if is_fortran else "C").astype(np.float64)
+    return flat.reshape(shape, order="F" if is_fortran else "C")

@@ -4,12 +4,13 @@ import asyncio
 import binascii
 import json
 from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import TypeVar
 
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ValidationError
-from starlette.datastructures import UploadFile
+from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request
 from starlette.types import Message
 
@@ -98,15 +99,7 @@ async def read_files(request: Request, rule: BodyRule, max_bytes: int) -> list[b
         RequestValidationError: Other parts arrived.
         HTTPException: The form cannot be read.
     """
-
-    async def receive_in_turn() -> Message:
-        # A form of many line breaks takes long to parse: let other requests run between its parts.
-        await asyncio.sleep(0)
-        return await request.receive()
-
-    async with Request(request.scope, receive_in_turn).form(
-        max_files=MAX_PARTS, max_fields=MAX_PARTS, max_part_size=max_bytes
-    ) as form:
+    async with open_form(request, max_bytes) as form:
         parts = form.multi_items()
         files = {name: part for name, part in parts if isinstance(part, UploadFile)}
         if len(parts) == len(rule.fields) and files.keys() == set(rule.fields):
@@ -115,6 +108,24 @@ async def read_files(request: Request, rule: BodyRule, max_bytes: int) -> list[b
         unknown = [name for name, _ in parts if name not in rule.fields]
         at_fault = (missing or unknown or rule.fields)[0]
         raise field_error(at_fault, f"the form has {_describe(parts)}; {rule.hint}")
+
+
+def open_form(request: Request, max_bytes: int) -> AbstractAsyncContextManager[FormData]:
+    """The parts of a form.
+
+    Args:
+        request: Its body is read.
+        max_bytes: Most of one part.
+    """
+
+    async def receive_in_turn() -> Message:
+        # A form of many line breaks takes long to parse: let other requests run between its parts.
+        await asyncio.sleep(0)
+        return await request.receive()
+
+    return Request(request.scope, receive_in_turn).form(
+        max_files=MAX_PARTS, max_fields=MAX_PARTS, max_part_size=max_bytes
+    )
 
 
 def parse_json(model: type[_Model], body: bytes, max_values: int = MAX_JSON_VALUES) -> _Model:
@@ -142,12 +153,17 @@ def parse_json(model: type[_Model], body: bytes, max_values: int = MAX_JSON_VALU
     try:
         return model.model_validate_json(body)
     except ValidationError as error:
-        raise RequestValidationError(
-            [
-                {**entry, "loc": ("body", *entry["loc"]), "known": _siblings(model, entry["loc"])}
-                for entry in error.errors()
-            ]
-        ) from error
+        raise validation_error(model, error) from error
+
+
+def validation_error(model: type[BaseModel], error: ValidationError) -> RequestValidationError:
+    """What pydantic says of a body that is not what the model describes."""
+    return RequestValidationError(
+        [
+            {**entry, "loc": ("body", *entry["loc"]), "known": _siblings(model, entry["loc"])}
+            for entry in error.errors()
+        ]
+    )
 
 
 def decode_base64(text: str) -> bytes:

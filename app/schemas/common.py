@@ -4,10 +4,12 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from model.checkpoint import CheckpointHeader
+
 MAX_MAGNITUDE = 1e6
 """Every number squared and summed stays finite in 32 bits."""
 
-_EXAMPLE_PICTURE = (
+EXAMPLE_PICTURE = (
     "iVBORw0KGgoAAAANSUhEUgAAABAAAAAQCAIAAACQkWg2AAAAJ0lEQVR42mP8//8/AymAiYFEwILGr4x2RxNpX7qTIhtG"
     "NYxqoJYGABAnBh+rZAroAAAAAElFTkSuQmCC"
 )
@@ -31,7 +33,7 @@ class PictureInJson(Received):
     """A picture in JSON."""
 
     model_config = with_examples(
-        {"image": _EXAMPLE_PICTURE}, {"image": f"data:image/png;base64,{_EXAMPLE_PICTURE}"}
+        {"image": EXAMPLE_PICTURE}, {"image": f"data:image/png;base64,{EXAMPLE_PICTURE}"}
     )
 
     image: str = Field(
@@ -71,6 +73,9 @@ class Problem(Sent):
     status: int = Field(description="The HTTP status again.")
     detail: str = Field(description="What was found, and what is allowed.")
     instance: str = Field(description="The request id, also in X-Request-ID.")
+    code: str | None = Field(
+        default=None, description="What programs may branch on, such as `no-person`; if any."
+    )
     errors: list[FieldError] | None = Field(
         default=None, description="The fields at fault, if any."
     )
@@ -86,6 +91,14 @@ class Card(Sent):
     licence: str
     commit: str = Field(description="Of the code that made it.")
     sha256: str = Field(description="Digest of its tensors.")
+
+    @classmethod
+    def of(cls, file: str, header: CheckpointHeader | None) -> "Card | None":
+        """From a checkpoint's header; None where there is none."""
+        if header is None:
+            return None
+        shown = {name: getattr(header, name) for name in cls.model_fields if name != "file"}
+        return cls(file=file, **shown)
 
 
 class CapabilityState(Sent):

@@ -16,6 +16,8 @@ class Kind:
     example: str
     """A `detail`: what was found, and what is allowed."""
     headers: tuple[tuple[str, str], ...] = ()
+    code: str | None = None
+    """A member of the document that programs may branch on; RFC 9457 calls it an extension."""
 
     @property
     def title(self) -> str:
@@ -59,6 +61,12 @@ UNSUPPORTED = Kind(
     "the picture is a PDF file; JPEG, PNG, WebP, BMP, TIFF, GIF, AVIF are read",
 )
 UNUSABLE = Kind(422, "unusable-input", "image is 8x8; each side must be at least 16 pixels")
+NO_PERSON = Kind(
+    422,
+    "no-person",
+    "nobody was found in the picture; a person whose head and shoulders are seen is needed",
+    code="no-person",
+)
 RATE_EXCEEDED = Kind(
     429, "rate-exceeded", "more than 60 requests a minute; ask again in 1 s", _RETRY
 )

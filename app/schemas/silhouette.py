@@ -6,6 +6,7 @@ H W the picture's size.
 import base64
 
 import numpy as np
+from jaxtyping import Float32
 from pydantic import Field
 
 from app.codecs.encoding import unit_png
@@ -43,13 +44,20 @@ class SeenPerson(Sent):
         return cls(
             box=[round(side, 1) for side in person.box.tolist()],
             score=round(person.score, 4),
-            keypoints=[
-                SeenKeypoint(name=name, x=round(x, 1), y=round(y, 1), score=round(score, 4))
-                for name, (x, y, score) in zip(
-                    COCO_17_NAMES, person.keypoints.tolist(), strict=True
-                )
-            ],
+            keypoints=keypoints_of(person.keypoints),
         )
+
+
+def keypoints_of(keypoints: Float32[np.ndarray, "17 3"]) -> list[SeenKeypoint]:
+    """On the wire.
+
+    Args:
+        keypoints: x, y in pixels, and a score.
+    """
+    return [
+        SeenKeypoint(name=name, x=round(x, 1), y=round(y, 1), score=round(score, 4))
+        for name, (x, y, score) in zip(COCO_17_NAMES, keypoints.tolist(), strict=True)
+    ]
 
 
 class ConfidenceMap(Sent):

@@ -50,6 +50,12 @@ def record_batch_size(size: int) -> None:
         times.batch_size = size
 
 
+def stage_milliseconds() -> dict[str, float]:
+    """What the current request has spent so far, by stage; nothing outside of one."""
+    times = _current.get()
+    return {} if times is None else {name: 1000 * s for name, s in times.seconds.items()}
+
+
 @contextmanager
 def timed_stage(name: Stage) -> Iterator[None]:
     """Record how long the block takes, also when it fails."""

@@ -1,9 +1,10 @@
-"""Rotations: axis-angle vectors to matrices, with gradients everywhere.
+"""Rotations: axis-angle vectors and six numbers to matrices, with gradients everywhere.
 
 *B any leading sizes.
 """
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
@@ -34,3 +35,23 @@ def axis_angle_to_matrix(axis_angle: Float[Tensor, "*B 3"]) -> Float[Tensor, "*B
         identity + sine[..., None, None] * cross + versine[..., None, None] * (cross @ cross)
     )
     return rotation
+
+
+def rotation_6d_to_matrix(six: Float[Tensor, "*B 6"]) -> Float[Tensor, "*B 3 3"]:
+    """The rotation whose first two columns are nearest to two vectors, by Gram-Schmidt.
+
+    Source: Zhou et al., On the Continuity of Rotation Representations in Neural Networks, CVPR
+    2019, section 4.
+
+    Args:
+        six: The first vector, then the second. They must not be parallel, or zero.
+    """
+    first = F.normalize(six[..., :3], dim=-1)
+    second = six[..., 3:]
+    second = F.normalize(second - (first * second).sum(-1, keepdim=True) * first, dim=-1)
+    return torch.stack([first, second, torch.linalg.cross(first, second)], dim=-1)
+
+
+def matrix_to_rotation_6d(matrix: Float[Tensor, "*B 3 3"]) -> Float[Tensor, "*B 6"]:
+    """The first two columns, one after the other. The inverse of `rotation_6d_to_matrix`."""
+    return torch.cat([matrix[..., 0], matrix[..., 1]], dim=-1)

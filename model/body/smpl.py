@@ -155,9 +155,19 @@ class Smpl(nn.Module):
         axis_angle = torch.cat(
             [root[:, None].expand(batch, 1, 3), others.expand(batch, NUM_JOINTS - 1, 3)], dim=1
         )
+        return self.rotate(shaped, axis_angle_to_matrix(axis_angle))
+
+    def rotate(self, shaped: ShapedBody, rotations: Float[Tensor, "#B 24 3 3"]) -> PosedBody:
+        """As `pose`, from rotation matrices.
+
+        Args:
+            shaped: From `shape`.
+            rotations: Of all joints relative to their parents, the root first.
+        """
+        batch = max(len(shaped.joints), len(rotations), key=_stretched)
         vertices = shaped.vertices.expand(batch, -1, 3)
         rest_joints = shaped.joints.expand(batch, -1, 3)
-        rotations = axis_angle_to_matrix(axis_angle)
+        rotations = rotations.expand(batch, -1, 3, 3)
         if len(self.basis) > self.num_betas:
             features = (rotations[:, 1:] - torch.eye(3).to(rotations)).flatten(start_dim=1)
             coordinates = vertices.transpose(1, 2).flatten(start_dim=1)

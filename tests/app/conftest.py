@@ -15,6 +15,8 @@ from app.main import create_app
 from app.settings import Settings
 from model.body.predictor import BodyPredictor
 from model.clothing.predictor import ClothingPredictor
+from model.mesh_confidence.predictor import MeshConfidencePredictor
+from model.reconstruction.predictor import ReconstructionPredictor
 from model.silhouette.predictor import SilhouetteConfidence, SilhouettePredictor
 
 
@@ -61,9 +63,17 @@ def every_capability(
     tiny_silhouette: SilhouettePredictor,
     tiny_body: BodyPredictor,
     tiny_clothing: ClothingPredictor,
+    tiny_reconstruction: ReconstructionPredictor,
+    tiny_mesh_confidence: MeshConfidencePredictor,
 ) -> Predictors:
     """Tiny ones."""
-    return Predictors(silhouette=tiny_silhouette, body=tiny_body, clothing=tiny_clothing)
+    return Predictors(
+        silhouette=tiny_silhouette,
+        body=tiny_body,
+        clothing=tiny_clothing,
+        reconstruction=tiny_reconstruction,
+        mesh_confidence=tiny_mesh_confidence,
+    )
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from app.capabilities import Predictors, is_there
+from app.capabilities import Predictors
+from app.engine.checkpoint_files import is_there
 from app.settings import ConfigurationError, Settings
 
 NOBODY = 65534

@@ -16,6 +16,9 @@ from model.silhouette.predictor import SilhouettePredictor
 
 PICTURE_ROUTES = ["/confidence", "/confidence/weighted-image", "/clothing"]
 MESH_ROUTES = ["/mesh", "/mesh/errors", "/measurements"]
+PHOTOS_ROUTE = "/reconstruct"
+PEOPLE_ROUTES = [PHOTOS_ROUTE, "/mesh/confidence"]
+"""Take pictures too, and find nobody in those of the tables without a network that looks."""
 JSON = {"content-type": "application/json"}
 
 
@@ -73,6 +76,7 @@ def test_the_tables_cover_every_post_route(client: httpx.Client) -> None:
     assert {path for path, operations in paths.items() if "post" in operations} == {
         *PICTURE_ROUTES,
         *MESH_ROUTES,
+        *PEOPLE_ROUTES,
     }
 
 
@@ -99,7 +103,7 @@ UNUSABLE_PICTURES: dict[str, tuple[Callable[[Image.Image], bytes], int, list[str
 }
 
 
-@pytest.mark.parametrize("route", PICTURE_ROUTES)
+@pytest.mark.parametrize("route", [*PICTURE_ROUTES, *PEOPLE_ROUTES])
 @pytest.mark.parametrize("case", UNUSABLE_PICTURES)
 def test_an_unusable_picture_is_refused_with_the_reason(
     client: httpx.Client, photo: Image.Image, route: str, case: str
@@ -168,6 +172,23 @@ def test_an_odd_picture_gets_an_answer_of_its_upright_size(
         assert answer.mode == ("L" if route == "/confidence" else "RGB")
 
 
+@pytest.mark.parametrize("case", ODD_PICTURES)
+def test_a_person_in_an_odd_picture_is_found_in_its_upright_pixels(
+    client: httpx.Client, photo: Image.Image, case: str
+) -> None:
+    make, (width, height) = ODD_PICTURES[case]
+    rows = [[width * (0.3 + 0.02 * n), height * (0.1 + 0.05 * n), 0.9] for n in range(17)]
+    response = client.post(
+        PHOTOS_ROUTE, files={"image": make(photo)}, data={"keypoints": json.dumps(rows)}
+    )
+    assert response.status_code == 200, response.text
+    answer = response.json()
+    assert (answer["width"], answer["height"]) == (width, height)
+    left, top, right, bottom = answer["people"][0]["box"]
+    assert 0 <= left < right <= width
+    assert 0 <= top < bottom <= height
+
+
 @pytest.mark.parametrize("route", PICTURE_ROUTES)
 def test_a_form_without_a_picture_is_refused(client: httpx.Client, route: str) -> None:
     for response in (
@@ -179,7 +200,7 @@ def test_a_form_without_a_picture_is_refused(client: httpx.Client, route: str) -
         assert response.json()["errors"][0]["pointer"] == "#/image"
 
 
-@pytest.mark.parametrize("route", [*PICTURE_ROUTES, "/mesh/errors"])
+@pytest.mark.parametrize("route", [*PICTURE_ROUTES, "/mesh/errors", *PEOPLE_ROUTES])
 def test_a_malformed_form_is_a_bad_request(client: httpx.Client, route: str) -> None:
     for content_type, body in [
         ("multipart/form-data", b"no boundary"),
@@ -359,16 +380,16 @@ def test_mesh_files_that_are_missing_or_too_many_are_refused(client: httpx.Clien
     assert_problem(client.post("/mesh/errors", files=three), 422, "third: ", '"predicted" (a file)')
 
 
-@pytest.mark.parametrize("route", [*PICTURE_ROUTES, *MESH_ROUTES])
+@pytest.mark.parametrize("route", [*PICTURE_ROUTES, *MESH_ROUTES, *PEOPLE_ROUTES])
 def test_a_type_that_an_endpoint_cannot_give_is_not_acceptable(
     client: httpx.Client, photo: Image.Image, route: str
 ) -> None:
-    if route in PICTURE_ROUTES:
+    if route not in MESH_ROUTES:
         response = post_picture(client, route, encoded(photo), "text/html")
     else:
         response = post_json(client, route, {"betas": [0]}, "text/html")
     assert_problem(
-        response, 406, "text/html", "application/json" if route in MESH_ROUTES else "image/png"
+        response, 406, "text/html", "image/png" if route in PICTURE_ROUTES else "application/json"
     )
 
 
@@ -378,7 +399,7 @@ def test_faces_are_given_as_json_or_npy_only(client: httpx.Client) -> None:
 
 
 @pytest.mark.parametrize("chunked", [False, True], ids=["declared", "chunked"])
-@pytest.mark.parametrize("route", [*PICTURE_ROUTES, *MESH_ROUTES])
+@pytest.mark.parametrize("route", [*PICTURE_ROUTES, *MESH_ROUTES, *PEOPLE_ROUTES])
 def test_a_body_that_is_too_large_is_cut(client: httpx.Client, route: str, chunked: bool) -> None:
     body = b"[" + b"0," * 1_250_000 + b"0]"
     parts = iter([body[start : start + 65536] for start in range(0, len(body), 65536)])

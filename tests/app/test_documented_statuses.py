@@ -113,6 +113,14 @@ def unreadable(operation: Operation, body: bytes = b"--y") -> dict[str, Any]:
     return {"content": body, "headers": {"content-type": media_type}}
 
 
+def of_nobody(operation: Operation) -> dict[str, Any]:
+    """Where keypoints may be sent: those of nobody."""
+    request = good(operation)
+    if "keypoints" in request.get("json", {}):
+        request["json"] = {**request["json"], "keypoints": [[0, 0, 0]] * 17}
+    return request
+
+
 @dataclass(frozen=True)
 class Provocation:
     """How an answer is had: from which server, and with which request."""
@@ -139,6 +147,7 @@ PROVOCATIONS = {
         "whole", lambda operation: with_files(taken(operation)[1], b"hello")
     ),
     "unusable-input": Provocation("whole", lambda _: {"params": {"unknown": "1"}}),
+    "no-person": Provocation("whole", of_nobody),
     "rate-exceeded": Provocation("guarded", good_with(**{"X-API-Key": KEY})),
     "capability-missing": Provocation("empty"),
     "queue-full": Provocation("full"),
@@ -203,7 +212,7 @@ def servers(
         def start_full() -> httpx.Client:
             """While its only place is taken by a request that does not end."""
             trouble = Trouble(let_go.wait)
-            client = start(trouble.in_all(every_capability), max_queue=1)
+            client = start(trouble.in_all(every_capability), max_queue=1, timeout_s=300)
             trouble.begun = True
             asking = threading.Thread(
                 target=client.post, args=("/mesh",), kwargs=good(("post", "/mesh"))

@@ -11,7 +11,11 @@ from PIL import Image
 
 from app.capabilities import Predictors
 from app.main import create_app
+from app.schemas.mesh_confidence import EXAMPLE as JOINTS
+from app.schemas.reconstruction import ReconstructionRequest
 from app.settings import Settings
+
+RECONSTRUCT = ReconstructionRequest.model_config["json_schema_extra"]["examples"][0]  # type: ignore[index,call-overload]
 
 
 @pytest.fixture(scope="module")
@@ -94,6 +98,15 @@ def test_every_post_documents_what_can_go_wrong(document: dict[str, Any]) -> Non
             "MeshErrors",
         ),
         ("/measurements", {"betas": [1]}, "BodyMeasurements"),
+        ("/reconstruct", RECONSTRUCT, "ReconstructionAnswer"),
+        (
+            "/reconstruct",
+            {**RECONSTRUCT, "include": ["confidence", "clothing", "mesh"]},
+            "ReconstructionAnswer",
+        ),
+        ("/reconstruct", {**RECONSTRUCT, "keypoints": [[0, 0, 0]] * 17}, "Problem"),
+        ("/mesh/confidence", JOINTS, "MeshConfidences"),
+        ("/mesh/confidence", {"projected": []}, "Problem"),
         ("/mesh", {"betas": []}, "Problem"),
     ],
 )
@@ -146,10 +159,13 @@ def test_a_map_as_json_fits_its_schema(
 def test_the_documented_requests_are_answered(
     client: httpx.Client, document: dict[str, Any]
 ) -> None:
-    for path in ("/mesh", "/mesh/errors", "/measurements", "/confidence", "/clothing"):
+    paths = ("/mesh", "/mesh/errors", "/measurements", "/confidence", "/clothing", "/reconstruct")
+    paths = (*paths, "/mesh/confidence")
+    for path in paths:
         content = document["paths"][path]["post"]["requestBody"]["content"]["application/json"]
         for example in examples(document, content):
-            assert client.post(path, json=example).status_code == 200, example
+            answer = client.post(path, json=example)
+            assert answer.status_code == 200, answer.text
 
 
 def test_keys_are_documented_where_they_are_asked_for(document: dict[str, Any]) -> None:
@@ -180,7 +196,8 @@ def test_every_endpoint_of_pictures_documents_the_three_ways_in(document: dict[s
         for _, operation in operations(document)
         if "image/*" in operation.get("requestBody", {"content": {}})["content"]
     ]
-    assert bodies == [{"multipart/form-data", "application/json", "image/*"}] * 3
+    ways = {"multipart/form-data", "application/json", "image/*"}
+    assert [ways & body for body in bodies] == [ways] * 5
 
 
 def test_every_endpoint_with_several_formats_documents_their_names(

@@ -12,15 +12,28 @@ import numpy as np
 import pytest
 
 PICTURE_ROUTES = ("/confidence", "/confidence/weighted-image", "/clothing")
-ROUTES = (*PICTURE_ROUTES, "/mesh", "/mesh/errors", "/measurements")
+ROUTES = (
+    *PICTURE_ROUTES,
+    "/mesh",
+    "/mesh/errors",
+    "/measurements",
+    "/reconstruct",
+    "/mesh/confidence",
+)
 HINTS = {
-    **dict.fromkeys(PICTURE_ROUTES, "send a file part named `image`: curl -F image=@photo.jpg"),
+    **dict.fromkeys(
+        (*PICTURE_ROUTES, "/reconstruct", "/mesh/confidence"),
+        "send a file part named `image`: curl -F image=@photo.jpg",
+    ),
     "/mesh": "curl -H 'Content-Type: application/json' -d '{\"betas\": [0]}'",
     "/measurements": "curl -H 'Content-Type: application/json' -d '{\"betas\": [0]}'",
     "/mesh/errors": "curl -F predicted=@predicted.npy -F ground_truth=@ground_truth.npy",
 }
 READ = {
-    **dict.fromkeys(PICTURE_ROUTES, "multipart/form-data, application/json, image/*"),
+    **dict.fromkeys(
+        (*PICTURE_ROUTES, "/reconstruct"), "multipart/form-data, application/json, image/*"
+    ),
+    "/mesh/confidence": "multipart/form-data, application/json, image/*, application/x-npz",
     "/mesh": "application/json",
     "/mesh/errors": "application/json, multipart/form-data",
     "/measurements": "application/json",

@@ -16,9 +16,11 @@ from training.engine.precision import Precision
 class Optimisation:
     """Settings of a supervised training."""
 
-    optimiser: Literal["adamw", "muon"] = "adamw"
+    optimiser: Literal["adamw", "muon", "sgd"] = "adamw"
     """With `muon`, Muon optimises the weights of many channels, and AdamW all others, with the same
-    learning rate and weight decay."""
+    learning rate and weight decay. `sgd` is stochastic gradient descent with momentum."""
+    momentum: float = 0.9
+    """Of `sgd`."""
     learning_rate: float = 1e-3
     """The highest, at the end of the warm-up."""
     weight_decay: float = 0.01
@@ -53,6 +55,8 @@ class Optimisation:
         """
         if not self.learning_rate > 0:
             raise ValueError(f"learning_rate is {self.learning_rate}; it must be positive")
+        if not 0 <= self.momentum < 1:
+            raise ValueError(f"momentum is {self.momentum}; 0 <= momentum < 1 is needed")
         if not 0 <= self.average_decay < 1:
             raise ValueError(f"average_decay is {self.average_decay}; 0 <= decay < 1 is needed")
         if not self.clip_norm > 0:
@@ -91,7 +95,7 @@ class Plateau:
 
 
 def make_optimisers(network: nn.Module, settings: Optimisation) -> dict[str, torch.optim.Optimizer]:
-    """AdamW by name, and before it Muon where the settings ask for it.
+    """AdamW by name, and before it Muon where the settings ask for it; or SGD alone.
 
     Norms and biases (parameters with one axis) have no weight decay.
 
@@ -113,6 +117,11 @@ def make_optimisers(network: nn.Module, settings: Optimisation) -> dict[str, tor
         {"params": [p for p in parameters if p.ndim > 1], "weight_decay": settings.weight_decay},
         {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
     ]
+    if settings.optimiser == "sgd":
+        made["sgd"] = torch.optim.SGD(
+            groups, lr=settings.learning_rate, momentum=settings.momentum, fused=True
+        )
+        return made
     made["adamw"] = torch.optim.AdamW(groups, lr=settings.learning_rate, fused=True)
     return made
 

@@ -1,0 +1,1 @@
+"""Which parts of a predicted body to trust, from its disagreement with detected keypoints."""

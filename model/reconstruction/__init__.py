@@ -1,0 +1,1 @@
+"""A photo to the body underneath."""

@@ -1,0 +1,1 @@
+"""Learning which parts of a predicted body to trust."""
