@@ -19,6 +19,8 @@ from app.settings import ConfigurationError, Settings
 from model.body.predictor import BodyParameters, BodyPredictor
 from model.checkpoint import CheckpointHeader
 from model.clothing.predictor import ClothingPredictor
+from model.pose_depth.poses import ObservedPoses
+from model.pose_depth.predictor import DepthRefiner
 from model.silhouette.predictor import SilhouettePredictor
 
 _log = logging.getLogger(__name__)
@@ -107,7 +109,20 @@ CLOTHING = Capability(
     endpoints=("/clothing",),
     build="python -m training fit clothing",
 )
-CAPABILITIES: tuple[Capability[Any], ...] = (SILHOUETTE, BODY, CLOTHING)
+POSE_DEPTH = Capability(
+    slug="pose_depth",
+    checkpoint="pose_depth.safetensors",
+    load=lambda path, device, _: DepthRefiner.from_checkpoint(path, device),
+    example=lambda _: ObservedPoses(
+        np.zeros((1, 17, 3), np.float32),
+        np.zeros((1, 17, 2), np.float32),
+        np.ones((1, 17), np.float32),
+    ),
+    input=lambda _: "poses of COCO's 17 keypoints or MediaPipe's 33 landmarks",
+    endpoints=("/pose/depth",),
+    build="python -m training fit pose_depth",
+)
+CAPABILITIES: tuple[Capability[Any], ...] = (SILHOUETTE, BODY, CLOTHING, POSE_DEPTH)
 
 
 class Predictors:

@@ -28,6 +28,7 @@ from app.middleware.memory import MEMORY_STATE, Claim
 from app.openapi import problem_responses
 from app.schemas.body import MeshPair, MeshRequest
 from app.schemas.measurements import MeasurementsRequest
+from app.schemas.pose_depth import MAX_FRAMES, NUM_LANDMARKS, PoseContents, PoseDepthRequest
 from app.schemas.problems import UNUSABLE
 from app.settings import Settings
 from app.telemetry.metrics import Metrics
@@ -49,6 +50,13 @@ MESH_PAIR = BodyRule(
     hint="send two .npy files as parts named `predicted` and `ground_truth`: "
     "curl -F predicted=@predicted.npy -F ground_truth=@ground_truth.npy",
 )
+POSES = BodyRule(
+    media_types=(JSON,),
+    fields=("poses", "keypoints"),
+    hint="send JSON: curl -H 'Content-Type: application/json' -d @poses.json",
+)
+MAX_POSE_VALUES = 10 * NUM_LANDMARKS * MAX_FRAMES
+"""Commas and brackets of as many poses with keypoints and visibility."""
 MAX_BODY_VALUES = 4 * MAX_VERTICES + 1000
 """Commas and brackets of a mesh of as many vertices, with room for betas and names."""
 MAX_PAIR_VALUES = 8 * MAX_VERTICES + 2000
@@ -114,6 +122,16 @@ async def _measured_body(request: Request) -> MeshContents:
 @timed_stage("decode")
 def _parse_body(body: bytes) -> MeshContents:
     return parse_json(MeasurementsRequest, body, MAX_BODY_VALUES).contents()
+
+
+async def _poses(request: Request) -> PoseContents:
+    await check_media_type(request, POSES)
+    return await to_thread.run_sync(_parse_poses, await request.body())
+
+
+@timed_stage("decode")
+def _parse_poses(body: bytes) -> PoseContents:
+    return parse_json(PoseDepthRequest, body, MAX_POSE_VALUES).contents()
 
 
 async def _mesh_pair(request: Request, service: ServiceDep) -> tuple[MeshContents, MeshContents]:
@@ -205,4 +223,5 @@ EngineDep = Annotated[Engine, Depends(_engine)]
 ImageDep = Annotated[UInt8[np.ndarray, "H W 3"], Depends(_image)]
 MeshRequestDep = Annotated[MeshRequest, Depends(_mesh_request)]
 MeasuredBodyDep = Annotated[MeshContents, Depends(_measured_body)]
+PosesDep = Annotated[PoseContents, Depends(_poses)]
 MeshPairDep = Annotated[tuple[MeshContents, MeshContents], Depends(_mesh_pair)]

@@ -31,7 +31,16 @@ from app.middleware.rate_limit import RateLimit
 from app.middleware.security_headers import SecurityHeaders
 from app.middleware.trusted_hosts import trusted_hosts
 from app.openapi import complete_openapi
-from app.routes import body, clothing, documentation, health, measurements, models, silhouette
+from app.routes import (
+    body,
+    clothing,
+    documentation,
+    health,
+    measurements,
+    models,
+    pose_depth,
+    silhouette,
+)
 from app.settings import BYTES_PER_MB, Settings
 from app.telemetry.metrics import Metrics
 from app.telemetry.request_log import REQUEST_ID_HEADER, SERVER_TIMING_HEADER, RequestLog
@@ -39,7 +48,16 @@ from model.processors import count_processors
 
 ROUTES = [
     route
-    for module in (silhouette, body, measurements, clothing, models, health, documentation)
+    for module in (
+        silhouette,
+        body,
+        measurements,
+        clothing,
+        pose_depth,
+        models,
+        health,
+        documentation,
+    )
     for route in module.router.routes
 ]
 DESCRIPTION = """
@@ -169,6 +187,7 @@ def _middleware(settings: Settings, metrics: Metrics) -> list[Middleware]:
                 "/mesh": min(body.MAX_PARAMETERS_BYTES, max_json_bytes),
                 "/mesh/errors": max_json_bytes,
                 "/measurements": max_json_bytes,
+                "/pose/depth": max_json_bytes,
             },
         ),
         Middleware(Deadline, timeout_s=settings.timeout_s),

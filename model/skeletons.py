@@ -103,3 +103,6 @@ Source: Lin et al., Microsoft COCO: Common Objects in Context, ECCV 2014; cocoda
 
 COCO_17_MIRRORED = (0, 2, 1, 4, 3, 6, 5, 8, 7, 10, 9, 12, 11, 14, 13, 16, 15)
 """Index of the keypoint that each one becomes in a mirror image."""
+
+MEDIAPIPE_OF_COCO = tuple(MEDIAPIPE_33_NAMES.index(name) for name in COCO_17_NAMES)
+"""Index of each of COCO's keypoints among MediaPipe's landmarks."""

@@ -14,6 +14,8 @@ from model.body.predictor import BodyPredictor
 from model.body.smpl import Smpl
 from model.clothing.network import ClothingConfig, ClothingNetwork
 from model.clothing.predictor import ClothingPredictor
+from model.pose_depth.predictor import DepthRefiner
+from model.pose_depth.temporal import TemporalRefiner, TemporalRefinerConfig
 from model.silhouette.network import HourglassConfig, StackedHourglass
 from model.silhouette.predictor import SilhouettePredictor
 from model.skeletons import SMPL_24_JOINT_NAMES, SMPL_24_PARENTS
@@ -63,6 +65,15 @@ def tiny_clothing() -> ClothingPredictor:
         network.get_parameter("network.classify.weight").mul_(300)
         network.get_parameter("network.classify.bias").zero_()
     return ClothingPredictor(network, input_size=64, dtype=torch.float32)
+
+
+@pytest.fixture(scope="session")
+def tiny_pose_depth() -> DepthRefiner:
+    """A refiner with random weights that moves joints by centimetres."""
+    torch.manual_seed(0)
+    network = TemporalRefiner(TemporalRefinerConfig(width=16, num_heads=2, num_blocks=1))
+    torch.nn.init.normal_(network.offsets.weight, std=0.02)
+    return DepthRefiner(network)
 
 
 def _mannequin() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:

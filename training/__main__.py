@@ -11,9 +11,10 @@ from training.body.capability import CAPABILITY as BODY
 from training.capability import Command, Leaf
 from training.clothing.capability import CAPABILITY as CLOTHING
 from training.engine.process_settings import flush_denormals, keep_freed_memory
+from training.pose_depth.capability import CAPABILITY as POSE_DEPTH
 from training.silhouette.capability import CAPABILITY as SILHOUETTE
 
-CAPABILITIES = (SILHOUETTE, CLOTHING, BODY)
+CAPABILITIES = (SILHOUETTE, CLOTHING, BODY, POSE_DEPTH)
 SHARED: dict[str, dict[str, Command]] = {
     "assets": {
         "smpl": Command("training.assets.smpl", "convert a licensed SMPL pickle"),

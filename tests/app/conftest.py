@@ -15,6 +15,7 @@ from app.main import create_app
 from app.settings import Settings
 from model.body.predictor import BodyPredictor
 from model.clothing.predictor import ClothingPredictor
+from model.pose_depth.predictor import DepthRefiner
 from model.silhouette.predictor import SilhouetteConfidence, SilhouettePredictor
 
 
@@ -61,9 +62,15 @@ def every_capability(
     tiny_silhouette: SilhouettePredictor,
     tiny_body: BodyPredictor,
     tiny_clothing: ClothingPredictor,
+    tiny_pose_depth: DepthRefiner,
 ) -> Predictors:
     """Tiny ones."""
-    return Predictors(silhouette=tiny_silhouette, body=tiny_body, clothing=tiny_clothing)
+    return Predictors(
+        silhouette=tiny_silhouette,
+        body=tiny_body,
+        clothing=tiny_clothing,
+        pose_depth=tiny_pose_depth,
+    )
 
 
 @pytest.fixture(scope="session")

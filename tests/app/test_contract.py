@@ -16,6 +16,7 @@ from model.silhouette.predictor import SilhouettePredictor
 
 PICTURE_ROUTES = ["/confidence", "/confidence/weighted-image", "/clothing"]
 MESH_ROUTES = ["/mesh", "/mesh/errors", "/measurements"]
+JSON_ROUTES = [*MESH_ROUTES, "/pose/depth"]
 JSON = {"content-type": "application/json"}
 
 
@@ -72,7 +73,7 @@ def test_the_tables_cover_every_post_route(client: httpx.Client) -> None:
     paths = client.get("/openapi.json").json()["paths"]
     assert {path for path, operations in paths.items() if "post" in operations} == {
         *PICTURE_ROUTES,
-        *MESH_ROUTES,
+        *JSON_ROUTES,
     }
 
 
@@ -190,7 +191,7 @@ def test_a_malformed_form_is_a_bad_request(client: httpx.Client, route: str) -> 
         assert_problem(response, 400, "cannot be read")
 
 
-@pytest.mark.parametrize("route", MESH_ROUTES)
+@pytest.mark.parametrize("route", JSON_ROUTES)
 def test_malformed_json_is_a_bad_request(client: httpx.Client, route: str) -> None:
     for body in ('{"betas": [1,', "", "]", '{"betas": [1]} x', "[" * 10_000):
         response = post_json(client, route, body)
@@ -242,14 +243,14 @@ def test_a_wrong_pose_is_refused(
 
 
 def test_a_body_that_is_no_object_is_refused(client: httpx.Client) -> None:
-    for route in MESH_ROUTES:
+    for route in JSON_ROUTES:
         for body in ("[]", "1", "null", '"x"'):
             response = post_json(client, route, body)
             assert_problem(response, 422)
 
 
 def test_text_that_is_no_unicode_is_refused_like_any_other(client: httpx.Client) -> None:
-    for route in MESH_ROUTES:
+    for route in JSON_ROUTES:
         response = post_json(client, route, '{"betas": [1], "\\ud800": "\\udfff"}')
         assert response.status_code in (400, 422)
         assert response.json()["status"] == response.status_code
@@ -259,7 +260,7 @@ def test_text_that_is_no_unicode_is_refused_like_any_other(client: httpx.Client)
 def test_json_sent_as_a_form_is_refused_with_a_hint(client: httpx.Client) -> None:
     body = '{"betas": [1]}'
     form = {"content-type": "application/x-www-form-urlencoded"}
-    for route in MESH_ROUTES:
+    for route in JSON_ROUTES:
         assert_problem(client.post(route, content=body, headers=form), 415, "application/json")
 
 
@@ -323,6 +324,40 @@ def test_a_body_that_cannot_be_measured_is_refused_with_the_reason(
     assert_problem(post_json(client, "/measurements", body), 422, words)
 
 
+POSE: list[list[float]] = [[0.1 * joint, 0, 0] for joint in range(17)]
+POINTS = [pose[:2] for pose in POSE]
+UNUSABLE_POSES: dict[str, tuple[object, str]] = {
+    "no keypoints": ({"poses": [POSE]}, "keypoints"),
+    "no frames": ({"poses": [], "keypoints": []}, "at least 1"),
+    "18 joints": ({"poses": [[*POSE, POSE[0]]], "keypoints": [POINTS]}, "17 or 33"),
+    "two numbers of joints": (
+        {"poses": [POSE, [*POSE, *POSE[:3]]], "keypoints": [POINTS] * 2},
+        "20 joints",
+    ),
+    "another number of frames": ({"poses": [POSE], "keypoints": [POINTS] * 2}, "2 frames"),
+    "too many frames": ({"poses": [POSE] * 601, "keypoints": [POINTS] * 601}, "at most 600"),
+    "flat": ({"poses": [POINTS], "keypoints": [POINTS]}, "poses[0][0]"),
+    "NaN": ({"poses": [[[float("nan")] * 3] * 17], "keypoints": [POINTS]}, "poses[0][0][0]"),
+    "a visibility of 2": (
+        {"poses": [POSE], "keypoints": [POINTS], "visibility": [[2.0] * 17]},
+        "visibility[0][0]",
+    ),
+    "a frame rate of 0": ({"poses": [POSE], "keypoints": [POINTS], "frame_rate": 0}, "frame_rate"),
+    "a person of kilometres": (
+        {"poses": [[[1e5 * joint, 0, 0] for joint in range(9)] + POSE[9:]], "keypoints": [POINTS]},
+        "beyond 10000",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", UNUSABLE_POSES)
+def test_poses_that_cannot_be_refined_are_refused_with_the_reason(
+    client: httpx.Client, case: str
+) -> None:
+    body, words = UNUSABLE_POSES[case]
+    assert_problem(post_json(client, "/pose/depth", body), 422, words)
+
+
 UNUSABLE_FILES: dict[str, tuple[bytes, int, str]] = {
     "empty": (b"", 415, ".npy"),
     "text": (b"1 2 3", 415, ".npy"),
@@ -359,7 +394,7 @@ def test_mesh_files_that_are_missing_or_too_many_are_refused(client: httpx.Clien
     assert_problem(client.post("/mesh/errors", files=three), 422, "third: ", '"predicted" (a file)')
 
 
-@pytest.mark.parametrize("route", [*PICTURE_ROUTES, *MESH_ROUTES])
+@pytest.mark.parametrize("route", [*PICTURE_ROUTES, *JSON_ROUTES])
 def test_a_type_that_an_endpoint_cannot_give_is_not_acceptable(
     client: httpx.Client, photo: Image.Image, route: str
 ) -> None:
@@ -368,7 +403,7 @@ def test_a_type_that_an_endpoint_cannot_give_is_not_acceptable(
     else:
         response = post_json(client, route, {"betas": [0]}, "text/html")
     assert_problem(
-        response, 406, "text/html", "application/json" if route in MESH_ROUTES else "image/png"
+        response, 406, "text/html", "application/json" if route in JSON_ROUTES else "image/png"
     )
 
 
@@ -378,12 +413,12 @@ def test_faces_are_given_as_json_or_npy_only(client: httpx.Client) -> None:
 
 
 @pytest.mark.parametrize("chunked", [False, True], ids=["declared", "chunked"])
-@pytest.mark.parametrize("route", [*PICTURE_ROUTES, *MESH_ROUTES])
+@pytest.mark.parametrize("route", [*PICTURE_ROUTES, *JSON_ROUTES])
 def test_a_body_that_is_too_large_is_cut(client: httpx.Client, route: str, chunked: bool) -> None:
     body = b"[" + b"0," * 1_250_000 + b"0]"
     parts = iter([body[start : start + 65536] for start in range(0, len(body), 65536)])
     headers = {"content-type": "multipart/form-data; boundary=x", "expect": ""}
-    if route in MESH_ROUTES:
+    if route in JSON_ROUTES:
         headers = JSON
     else:
         body = b'--x\r\nContent-Disposition: form-data; name="image"; filename="p"\r\n\r\n' + body
@@ -402,6 +437,9 @@ def test_the_same_question_gets_the_same_answer(client: httpx.Client, photo: Ima
     rigged = [post_json(client, "/mesh?rig=true", {"betas": [1]}).content for _ in range(2)]
     assert rigged[0] == rigged[1]
     answers = [post_json(client, "/measurements", {"betas": [1]}).content for _ in range(2)]
+    assert answers[0] == answers[1]
+    poses = {"poses": [POSE], "keypoints": [POINTS]}
+    answers = [post_json(client, "/pose/depth", poses).content for _ in range(2)]
     assert answers[0] == answers[1]
 
 
@@ -452,6 +490,8 @@ def test_a_capability_without_its_checkpoint_says_how_to_make_it(
     for route in ("/mesh", "/measurements"):
         assert_problem(post_json(client, route, {"betas": [0]}), 503, "training assets body")
     assert_problem(client.get("/mesh/faces"), 503, "training assets body")
+    poses = {"poses": [POSE], "keypoints": [POINTS]}
+    assert_problem(post_json(client, "/pose/depth", poses), 503, "training fit pose_depth`")
     vertices = {"vertices": CORNERS}
     pair: dict[str, object] = {"predicted": vertices, "ground_truth": vertices}
     assert post_json(client, "/mesh/errors", pair).status_code == 200

@@ -94,6 +94,14 @@ def test_every_post_documents_what_can_go_wrong(document: dict[str, Any]) -> Non
             "MeshErrors",
         ),
         ("/measurements", {"betas": [1]}, "BodyMeasurements"),
+        (
+            "/pose/depth",
+            {
+                "poses": [[[0.1 * i, 0, 0] for i in range(17)]],
+                "keypoints": [[[i, 0] for i in range(17)]],
+            },
+            "PoseDepth",
+        ),
         ("/mesh", {"betas": []}, "Problem"),
     ],
 )
@@ -146,7 +154,14 @@ def test_a_map_as_json_fits_its_schema(
 def test_the_documented_requests_are_answered(
     client: httpx.Client, document: dict[str, Any]
 ) -> None:
-    for path in ("/mesh", "/mesh/errors", "/measurements", "/confidence", "/clothing"):
+    for path in (
+        "/mesh",
+        "/mesh/errors",
+        "/measurements",
+        "/confidence",
+        "/clothing",
+        "/pose/depth",
+    ):
         content = document["paths"][path]["post"]["requestBody"]["content"]["application/json"]
         for example in examples(document, content):
             assert client.post(path, json=example).status_code == 200, example

@@ -24,6 +24,15 @@ WORST = {
         b'{"vertices": [' + b"[1.5,1.5,1.5]," * 39_999 + b"[1,1,1]]}",
         b'{"betas": [' + b"[]," * 1_300_000 + b"[]]}",
     ],
+    "/pose/depth": [
+        b'{"poses": [' + b"[]," * 190_000 + b"[]]}",
+        b'{"poses": [' + b"[" + b"[1.5,1.5,1.5]," * 49_000 + b"[1,1,1]]]}",
+        b'{"poses": [['
+        + b",".join([b"[1.5,1.5,1.5]"] * 17)
+        + b"]"
+        + b",[[1,1,1]]" * 30_000
+        + b"]}",
+    ],
     "/mesh/errors": [
         # As large as they may be, and as many values as there may be.
         b'{"predicted": {"betas": [' + b"[]," * 40_000 + b"[]]}}",

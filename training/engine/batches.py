@@ -18,7 +18,7 @@ class Stage:
     """A part of a run with one picture size and one batch size."""
 
     image_size: int
-    """Side of the network's input, in pixels."""
+    """Side of the network's input, in pixels; 0 for networks that take no pictures."""
     steps: int
     batch_size: int
 
@@ -26,9 +26,11 @@ class Stage:
         """Check the ranges.
 
         Raises:
-            ValueError: Something is not positive.
+            ValueError: A size is negative, or another number not positive.
         """
-        for name in ("image_size", "steps", "batch_size"):
+        if self.image_size < 0:
+            raise ValueError(f"image_size is {self.image_size}; it must not be negative")
+        for name in ("steps", "batch_size"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} is {getattr(self, name)}; it must be positive")
 

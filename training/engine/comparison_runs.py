@@ -124,4 +124,5 @@ def train_alike(
 def trained_text(one: Competitor[Recipe]) -> str:
     """The length of a run, for the table."""
     stage = one.recipe.stages[-1]
-    return f"{one.progress().step} steps of {stage.batch_size} at {stage.image_size} px"
+    size = f" at {stage.image_size} px" if stage.image_size else ""
+    return f"{one.progress().step} steps of {stage.batch_size}{size}"

@@ -194,7 +194,8 @@ class Fitting(Generic[Recipe]):
     def _announce(self, recipe: Recipe, args: argparse.Namespace) -> None:
         """Say what will be trained, on what data, from which weights, and where the results go."""
         stages = ", then ".join(
-            f"{one.steps} steps of {one.batch_size} pictures at {one.image_size} px"
+            f"{one.steps} steps of {one.batch_size} "
+            + (f"pictures at {one.image_size} px" if one.image_size else "samples")
             for one in recipe.stages
         )
         weights = getattr(recipe, "weights", "none")
@@ -221,7 +222,8 @@ class Fitting(Generic[Recipe]):
         checkpoint = folder.path / f"{self.slug}.safetensors"
         self.export(folder, checkpoint, None)
         data = [f" --data {' '.join(args.data)}"] if getattr(args, "data", None) else []
-        data += [f" --ccp {args.ccp}"] if args.ccp else []
+        data += [f" --ccp {args.ccp}"] if getattr(args, "ccp", None) else []
+        data += [f" --pairs {' '.join(args.pairs)}"] if getattr(args, "pairs", None) else []
         sys.stdout.write(
             f"wrote {checkpoint}, with a validation score of {outcome.metrics['score']:.4f}; "
             f"measure it with\n  python -m training evaluate {self.slug} --checkpoint "

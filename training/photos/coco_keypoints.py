@@ -6,12 +6,11 @@ in pixels, and a visibility in [0, 1] that is 0 where nothing is known of the po
 
 import numpy as np
 
-from model.skeletons import COCO_17_NAMES, MEDIAPIPE_33_NAMES
+from model.skeletons import COCO_17_NAMES, MEDIAPIPE_33_NAMES, MEDIAPIPE_OF_COCO
 from training.datasets.ccp_keypoints import Pose
 
 NUM_KEYPOINTS = len(COCO_17_NAMES)
-MEDIAPIPE_OF_COCO = [MEDIAPIPE_33_NAMES.index(name) for name in COCO_17_NAMES]
-"""Index of each keypoint among MediaPipe's landmarks."""
+_LANDMARKS = list(MEDIAPIPE_OF_COCO)
 _FACE, _ARMS, _LEGS = (
     (0.026, 0.025, 0.025, 0.035, 0.035),
     (0.079, 0.079, 0.072, 0.072, 0.062, 0.062),
@@ -26,7 +25,7 @@ Source: COCO's keypoint evaluation, cocodataset.org/#keypoints-eval.
 
 def coco_of_mediapipe(landmarks: np.ndarray) -> np.ndarray:
     """(17, 3) of MediaPipe's (33, 3): x, y, visibility."""
-    chosen: np.ndarray = landmarks[MEDIAPIPE_OF_COCO].astype(np.float32)
+    chosen: np.ndarray = landmarks[_LANDMARKS].astype(np.float32)
     return chosen
 
 
@@ -39,8 +38,8 @@ def pose_of(keypoints: np.ndarray, size: tuple[int, int]) -> Pose:
     """
     landmarks = np.zeros((len(MEDIAPIPE_33_NAMES), 2), np.float32)
     visibility = np.zeros(len(MEDIAPIPE_33_NAMES), np.float32)
-    landmarks[MEDIAPIPE_OF_COCO] = keypoints[:, :2] / np.array([size[1], size[0]], np.float32)
-    visibility[MEDIAPIPE_OF_COCO] = keypoints[:, 2]
+    landmarks[_LANDMARKS] = keypoints[:, :2] / np.array([size[1], size[0]], np.float32)
+    visibility[_LANDMARKS] = keypoints[:, 2]
     return Pose(landmarks, visibility)
 
 

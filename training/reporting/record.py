@@ -64,7 +64,7 @@ def card_text(
         "spdx": header.licence.lower(),
         "licence": header.licence,
         "network": f"`{header.architecture}` ({settings})",
-        "input_size": header.config["input_size"],
+        "input_size": header.config.get("input_size", ""),
         "lineage": lineage_markdown(header.lineage),
         "note": f"\n{note}\n" if note else "",
         "picture": picture,

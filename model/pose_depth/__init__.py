@@ -1,0 +1,1 @@
+"""Corrects the depth of 3D poses that were found in pictures of a single camera."""

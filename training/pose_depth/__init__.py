@@ -1,0 +1,1 @@
+"""Training and measuring of the network that corrects the depth of poses."""
