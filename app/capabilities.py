@@ -20,6 +20,8 @@ from model.body.predictor import BodyParameters, BodyPredictor
 from model.checkpoint import CheckpointHeader
 from model.clothing.predictor import ClothingPredictor
 from model.silhouette.predictor import SilhouettePredictor
+from model.synthesis.predictor import Performance, SynthesisPredictor
+from model.synthesis.skeletons import Skeletons
 
 _log = logging.getLogger(__name__)
 _Predictor = TypeVar("_Predictor")
@@ -78,6 +80,11 @@ def _picture_input(predictor: _PicturePredictor) -> str:
     return f"a picture, seen at {predictor.input_size}x{predictor.input_size} pixels"
 
 
+def _persons(predictor: SynthesisPredictor) -> str:
+    persons = "; ".join(f"{name} by {', '.join(all_)}" for name, all_ in predictor.persons.items())
+    return f"skeletons of 13 or 33 points; drawn are {persons}"
+
+
 SILHOUETTE = Capability(
     slug="silhouette",
     checkpoint="silhouette.safetensors",
@@ -107,7 +114,16 @@ CLOTHING = Capability(
     endpoints=("/clothing",),
     build="python -m training fit clothing",
 )
-CAPABILITIES: tuple[Capability[Any], ...] = (SILHOUETTE, BODY, CLOTHING)
+SYNTHESIS = Capability(
+    slug="synthesis",
+    checkpoint="synthesis.safetensors",
+    load=SynthesisPredictor.from_checkpoint,
+    example=lambda _: Performance(Skeletons(np.full((1, 13, 2), 0.5, np.float32))),
+    input=_persons,
+    endpoints=("/synthesis",),
+    build="python -m training fit synthesis",
+)
+CAPABILITIES: tuple[Capability[Any], ...] = (SILHOUETTE, BODY, CLOTHING, SYNTHESIS)
 
 
 class Predictors:

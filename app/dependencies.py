@@ -29,6 +29,7 @@ from app.openapi import problem_responses
 from app.schemas.body import MeshPair, MeshRequest
 from app.schemas.measurements import MeasurementsRequest
 from app.schemas.problems import UNUSABLE
+from app.schemas.synthesis import MAX_SYNTHESIS_VALUES, SynthesisRequest
 from app.settings import Settings
 from app.telemetry.metrics import Metrics
 from app.telemetry.request_timing import timed_stage
@@ -36,12 +37,18 @@ from model.body.metrics import check_metres
 from model.body.predictor import BodyParameters
 from model.image import check_size
 from model.picture_file.reader import decode_picture, picture_size
+from model.synthesis.skeletons import Skeletons
 
 MeshContents = BodyParameters | Float[np.ndarray, "V 3"]
 MESH = BodyRule(
     media_types=(JSON,),
     fields=("betas",),
     hint="send JSON: curl -H 'Content-Type: application/json' -d '{\"betas\": [0]}'",
+)
+LANDMARKS = BodyRule(
+    media_types=(JSON,),
+    fields=("landmarks",),
+    hint="send JSON: curl -H 'Content-Type: application/json' -d @skeletons.json",
 )
 MESH_PAIR = BodyRule(
     media_types=(JSON, FORM),
@@ -114,6 +121,16 @@ async def _measured_body(request: Request) -> MeshContents:
 @timed_stage("decode")
 def _parse_body(body: bytes) -> MeshContents:
     return parse_json(MeasurementsRequest, body, MAX_BODY_VALUES).contents()
+
+
+async def _skeletons(request: Request) -> Skeletons:
+    await check_media_type(request, LANDMARKS)
+    return await to_thread.run_sync(_parse_skeletons, await request.body())
+
+
+@timed_stage("decode")
+def _parse_skeletons(body: bytes) -> Skeletons:
+    return parse_json(SynthesisRequest, body, MAX_SYNTHESIS_VALUES).skeletons()
 
 
 async def _mesh_pair(request: Request, service: ServiceDep) -> tuple[MeshContents, MeshContents]:
@@ -205,4 +222,5 @@ EngineDep = Annotated[Engine, Depends(_engine)]
 ImageDep = Annotated[UInt8[np.ndarray, "H W 3"], Depends(_image)]
 MeshRequestDep = Annotated[MeshRequest, Depends(_mesh_request)]
 MeasuredBodyDep = Annotated[MeshContents, Depends(_measured_body)]
+SkeletonsDep = Annotated[Skeletons, Depends(_skeletons)]
 MeshPairDep = Annotated[tuple[MeshContents, MeshContents], Depends(_mesh_pair)]

@@ -31,7 +31,16 @@ from app.middleware.rate_limit import RateLimit
 from app.middleware.security_headers import SecurityHeaders
 from app.middleware.trusted_hosts import trusted_hosts
 from app.openapi import complete_openapi
-from app.routes import body, clothing, documentation, health, measurements, models, silhouette
+from app.routes import (
+    body,
+    clothing,
+    documentation,
+    health,
+    measurements,
+    models,
+    silhouette,
+    synthesis,
+)
 from app.settings import BYTES_PER_MB, Settings
 from app.telemetry.metrics import Metrics
 from app.telemetry.request_log import REQUEST_ID_HEADER, SERVER_TIMING_HEADER, RequestLog
@@ -39,13 +48,22 @@ from model.processors import count_processors
 
 ROUTES = [
     route
-    for module in (silhouette, body, measurements, clothing, models, health, documentation)
+    for module in (
+        silhouette,
+        body,
+        measurements,
+        clothing,
+        synthesis,
+        models,
+        health,
+        documentation,
+    )
     for route in module.router.routes
 ]
 DESCRIPTION = """
 From a photo of a dressed person: where the body is under the clothes, and which garment is where.
-From betas: the body as a mesh, and its measurements. Lengths are in metres, angles in radians,
-confidences in [0, 1] unless a name says otherwise.
+From betas: the body as a mesh, and its measurements. From skeletons: a person in their poses.
+Lengths are in metres, angles in radians, confidences in [0, 1] unless a name says otherwise.
 
 Send a picture as the file part `image` of a form, as base64 in JSON, or as the body itself.
 `Accept`, or `?format=`, chooses among an endpoint's formats. Every error is a problem document
@@ -169,6 +187,7 @@ def _middleware(settings: Settings, metrics: Metrics) -> list[Middleware]:
                 "/mesh": min(body.MAX_PARAMETERS_BYTES, max_json_bytes),
                 "/mesh/errors": max_json_bytes,
                 "/measurements": max_json_bytes,
+                "/synthesis": max_json_bytes,
             },
         ),
         Middleware(Deadline, timeout_s=settings.timeout_s),

@@ -104,8 +104,8 @@ class Settings(BaseSettings):
     max_json_mb: float = Field(
         default=4,
         gt=0,
-        description="Largest body of the mesh endpoints, in megabytes. Two meshes of 20,000 "
-        "vertices as JSON take 2.7.",
+        description="Largest body of the endpoints that read numbers, in megabytes. Two meshes of "
+        "20,000 vertices as JSON take 2.7.",
     )
     max_in_flight_mb: float = Field(
         default=2000,

@@ -13,6 +13,7 @@ from benchmarks import (
     measurements,
     memory,
     predictor,
+    synthesis,
     synthetic,
 )
 from benchmarks.faults import command as faults
@@ -26,6 +27,7 @@ QUICK = {
     "measurements": measurements.run,
     "memory": memory.run,
     "predictor": predictor.run,
+    "synthesis": synthesis.run,
     "synthetic": synthetic.run,
 }
 """Without options; what runs when none is named."""

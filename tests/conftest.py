@@ -17,6 +17,12 @@ from model.clothing.predictor import ClothingPredictor
 from model.silhouette.network import HourglassConfig, StackedHourglass
 from model.silhouette.predictor import SilhouettePredictor
 from model.skeletons import SMPL_24_JOINT_NAMES, SMPL_24_PARENTS
+from model.synthesis.nearest import NearestFrames
+from model.synthesis.network import Generator, SynthesisConfig
+from model.synthesis.normalisation import Stance
+from model.synthesis.person import Person
+from model.synthesis.predictor import SynthesisPredictor
+from model.synthesis.skeletons import Skeletons
 
 # pytest-xdist runs as many processes as there are cores; what they start inherits the variable.
 torch.set_num_threads(int(os.environ.setdefault("OMP_NUM_THREADS", "1")))
@@ -63,6 +69,42 @@ def tiny_clothing() -> ClothingPredictor:
         network.get_parameter("network.classify.weight").mul_(300)
         network.get_parameter("network.classify.bias").zero_()
     return ClothingPredictor(network, input_size=64, dtype=torch.float32)
+
+
+@pytest.fixture(scope="session")
+def dancer() -> Skeletons:
+    """Somebody who stands upright, waves an arm and steps aside, for 24 frames."""
+    upright = [
+        *([0.5, 0.2], [0.56, 0.3], [0.44, 0.3], [0.6, 0.42], [0.4, 0.42], [0.62, 0.53]),
+        *([0.38, 0.53], [0.54, 0.52], [0.46, 0.52], [0.55, 0.69], [0.45, 0.69]),
+        *([0.55, 0.86], [0.45, 0.86]),
+    ]
+    time = np.arange(24, dtype=np.float32)
+    points = np.tile(np.array(upright, np.float32), (24, 1, 1))
+    points[:, 5] += 0.1 * np.stack([np.sin(time / 3), np.cos(time / 3)], -1)
+    points[..., 0] += 0.08 * np.sin(time / 7)[:, None]
+    return Skeletons(points)
+
+
+@pytest.fixture(scope="session")
+def tiny_person(dancer: Skeletons) -> Person:
+    """Drawn by the nearest of 24 frames, and by a network with random weights; 32 pixels."""
+    torch.manual_seed(0)
+    rng = np.random.default_rng(0)
+    pictures = rng.integers(0, 256, (24, 1, 1, 3), dtype=np.uint8).repeat(32, 1).repeat(32, 2)
+    generator = Generator(SynthesisConfig("conditional", 32, (8, 16))).eval()
+    with torch.no_grad():
+        generator.get_parameter("network.head.weight").mul_(20)
+    nearest = NearestFrames.of(dancer, pictures)
+    return Person("tiny", Stance.of(dancer), {"conditional": generator}, nearest)
+
+
+@pytest.fixture(scope="session")
+def tiny_synthesis(tiny_person: Person) -> SynthesisPredictor:
+    """The tiny person, and another one who is drawn from the drawing alone."""
+    torch.manual_seed(1)
+    other = {"drawing": Generator(SynthesisConfig("drawing")).eval()}
+    return SynthesisPredictor([tiny_person, Person("other", tiny_person.stance, other)])
 
 
 def _mannequin() -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:

@@ -28,6 +28,7 @@ LEARNED = (
 CAPABILITIES = {
     "silhouette": LEARNED,
     "clothing": LEARNED,
+    "synthesis": LEARNED,
     # The body is computed, not learned: it has no network and nothing to train.
     "body": (
         "model/{}/predictor.py",

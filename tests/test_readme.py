@@ -149,7 +149,7 @@ def check_file(path: Path, repo_root: Path) -> None:
             assert answer.size == photo.size
             assert answer.getextrema() != ((0, 0),)
     else:
-        signature = {".glb": b"glTF", ".npy": b"\x93NUMPY"}[path.suffix]
+        signature = {".glb": b"glTF", ".npy": b"\x93NUMPY", ".webp": b"RIFF"}[path.suffix]
         assert path.read_bytes().startswith(signature)
 
 
@@ -259,13 +259,42 @@ def test_its_numbers_are_those_of_the_checkpoint(readme: str, repo_root: Path) -
         assert number in (repo_root / "checkpoints" / "silhouette.md").read_text()
 
 
-@pytest.mark.parametrize("name", ["silhouette", "clothing", "body_neutral"])
+@pytest.mark.parametrize("name", ["silhouette", "clothing", "body_neutral", "synthesis"])
 def test_a_checkpoint_says_every_part_of_its_training(name: str, repo_root: Path) -> None:
     header = load_header(repo_root / "checkpoints" / f"{name}.safetensors")
     assert all(part.data and part.recipe["command"] for part in header.lineage)
     words = (repo_root / "checkpoints" / f"{name}.md").read_text() + header.trained_on
     assert "began with weights" not in words
     assert words.startswith("---\nlicense: ")
+
+
+def test_its_numbers_about_synthesis_are_those_of_the_checkpoint(
+    readme: str, repo_root: Path
+) -> None:
+    header = load_header(repo_root / "checkpoints" / "synthesis.safetensors")
+    card = (repo_root / "checkpoints" / "synthesis.md").read_text()
+    for frames in ("held_out", "poses"):
+        (content,) = header.metrics[frames].values()
+        for method in ("conditional", "nearest of 26"):
+            for name, digits in (("l1", 4), ("ssim", 3), ("flicker", 4)):
+                number = f"{content['methods'][method][name]:.{digits}f}"
+                assert number in readme
+                assert number in card
+
+
+def test_the_committed_performer_is_nearer_to_the_truth_than_the_nearest_frame(
+    repo_root: Path,
+) -> None:
+    header = load_header(repo_root / "checkpoints" / "synthesis.safetensors")
+    assert header.metrics["split"] == "test"
+    for frames in ("held_out", "poses"):
+        (content,) = header.metrics[frames].values()
+        network, nearest = (content["methods"][n] for n in ("conditional", "nearest of 26"))
+        # The nearest frame has the very background: its L1 in poses near to known ones is as low.
+        for name in ("flicker", *(["l1"] if frames == "poses" else [])):
+            assert network[name] < nearest[name]
+        for name in ("psnr", "ssim", "ms_ssim"):
+            assert network[name] > nearest[name]
 
 
 def test_its_numbers_about_clothing_are_those_of_the_checkpoint(

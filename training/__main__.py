@@ -12,8 +12,9 @@ from training.capability import Command, Leaf
 from training.clothing.capability import CAPABILITY as CLOTHING
 from training.engine.process_settings import flush_denormals, keep_freed_memory
 from training.silhouette.capability import CAPABILITY as SILHOUETTE
+from training.synthesis.capability import CAPABILITY as SYNTHESIS
 
-CAPABILITIES = (SILHOUETTE, CLOTHING, BODY)
+CAPABILITIES = (SILHOUETTE, CLOTHING, BODY, SYNTHESIS)
 SHARED: dict[str, dict[str, Command]] = {
     "assets": {
         "smpl": Command("training.assets.smpl", "convert a licensed SMPL pickle"),
@@ -42,6 +43,7 @@ SUMMARIES = {
     "evaluate": "measure a checkpoint on held-out data",
     "compare": "train several networks alike",
     "average": "average the weights of checkpoints",
+    "join": "put networks into one checkpoint",
     "balance": "raise the probability of rare labels",
     "export": "write a network for other runtimes",
     "quantize": "make a network in int8",

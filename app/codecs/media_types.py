@@ -11,6 +11,8 @@ IMAGE = "image/*"
 PNG = "image/png"
 NPY = "application/x-npy"
 NPZ = "application/x-npz"
+WEBP = "image/webp"
+MP4 = "video/mp4"
 GLB = "model/gltf-binary"
 OBJ = "model/obj"
 PLY = "model/ply"
@@ -19,6 +21,8 @@ FORMATS = {
     "png": PNG,
     "npy": NPY,
     "npz": NPZ,
+    "webp": WEBP,
+    "mp4": MP4,
     "glb": GLB,
     "obj": OBJ,
     "ply": PLY,

@@ -16,6 +16,7 @@ from app.settings import Settings
 from model.body.predictor import BodyPredictor
 from model.clothing.predictor import ClothingPredictor
 from model.silhouette.predictor import SilhouetteConfidence, SilhouettePredictor
+from model.synthesis.predictor import SynthesisPredictor
 
 
 @contextlib.contextmanager
@@ -61,9 +62,15 @@ def every_capability(
     tiny_silhouette: SilhouettePredictor,
     tiny_body: BodyPredictor,
     tiny_clothing: ClothingPredictor,
+    tiny_synthesis: SynthesisPredictor,
 ) -> Predictors:
     """Tiny ones."""
-    return Predictors(silhouette=tiny_silhouette, body=tiny_body, clothing=tiny_clothing)
+    return Predictors(
+        silhouette=tiny_silhouette,
+        body=tiny_body,
+        clothing=tiny_clothing,
+        synthesis=tiny_synthesis,
+    )
 
 
 @pytest.fixture(scope="session")

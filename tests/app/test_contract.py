@@ -16,6 +16,7 @@ from model.silhouette.predictor import SilhouettePredictor
 
 PICTURE_ROUTES = ["/confidence", "/confidence/weighted-image", "/clothing"]
 MESH_ROUTES = ["/mesh", "/mesh/errors", "/measurements"]
+JSON_ROUTES = [*MESH_ROUTES, "/synthesis"]
 JSON = {"content-type": "application/json"}
 
 
@@ -72,7 +73,7 @@ def test_the_tables_cover_every_post_route(client: httpx.Client) -> None:
     paths = client.get("/openapi.json").json()["paths"]
     assert {path for path, operations in paths.items() if "post" in operations} == {
         *PICTURE_ROUTES,
-        *MESH_ROUTES,
+        *JSON_ROUTES,
     }
 
 
@@ -190,7 +191,7 @@ def test_a_malformed_form_is_a_bad_request(client: httpx.Client, route: str) -> 
         assert_problem(response, 400, "cannot be read")
 
 
-@pytest.mark.parametrize("route", MESH_ROUTES)
+@pytest.mark.parametrize("route", JSON_ROUTES)
 def test_malformed_json_is_a_bad_request(client: httpx.Client, route: str) -> None:
     for body in ('{"betas": [1,', "", "]", '{"betas": [1]} x', "[" * 10_000):
         response = post_json(client, route, body)
@@ -242,14 +243,14 @@ def test_a_wrong_pose_is_refused(
 
 
 def test_a_body_that_is_no_object_is_refused(client: httpx.Client) -> None:
-    for route in MESH_ROUTES:
+    for route in JSON_ROUTES:
         for body in ("[]", "1", "null", '"x"'):
             response = post_json(client, route, body)
             assert_problem(response, 422)
 
 
 def test_text_that_is_no_unicode_is_refused_like_any_other(client: httpx.Client) -> None:
-    for route in MESH_ROUTES:
+    for route in JSON_ROUTES:
         response = post_json(client, route, '{"betas": [1], "\\ud800": "\\udfff"}')
         assert response.status_code in (400, 422)
         assert response.json()["status"] == response.status_code
@@ -259,7 +260,7 @@ def test_text_that_is_no_unicode_is_refused_like_any_other(client: httpx.Client)
 def test_json_sent_as_a_form_is_refused_with_a_hint(client: httpx.Client) -> None:
     body = '{"betas": [1]}'
     form = {"content-type": "application/x-www-form-urlencoded"}
-    for route in MESH_ROUTES:
+    for route in JSON_ROUTES:
         assert_problem(client.post(route, content=body, headers=form), 415, "application/json")
 
 
@@ -378,12 +379,12 @@ def test_faces_are_given_as_json_or_npy_only(client: httpx.Client) -> None:
 
 
 @pytest.mark.parametrize("chunked", [False, True], ids=["declared", "chunked"])
-@pytest.mark.parametrize("route", [*PICTURE_ROUTES, *MESH_ROUTES])
+@pytest.mark.parametrize("route", [*PICTURE_ROUTES, *JSON_ROUTES])
 def test_a_body_that_is_too_large_is_cut(client: httpx.Client, route: str, chunked: bool) -> None:
     body = b"[" + b"0," * 1_250_000 + b"0]"
     parts = iter([body[start : start + 65536] for start in range(0, len(body), 65536)])
     headers = {"content-type": "multipart/form-data; boundary=x", "expect": ""}
-    if route in MESH_ROUTES:
+    if route in JSON_ROUTES:
         headers = JSON
     else:
         body = b'--x\r\nContent-Disposition: form-data; name="image"; filename="p"\r\n\r\n' + body
@@ -452,6 +453,8 @@ def test_a_capability_without_its_checkpoint_says_how_to_make_it(
     for route in ("/mesh", "/measurements"):
         assert_problem(post_json(client, route, {"betas": [0]}), 503, "training assets body")
     assert_problem(client.get("/mesh/faces"), 503, "training assets body")
+    skeleton = {"landmarks": [[[0.5, 0.5]] * 13]}
+    assert_problem(post_json(client, "/synthesis", skeleton), 503, "training fit synthesis`")
     vertices = {"vertices": CORNERS}
     pair: dict[str, object] = {"predicted": vertices, "ground_truth": vertices}
     assert post_json(client, "/mesh/errors", pair).status_code == 200

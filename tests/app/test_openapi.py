@@ -146,7 +146,14 @@ def test_a_map_as_json_fits_its_schema(
 def test_the_documented_requests_are_answered(
     client: httpx.Client, document: dict[str, Any]
 ) -> None:
-    for path in ("/mesh", "/mesh/errors", "/measurements", "/confidence", "/clothing"):
+    for path in (
+        "/mesh",
+        "/mesh/errors",
+        "/measurements",
+        "/confidence",
+        "/clothing",
+        "/synthesis",
+    ):
         content = document["paths"][path]["post"]["requestBody"]["content"]["application/json"]
         for example in examples(document, content):
             assert client.post(path, json=example).status_code == 200, example

@@ -12,11 +12,12 @@ import numpy as np
 import pytest
 
 PICTURE_ROUTES = ("/confidence", "/confidence/weighted-image", "/clothing")
-ROUTES = (*PICTURE_ROUTES, "/mesh", "/mesh/errors", "/measurements")
+ROUTES = (*PICTURE_ROUTES, "/mesh", "/mesh/errors", "/measurements", "/synthesis")
 HINTS = {
     **dict.fromkeys(PICTURE_ROUTES, "send a file part named `image`: curl -F image=@photo.jpg"),
     "/mesh": "curl -H 'Content-Type: application/json' -d '{\"betas\": [0]}'",
     "/measurements": "curl -H 'Content-Type: application/json' -d '{\"betas\": [0]}'",
+    "/synthesis": "curl -H 'Content-Type: application/json' -d @skeletons.json",
     "/mesh/errors": "curl -F predicted=@predicted.npy -F ground_truth=@ground_truth.npy",
 }
 READ = {
@@ -24,6 +25,7 @@ READ = {
     "/mesh": "application/json",
     "/mesh/errors": "application/json, multipart/form-data",
     "/measurements": "application/json",
+    "/synthesis": "application/json",
 }
 JPEG = b"\xff\xd8\xff\xe0" + bytes(range(256)) * 4
 _buffer = io.BytesIO()

@@ -5,7 +5,7 @@ small tensors on the CPU, so that nothing waits for the device. Gradients go fro
 """
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 
@@ -114,6 +114,16 @@ def means(values: Mapping[str, Tensor]) -> dict[str, float]:
         dist.all_reduce(found)
         found /= num_processes()
     return dict(zip(values, found.tolist(), strict=True))
+
+
+def average_gradients(parameters: Iterable[Tensor]) -> None:
+    """Give every process the mean of the processes' gradients, where DDP does not."""
+    if num_processes() == 1:
+        return
+    for parameter in parameters:
+        if parameter.grad is not None:
+            dist.all_reduce(parameter.grad)
+            parameter.grad /= num_processes()
 
 
 def total(value: Tensor) -> Tensor:

@@ -221,7 +221,9 @@ class Fitting(Generic[Recipe]):
         checkpoint = folder.path / f"{self.slug}.safetensors"
         self.export(folder, checkpoint, None)
         data = [f" --data {' '.join(args.data)}"] if getattr(args, "data", None) else []
-        data += [f" --ccp {args.ccp}"] if args.ccp else []
+        for name in ("ccp", "frames"):
+            if getattr(args, name, None):
+                data.append(f" --{name} {getattr(args, name)}")
         sys.stdout.write(
             f"wrote {checkpoint}, with a validation score of {outcome.metrics['score']:.4f}; "
             f"measure it with\n  python -m training evaluate {self.slug} --checkpoint "

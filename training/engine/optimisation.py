@@ -21,6 +21,8 @@ class Optimisation:
     learning rate and weight decay."""
     learning_rate: float = 1e-3
     """The highest, at the end of the warm-up."""
+    betas: tuple[float, float] = (0.9, 0.999)
+    """Decays of AdamW's two moments. With an adversary the first is usually 0.5."""
     weight_decay: float = 0.01
     """Of all weights but norms and biases."""
     warmup_steps: int = 200
@@ -53,6 +55,8 @@ class Optimisation:
         """
         if not self.learning_rate > 0:
             raise ValueError(f"learning_rate is {self.learning_rate}; it must be positive")
+        if not all(0 <= beta < 1 for beta in self.betas):
+            raise ValueError(f"betas is {list(self.betas)}; 0 <= beta < 1 is needed")
         if not 0 <= self.average_decay < 1:
             raise ValueError(f"average_decay is {self.average_decay}; 0 <= decay < 1 is needed")
         if not self.clip_norm > 0:
@@ -113,7 +117,9 @@ def make_optimisers(network: nn.Module, settings: Optimisation) -> dict[str, tor
         {"params": [p for p in parameters if p.ndim > 1], "weight_decay": settings.weight_decay},
         {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
     ]
-    made["adamw"] = torch.optim.AdamW(groups, lr=settings.learning_rate, fused=True)
+    made["adamw"] = torch.optim.AdamW(
+        groups, lr=settings.learning_rate, betas=settings.betas, fused=True
+    )
     return made
 
 

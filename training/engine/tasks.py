@@ -162,7 +162,7 @@ class SupervisedTask(Generic[Batch]):
         self.average.network.load_state_dict(state["average"])
         for name, optimiser in self.optimisers.items():
             optimiser.load_state_dict(state["optimisers"][name])
-            _lay_moments_out(optimiser)
+            lay_moments_out(optimiser)
         self.scaler.load_state_dict(state["scaler"])
         self.plateau = Plateau(**state["plateau"])
         self.step = state["step"]
@@ -182,7 +182,7 @@ class SupervisedTask(Generic[Batch]):
         return type(batch)(*moved)
 
 
-def _lay_moments_out(optimiser: torch.optim.Optimizer) -> None:
+def lay_moments_out(optimiser: torch.optim.Optimizer) -> None:
     """Give the moments of an optimiser the memory layout of their weights.
 
     Files hold them row by row, and fused kernels ignore strides.

@@ -59,12 +59,13 @@ def card_text(
         note: A caution about the results, or nothing.
         fields: All others.
     """
-    settings = ", ".join(f"{key} {value}" for key, value in header.config["network"].items())
+    network = header.config.get("network", {})
+    settings = ", ".join(f"{key} {value}" for key, value in network.items())
     common = {
         "spdx": header.licence.lower(),
         "licence": header.licence,
         "network": f"`{header.architecture}` ({settings})",
-        "input_size": header.config["input_size"],
+        "input_size": header.config.get("input_size", ""),
         "lineage": lineage_markdown(header.lineage),
         "note": f"\n{note}\n" if note else "",
         "picture": picture,

@@ -1,0 +1,1 @@
+"""Draws one person in a new pose: skeletons in, pictures out."""

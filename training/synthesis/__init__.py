@@ -1,0 +1,1 @@
+"""Learns to draw one person from skeletons, and measures how well."""
