@@ -26,7 +26,7 @@ SHARED: dict[str, dict[str, Command]] = {
         "label-photos": Command("training.photos.label_photos", "find people in photos"),
     },
     "evaluate": {
-        "photos": Command("training.silhouette.measure_photos", "measure maps on everyday photos"),
+        "photos": Command("training.reporting.measure_photos", "measure maps on everyday photos"),
     },
     "figures": {
         "run": Command("training.reporting.curves", "curves of a run"),

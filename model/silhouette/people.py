@@ -64,20 +64,19 @@ class Person:
         return replace(self, box=self.box.clip(0, limits))
 
 
-def find_people(
-    maps: Float[np.ndarray, "C h w"], stride: int, least_score: float = CANDIDATE_SCORE
-) -> list[Person]:
+def find_people(maps: Float[np.ndarray, "C h w"], stride: int) -> list[Person]:
     """People of one picture, those of highest score first, in pixels of the network's input.
+
+    Their scores are at least `CANDIDATE_SCORE`.
 
     Args:
         maps: As `LiteSilhouette` gives them: logits of keypoints and of centres, then logarithms
             of distances in cells.
         stride: Pixels of the input along each side of a cell.
-        least_score: Weaker peaks are no people.
     """
     heat, centres, distances = np.split(maps, [NUM_KEYPOINTS, NUM_KEYPOINTS + 1])
     heat, scores = expit(heat), expit(centres[0])
-    peaks = (scores == maximum_filter(scores, 3, mode="constant")) & (scores >= least_score)
+    peaks = (scores == maximum_filter(scores, 3, mode="constant")) & (scores >= CANDIDATE_SCORE)
     rows, columns = np.nonzero(peaks)
     order = np.argsort(-scores[rows, columns], kind="stable")
     people: list[Person] = []

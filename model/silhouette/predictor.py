@@ -142,14 +142,13 @@ class SilhouettePredictor(
                     offset = (float(crop.left), float(crop.top))
                     moved = [person.moved((1.0, 1.0), offset) for person in people]
                     known[crop.person] = seen_again(known[crop.person], moved)
+            results = []
             for confidence, people in zip(maps, people_in, strict=True):
-                confidence *= bool(people)
-            return [
-                SilhouetteConfidence(
-                    confidence, tuple(p for p in distinct(people) if p.score >= LEAST_SCORE)
-                )
-                for confidence, people in zip(maps, people_in, strict=True)
-            ]
+                if not people:
+                    confidence.fill(0)
+                listed = tuple(one for one in distinct(people) if one.score >= LEAST_SCORE)
+                results.append(SilhouetteConfidence(confidence, listed))
+            return results
 
 
 @dataclass(frozen=True)

@@ -9,12 +9,12 @@ from PIL import Image
 from model.errors import InvalidInputError
 from training.__main__ import main
 from training.datasets.sample_pictures import WITH_PEOPLE, sample_pictures
-from training.scenes.labelled_picture import NUM_LAYERS, WEIGHT, LabelledPicture
-from training.silhouette.measure_photos import (
+from training.reporting.measure_photos import (
     NUM_TURNED,
     measured,
     rendered_groups,
 )
+from training.scenes.labelled_picture import NUM_LAYERS, WEIGHT, LabelledPicture
 
 SETS = ("labels", "pose2sim", "ccp", "people")
 
